@@ -1,0 +1,54 @@
+"""Feed-forward networks in NumPy: read it top to bottom, as a book on backpropagation.
+
+`layers` and `losses` hold the equations, `network` puts layers together over one flat
+parameter vector, `initializers`, `optimizers` and `schedules` are what training needs
+besides, and `gradient_check` proves the backward passes right.
+"""
+
+from skdnn.nn.gradient_check import gradient_check
+from skdnn.nn.initializers import Glorot, He, Normal
+from skdnn.nn.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Logistic,
+    ReLU,
+    Softmax,
+    Tanh,
+)
+from skdnn.nn.losses import BinaryCrossEntropy, CategoricalCrossEntropy
+from skdnn.nn.network import Network
+from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
+from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Adaptive",
+    "BatchNorm",
+    "BinaryCrossEntropy",
+    "CategoricalCrossEntropy",
+    "Constant",
+    "Cosine",
+    "Dense",
+    "Dropout",
+    "Glorot",
+    "He",
+    "Identity",
+    "InverseScaling",
+    "Layer",
+    "LeakyReLU",
+    "Logistic",
+    "Network",
+    "Normal",
+    "OneCycle",
+    "ReLU",
+    "Softmax",
+    "Tanh",
+    "clip_by_global_norm",
+    "gradient_check",
+]

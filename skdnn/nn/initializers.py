@@ -1,0 +1,71 @@
+"""Initializers: the weights and the bias with which a dense layer starts.
+
+Each is a value; called with the layer's fan-in and fan-out and a
+:class:`numpy.random.RandomState`, it returns weights of shape (fan_in, fan_out) and a
+bias of shape (fan_out,), in float64.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal weights of one standard deviation for all layers; bias 0.
+
+    Parameters
+    ----------
+    std : float, default=0.01
+        The standard deviation.
+    """
+
+    std: float = 0.01
+
+    def __call__(self, fan_in, fan_out, rng):
+        weights = rng.normal(0, self.std, (fan_in, fan_out))
+        return weights, np.zeros(fan_out)
+
+
+@dataclass(frozen=True)
+class He:
+    """Normal weights of variance 2 / fan_in; bias 0.
+
+    Keeps the variance of activations from layer to layer where a ReLU halves it.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers".
+    """
+
+    def __call__(self, fan_in, fan_out, rng):
+        weights = rng.normal(0, sqrt(2 / fan_in), (fan_in, fan_out))
+        return weights, np.zeros(fan_out)
+
+
+@dataclass(frozen=True)
+class Glorot:
+    """Weights and bias uniform in [-bound, bound], bound = sqrt(gain 6 / (in + out)).
+
+    A compromise between keeping the variance of the activations and that of the
+    gradients. As in scikit-learn's `MLPClassifier`, the bias is drawn as well, after
+    the weights.
+
+    Parameters
+    ----------
+    gain : float, default=1.0
+        Scales the variance; scikit-learn takes 1/3 for the logistic sigmoid.
+
+    References
+    ----------
+    Glorot and Bengio (2010), "Understanding the difficulty of training deep
+    feedforward neural networks".
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, fan_in, fan_out, rng):
+        bound = sqrt(self.gain * 6 / (fan_in + fan_out))
+        weights = rng.uniform(-bound, bound, (fan_in, fan_out))
+        return weights, rng.uniform(-bound, bound, fan_out)

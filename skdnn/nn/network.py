@@ -1,0 +1,407 @@
+"""The network: an ordered stack of layers over one flat parameter vector."""
+
+from math import prod
+from types import SimpleNamespace
+
+import numpy as np
+
+from skdnn.nn.initializers import Glorot
+from skdnn.nn.layers import Dense, Layer, Softmax
+
+INFERENCE_ROWS = 1024  # a chunk's activations stay in the cache
+
+
+class Network:
+    """A stack of layers, with their parameters, gradients and running statistics.
+
+    All parameters are views into one flat vector, all gradients into a second and all
+    running statistics into a third, so that an optimizer step, clipping, a checkpoint
+    or a copy is an operation on flat vectors. The weights of the dense layers come
+    first, as they alone are penalized or decay.
+
+    Parameters
+    ----------
+    layers : iterable of Layer
+        The layers, from input to output.
+    n_features : int
+        Width of the input.
+    dtype : dtype, default=np.float32
+        Of parameters and arithmetic: float32 or float64.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    names : tuple of str
+        A name for each layer: "Dense_1", "BatchNorm_1", "ReLU_1", "Dense_2", ...
+    parameter_layers : tuple of str
+        The names of those layers that have parameters.
+    widths : tuple of int, one longer than `layers`
+        ``widths[i]`` features go into layer i, ``widths[i + 1]`` come out.
+    parameters, gradients : ndarray of shape (n_parameters,)
+        The flat vectors. ``gradients`` holds what the last call of `backward` left.
+    statistics : ndarray
+        The flat vector of running statistics.
+    views : list of dict of str to ndarray
+        For each layer, its parameters ("weights"), gradients ("d_weights") and running
+        statistics ("running_mean") as views into the flat vectors.
+    n_weights : int
+        The first `n_weights` parameters are the weights of the dense layers.
+    """
+
+    def __init__(self, layers, n_features, dtype=np.float32):
+        self.layers = tuple(layers)
+        check_layers(self.layers)
+        self.n_features = int(n_features)
+        self.dtype = np.dtype(dtype)
+        widths = [self.n_features]
+        for layer in self.layers:
+            widths.append(layer.output_width(widths[-1]))
+        self.widths = tuple(widths)
+        self._lay_out()
+
+    def _lay_out(self, parameters=None, statistics=None):
+        """Create the flat vectors, or take those given, and cut them into views."""
+        weights, others, running = [], [], []
+        for i, (layer, width) in enumerate(self._layers_and_inputs()):
+            for name, shape in layer.parameter_shapes(width).items():
+                (weights if name == "weights" else others).append((i, name, shape))
+            for name, shape in layer.statistic_shapes(width).items():
+                running.append((i, name, shape))
+        n_weights, n_others, n_statistics = (
+            sum(prod(shape) for _, _, shape in entries)
+            for entries in (weights, others, running)
+        )
+        if parameters is None:
+            parameters = np.zeros(n_weights + n_others, self.dtype)
+            statistics = np.zeros(n_statistics, self.dtype)
+        self.n_weights = n_weights
+        self.parameters = parameters
+        self.statistics = statistics
+        self.gradients = np.zeros(n_weights + n_others, self.dtype)
+        kinds = [type(layer).__name__ for layer in self.layers]
+        self.names = tuple(
+            f"{kind}_{kinds[: i + 1].count(kind)}" for i, kind in enumerate(kinds)
+        )
+        self.views = [{} for _ in self.layers]
+        for vector, prefix, entries in (
+            (parameters, "", weights + others),
+            (self.gradients, "d_", weights + others),
+            (statistics, "", running),
+        ):
+            start = 0
+            for i, name, shape in entries:
+                stop = start + prod(shape)
+                self.views[i][prefix + name] = vector[start:stop].reshape(shape)
+                start = stop
+        self.parameter_layers = tuple(
+            name for name, view in zip(self.names, self.views, strict=True) if view
+        )
+        self._layer_gradients = [
+            [array for name, array in view.items() if name.startswith("d_")]
+            for view in self.views
+            if view
+        ]
+
+    def _layers_and_inputs(self):
+        """Pair each layer with the number of features that go into it."""
+        return zip(self.layers, self.widths[:-1], strict=True)
+
+    def initialize(self, rng, initializer=None):
+        """Draw the weights of the dense layers and reset everything else.
+
+        Parameters
+        ----------
+        rng : numpy.random.RandomState
+        initializer : callable, default=Glorot()
+            See :mod:`skdnn.nn.initializers`.
+        """
+        initializer = Glorot() if initializer is None else initializer
+        self.parameters[:] = 0
+        self.statistics[:] = 0
+        for view in self.views:
+            if "weights" in view:
+                view["weights"][:], view["bias"][:] = initializer(
+                    *view["weights"].shape, rng
+                )
+            for name in ("gamma", "running_var"):
+                if name in view:
+                    view[name][:] = 1
+        return self
+
+    def workspace(self, n_rows, **options):
+        """Return buffers for mini-batches of `n_rows` rows: a :class:`Workspace`."""
+        return Workspace(self, n_rows, **options)
+
+    def forward(self, X, workspace, stop=None):
+        """Return the output of the layers before `stop` (default: of all).
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (workspace.n_rows, n_features)
+        workspace : Workspace
+        stop : int, default=None
+
+        Returns
+        -------
+        A : ndarray of shape (n_rows, n_outputs)
+            A buffer of the workspace, overwritten by the next call.
+        """
+        A = X
+        for layer, slot in zip(self.layers[:stop], workspace.slots, strict=False):
+            A = layer.forward(A, slot, workspace.training)
+        return A
+
+    def backward(self, dA, workspace, stop=None):
+        """Carry dL/d(output of the layers before `stop`) back through them.
+
+        Leaves dL/d(parameters) in ``gradients``.
+
+        Returns
+        -------
+        dX : ndarray of shape (n_rows, n_features) or None
+            dL/dX, if the workspace was made with ``input_gradient=True``.
+        """
+        stop = len(self.layers) if stop is None else stop
+        for i in range(stop - 1, workspace.first - 1, -1):
+            dA = self.layers[i].backward(dA, workspace.slots[i])
+        return dA
+
+    def backpropagate(self, X, Y, loss, workspace):
+        """Return the loss of one mini-batch, and leave its gradient in ``gradients``.
+
+        Where the last layer is the one that `loss` is made for, both are taken in one
+        step, from the logits.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_rows, n_features)
+        Y : ndarray of shape (n_rows, n_outputs)
+        loss : object
+            See :mod:`skdnn.nn.losses`.
+        workspace : Workspace
+            ``workspace.row_weights`` says what each row counts.
+
+        Returns
+        -------
+        loss : float
+        """
+        dZ, r = workspace.d_output, workspace.row_weights
+        if self.layers and self.layers[-1] == loss.link:
+            last = len(self.layers) - 1
+            Z = self.forward(X, workspace, last)
+            value = loss.from_logits(Z, Y, r, dZ, workspace.slots[last].scratch)
+            self.backward(dZ, workspace, last)
+        else:
+            P = self.forward(X, workspace)
+            value = loss.value(P, Y, r)
+            self.backward(loss.gradient(P, Y, r, dZ), workspace)
+        return value
+
+    def predict(self, X, stop=None):
+        """Return the network's output at inference, for any number of rows.
+
+        Uses no state but the parameters and running statistics: threads can share a
+        network.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        stop : int, default=None
+            Return the output of the layers before `stop`: ``stop=-1`` gives the logits
+            of a network that ends in a softmax.
+
+        Returns
+        -------
+        A : ndarray of shape (n_samples, n_outputs)
+        """
+        n_samples = X.shape[0]
+        stop = len(self.layers[:stop])
+        output = np.empty((n_samples, self.widths[stop]), self.dtype)
+        workspaces = {}
+        for start in range(0, n_samples, INFERENCE_ROWS):
+            rows = slice(start, min(start + INFERENCE_ROWS, n_samples))
+            batch = X[rows]
+            if batch.dtype != self.dtype:
+                batch = batch.astype(self.dtype)
+            m = rows.stop - start
+            if m not in workspaces:
+                workspaces[m] = self.workspace(m, training=False)
+            output[rows] = self.forward(batch, workspaces[m], stop)
+        return output
+
+    def squared_gradient_norms(self):
+        """Return the squared norm of the gradient of each of `parameter_layers`."""
+        return [
+            sum(float(np.vdot(g, g)) for g in gradients)
+            for gradients in self._layer_gradients
+        ]
+
+    def add_penalty(self, strength):
+        """Return ``strength / 2 * sum(weights ** 2)``, and add its gradient."""
+        weights = self.parameters[: self.n_weights]
+        self.gradients[: self.n_weights] += strength * weights
+        return 0.5 * strength * float(np.vdot(weights, weights))
+
+    def summary(self):
+        """Return a table of the layers: output shape and number of parameters."""
+        rows = [("layer", "output shape", "parameters")]
+        rows.append(("input", f"(m, {self.n_features})", "0"))
+        for layer, width in self._layers_and_inputs():
+            count = sum(map(prod, layer.parameter_shapes(width).values()))
+            output = f"(m, {layer.output_width(width)})"
+            rows.append((repr(layer), output, f"{count:,}"))
+        columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}"
+            for a, b, c in rows
+        ]
+        rule = "-" * len(lines[0])
+        total = f"{self.parameters.size:,} parameters, {self.dtype}"
+        return "\n".join([lines[0], rule, *lines[1:], rule, total])
+
+    def state(self):
+        """Return a copy of what was learned, for :meth:`restore`."""
+        return self.parameters.copy(), self.statistics.copy()
+
+    def restore(self, state):
+        """Write a copy that :meth:`state` made back."""
+        self.parameters[:], self.statistics[:] = state
+
+    def copy(self):
+        """Return an independent copy."""
+        other = Network(self.layers, self.n_features, self.dtype)
+        other.restore((self.parameters, self.statistics))
+        return other
+
+    def __getstate__(self):
+        # Gradients and views can be rebuilt; a file holds what was learned.
+        names = ("layers", "n_features", "dtype", "widths", "parameters", "statistics")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._lay_out(self.parameters, self.statistics)
+
+
+class Workspace:
+    """The buffers that one size of mini-batch needs, a slot for each layer.
+
+    Parameters
+    ----------
+    network : Network
+    n_rows : int
+        Rows of a mini-batch.
+    training : bool, default=True
+        Whether layers behave as in training, and `backward` can follow.
+    input_gradient : bool, default=False
+        Whether `backward` goes all the way to the network's input.
+    rng : numpy.random.Generator, default=None
+        Where dropout draws from; by default a new one.
+    like : Workspace, default=None
+        One for more rows, whose memory to share: the last, smaller mini-batch of an
+        epoch then needs none of its own.
+
+    Attributes
+    ----------
+    slots : list of SimpleNamespace
+        See :mod:`skdnn.nn.layers`.
+    row_weights : ndarray of shape (n_rows,)
+        What each row counts in the loss, in sum 1; equal unless changed.
+    d_output : ndarray of shape (n_rows, n_outputs)
+        Where dL/d(output) goes.
+    first : int
+        Index of the layer at which `backward` may stop.
+    """
+
+    def __init__(
+        self,
+        network,
+        n_rows,
+        *,
+        training=True,
+        input_gradient=False,
+        rng=None,
+        like=None,
+    ):
+        self.n_rows = n_rows
+        self.training = training
+        if training and rng is None:
+            rng = np.random.default_rng()
+        self._dtype = network.dtype
+        self._memory = {} if like is None else like._memory
+        self.row_weights = np.full(n_rows, 1 / n_rows, network.dtype)
+        ones = np.ones(n_rows, network.dtype)
+        fraction = 1.0 if like is None else n_rows / like.n_rows
+        with_parameters = [i for i, view in enumerate(network.views) if view]
+        self.first = 0 if input_gradient else min(with_parameters, default=0)
+        self.slots = []
+        n_arrays = 0
+        protected = True  # whether a layer still needs the array before the next one
+        for i, layer in enumerate(network.layers):
+            n_inputs, n_outputs = network.widths[i : i + 2]
+            slot = SimpleNamespace(
+                **network.views[i],
+                scratch=self._array("scratch", (n_rows, n_outputs)),
+                mask=self._array("mask", (n_rows, n_outputs), bool),
+                row_weights=self.row_weights,
+                ones=ones,
+                batch_fraction=fraction,
+                rng=rng,
+                d_input=None,
+            )
+            if isinstance(layer, Dense) or protected:
+                # At inference nothing is kept, so that two arrays can take turns.
+                n_arrays += 1
+                key = ("output", n_arrays if training else n_arrays % 2)
+                slot.output = self._array(key, (n_rows, n_outputs))
+                protected = False
+            else:
+                slot.output = self.slots[-1].output
+            protected |= layer.reads_output and training
+            if training:
+                for name, shape in layer.kept_shapes(n_rows, n_inputs).items():
+                    setattr(slot, name, self._array((name, i), shape))
+            self.slots.append(slot)
+        if training:
+            self._give_gradient_buffers(network, input_gradient)
+
+    def _give_gradient_buffers(self, network, input_gradient):
+        """Let two arrays take turns: only a dense layer cannot work in place."""
+        turn = 0
+        shape = (self.n_rows, network.widths[-1])
+        self.d_output = self._array(("gradient", turn), shape)
+        for i in reversed(range(len(network.layers))):
+            is_dense = isinstance(network.layers[i], Dense)
+            if is_dense and i == self.first and not input_gradient:
+                break
+            turn ^= is_dense
+            shape = (self.n_rows, network.widths[i])
+            self.slots[i].d_input = self._array(("gradient", turn), shape)
+
+    def _array(self, key, shape, dtype=None):
+        """Return an array that begins where others of the same key begin."""
+        size = prod(shape)
+        memory = self._memory.get(key)
+        if memory is None or memory.size < size:
+            memory = np.empty(size, dtype or self._dtype)
+            self._memory[key] = memory
+        return memory[:size].reshape(shape)
+
+
+def check_layers(layers):
+    """Raise an error unless `layers` is a sequence of layers that makes sense."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            raise TypeError(
+                f"Layer {i} is the class {layer.__name__}; an instance is needed: "
+                f"{layer.__name__}(...)."
+            )
+        if not isinstance(layer, Layer):
+            raise TypeError(
+                f"Layer {i} must be a layer of skdnn.nn, such as Dense(50) or ReLU(), "
+                f"got {layer!r}."
+            )
+        if isinstance(layer, Softmax) and i < len(layers) - 1:
+            raise ValueError(
+                f"Softmax() is layer {i} of {len(layers)}; it can only be the last one."
+            )

@@ -1,0 +1,200 @@
+"""Optimizers: one step of gradient descent on the network's flat parameter vector.
+
+``start`` gives an optimizer its state, flat arrays as long as the parameters;
+``step`` reads the gradients and changes the parameters in place. The vectors are
+walked in blocks that fit the second-level cache: each block is then read from memory
+once instead of once for every elementary operation.
+"""
+
+from math import sqrt
+
+import numpy as np
+
+BLOCK = 1 << 15  # elements: five float32 blocks take 640 KB
+
+
+def clip_by_global_norm(gradients, norm, max_norm):
+    """Scale `gradients` in place so that their Euclidean norm is at most `max_norm`.
+
+    Parameters
+    ----------
+    gradients : ndarray of shape (n_parameters,)
+    norm : float
+        Their norm now.
+    max_norm : float
+
+    References
+    ----------
+    Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural
+    networks".
+    """
+    if norm > max_norm:
+        gradients *= max_norm / norm
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    Attributes
+    ----------
+    state : dict of str to ndarray of shape (n_parameters,)
+        What the optimizer remembers from step to step.
+    n_steps : int
+        The number of steps taken.
+    """
+
+    state_names = ()
+
+    def start(self, parameters, gradients, n_weights):
+        """Allocate the state for these two vectors.
+
+        Parameters
+        ----------
+        parameters, gradients : ndarray of shape (n_parameters,)
+        n_weights : int
+            The first `n_weights` parameters are weights of dense layers, the only
+            ones that decay.
+        """
+        self.n_steps = 0
+        self.state = {name: np.zeros_like(parameters) for name in self.state_names}
+        self.bind(parameters, gradients, n_weights)
+
+    def bind(self, parameters, gradients, n_weights):
+        """Cut the vectors and the state into blocks, with a scratch block beside."""
+        scratch = np.empty(min(BLOCK, parameters.size), parameters.dtype)
+        self._blocks = []
+        for start, stop, decays in (
+            (0, n_weights, True),
+            (n_weights, parameters.size, False),
+        ):
+            for i in range(start, stop, BLOCK):
+                block = slice(i, min(i + BLOCK, stop))
+                vectors = [parameters, gradients, *self.state.values()]
+                views = [vector[block] for vector in vectors]
+                views.append(scratch[: views[0].size])
+                self._blocks.append((decays, views))
+
+    def step(self, learning_rate):
+        """Take one step."""
+        self.n_steps += 1
+        self._update(learning_rate)
+
+    def __getstate__(self):
+        # The blocks are views: whoever unpickles calls bind again.
+        return {k: v for k, v in vars(self).items() if k != "_blocks"}
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum.
+
+    With gradient g, learning rate eta and velocity v::
+
+        v = momentum v - eta g
+        p = p + v                       plain momentum
+        p = p + momentum v - eta g      Nesterov
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        In [0, 1]. 0 is plain gradient descent.
+    nesterov : bool, default=True
+        Whether to look ahead along the velocity.
+
+    References
+    ----------
+    Polyak (1964), "Some methods of speeding up the convergence of iteration methods";
+    Nesterov (1983), "A method of solving a convex programming problem with convergence
+    rate O(1/k²)", in the form of Sutskever, Martens, Dahl and Hinton (2013), "On the
+    importance of initialization and momentum in deep learning".
+    """
+
+    state_names = ("velocity",)
+
+    def __init__(self, momentum=0.9, nesterov=True):
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _update(self, learning_rate):
+        for _, (p, g, v, step) in self._blocks:
+            np.multiply(g, learning_rate, out=step)
+            v *= self.momentum
+            v -= step
+            if self.nesterov:
+                p -= step
+                p += np.multiply(v, self.momentum, out=step)
+            else:
+                p += v
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running moments of the gradient.
+
+    With gradient g, learning rate eta and step number t::
+
+        m = beta_1 m + (1 - beta_1) g
+        v = beta_2 v + (1 - beta_2) g²
+        p = p - eta sqrt(1 - beta_2^t) / (1 - beta_1^t)  m / (sqrt(v) + epsilon)
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of the two moments, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, before its bias is corrected, as in
+        scikit-learn (PyTorch adds it after).
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: a method for stochastic optimization"; the order of
+    computation of the end of its section 2.
+    """
+
+    state_names = ("m", "v")
+
+    def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    weight_decay = 0.0
+
+    def _update(self, learning_rate):
+        # The moments are kept without their factors (1 - beta), which saves two
+        # passes: m = (1 - beta_1) m_kept and v = (1 - beta_2) v_kept.
+        root = sqrt(1 - self.beta_2)
+        size = learning_rate * (1 - self.beta_1) / root
+        size *= sqrt(1 - self.beta_2**self.n_steps) / (1 - self.beta_1**self.n_steps)
+        epsilon = self.epsilon / root
+        shrink = 1 - learning_rate * self.weight_decay
+        for decays, (p, g, m, v, step) in self._blocks:
+            m *= self.beta_1
+            m += g
+            v *= self.beta_2
+            v += np.multiply(g, g, out=step)
+            np.sqrt(v, out=step)
+            step += epsilon
+            np.divide(m, step, out=step)
+            step *= size
+            if decays and shrink != 1:
+                p *= shrink
+            p -= step
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: ``p = (1 - eta weight_decay) p - Adam's step``.
+
+    Parameters
+    ----------
+    weight_decay : float, default=0.01
+        At least 0. Only the weights of dense layers decay.
+    beta_1, beta_2, epsilon : float
+        As in :class:`Adam`.
+
+    References
+    ----------
+    Loshchilov and Hutter (2019), "Decoupled weight decay regularization".
+    """
+
+    def __init__(self, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        super().__init__(beta_1, beta_2, epsilon)
+        self.weight_decay = weight_decay

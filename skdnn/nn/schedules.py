@@ -1,0 +1,85 @@
+"""Learning-rate schedules: what to multiply the initial learning rate with.
+
+Each is a value with a method ``factor(samples_seen, samples_total)``, pure and so
+restartable at any point. A schedule that is `per_step` is asked before every
+mini-batch, for the middle of it; the others once before each epoch.
+"""
+
+from dataclasses import dataclass
+from math import cos, pi
+
+
+@dataclass(frozen=True)
+class Constant:
+    """``factor = 1``."""
+
+    per_step = False
+
+    def factor(self, samples_seen, samples_total):
+        """Return the factor."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Adaptive(Constant):
+    """Constant, until the loss stops improving: then divided by `divisor`.
+
+    The division is the training loop's, which knows the losses; training ends where
+    the rate would fall to `smallest_rate` or below.
+    """
+
+    divisor: float = 5.0
+    smallest_rate: float = 1e-6
+
+
+@dataclass(frozen=True)
+class InverseScaling:
+    """``factor = (t + 1) ** -power_t``, t the samples seen before this epoch."""
+
+    power_t: float = 0.5
+    per_step = False
+
+    def factor(self, samples_seen, samples_total):
+        """Return the factor."""
+        return (samples_seen + 1) ** -self.power_t
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """``factor = (1 + cos(pi p)) / 2``, p the share of training that is done.
+
+    References
+    ----------
+    Loshchilov and Hutter (2017), "SGDR: stochastic gradient descent with warm
+    restarts", without the restarts.
+    """
+
+    per_step = True
+
+    def factor(self, samples_seen, samples_total):
+        """Return the factor."""
+        return (1 + cos(pi * min(samples_seen / samples_total, 1))) / 2
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Linear warm-up from 0 to 1, then linear decay to 0.
+
+    Parameters
+    ----------
+    warm_up : float, default=0.2
+        The share of training that the warm-up takes, in (0, 1).
+
+    References
+    ----------
+    Smith and Topin (2018), "Super-convergence: very fast training of neural networks
+    using large learning rates".
+    """
+
+    warm_up: float = 0.2
+    per_step = True
+
+    def factor(self, samples_seen, samples_total):
+        """Return the factor."""
+        progress = min(samples_seen / samples_total, 1)
+        return min(progress / self.warm_up, (1 - progress) / (1 - self.warm_up))

@@ -1,0 +1,298 @@
+"""Each layer against finite differences and its formula written out."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skdnn.nn import (
+    BatchNorm,
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Dense,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    Logistic,
+    Network,
+    ReLU,
+    Softmax,
+    Tanh,
+    gradient_check,
+)
+
+LAYERS = [
+    Dense(4),
+    Identity(),
+    ReLU(),
+    LeakyReLU(),
+    LeakyReLU(0.3),
+    Tanh(),
+    Logistic(),
+    Softmax(),
+    BatchNorm(),
+    BatchNorm(momentum=0.5, epsilon=0.1),
+    Dropout(0.4),
+]
+STACKS = [
+    [Dense(6), BatchNorm(), ReLU(), Dense(4), Softmax()],
+    [Dense(6), BatchNorm(), ReLU(), Dropout(0.3), Dense(4), BatchNorm(), Softmax()],
+    [Dropout(0.2), Dense(5), Tanh(), Dense(5), LeakyReLU(0.1), Dense(4), Softmax()],
+    [BatchNorm(), Dense(5), Logistic(), Identity(), Dropout(0.1), Dense(4), Softmax()],
+    [Dense(5), ReLU(), BatchNorm(), Dense(4), Logistic()],
+    [Dense(4), BatchNorm(), Logistic()],
+]
+
+
+def data(rng, n_samples=7, n_features=4):
+    return rng.normal(size=(n_samples, n_features))
+
+
+def targets(rng, loss, n_samples=7, n_outputs=4):
+    if isinstance(loss, CategoricalCrossEntropy):
+        return np.eye(n_outputs)[rng.integers(0, n_outputs, n_samples)]
+    return rng.integers(0, 2, (n_samples, n_outputs)).astype(float)
+
+
+def workspace_of(layer, n_rows, n_features, dtype=np.float64, **options):
+    network = Network([layer], n_features, dtype).initialize(np.random.RandomState(0))
+    return network, network.workspace(n_rows, input_gradient=True, **options)
+
+
+class Weighted:
+    """A loss that is linear in the output, so that dL/d(output) is arbitrary."""
+
+    link = None
+
+    def __init__(self, coefficients):
+        self.coefficients = coefficients
+
+    def value(self, A, Y, r):
+        return float(np.sum(self.coefficients * A))
+
+    def gradient(self, A, Y, r, out):
+        out[...] = self.coefficients
+        return out
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_backward_agrees_with_central_differences(layer):
+    rng = np.random.default_rng(0)
+    network = Network([layer], 4, np.float64).initialize(np.random.RandomState(0))
+    for view in network.views:  # also away from gamma = 1, beta = 0
+        for name in set(view) & {"gamma", "beta"}:
+            view[name][:] = rng.normal(size=4)
+    loss = Weighted(rng.normal(size=(7, 4)))
+    errors = gradient_check(network, data(rng), None, loss)
+    assert max(errors.values()) < 1e-6, errors
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "loss", [CategoricalCrossEntropy(), BinaryCrossEntropy()], ids=["ce", "bce"]
+)
+@pytest.mark.parametrize("layers", STACKS, ids=str)
+def test_stacks_agree_with_central_differences(layers, loss, weighted):
+    # With the other output layer, the loss is used on its own instead of fused.
+    rng = np.random.default_rng(1)
+    network = Network(layers, 4, np.float64).initialize(np.random.RandomState(1))
+    weights = rng.dirichlet(np.ones(7)) if weighted else None
+    errors = gradient_check(
+        network, data(rng), targets(rng, loss), loss, row_weights=weights
+    )
+    assert max(errors.values()) < 1e-6, errors
+    expected = {f"Dense_{i + 1}.weights" for i in range(str(layers).count("Dense("))}
+    assert expected < set(errors)
+    assert "input" in errors
+
+
+def test_dense_is_the_matrix_product_and_its_three_gradients():
+    rng = np.random.default_rng(2)
+    A, dZ = data(rng), rng.normal(size=(7, 3))
+    network, workspace = workspace_of(Dense(3), 7, 4)
+    (view,) = network.views
+    view["bias"][:] = rng.normal(size=3)
+    Z = network.forward(A, workspace)
+    assert_allclose(Z, A @ view["weights"] + view["bias"])
+    dA = network.backward(dZ, workspace)
+    assert_allclose(view["d_weights"], A.T @ dZ)
+    assert_allclose(view["d_bias"], dZ.sum(axis=0))
+    assert_allclose(dA, dZ @ view["weights"].T)
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [
+        (Identity(), lambda z: z),
+        (ReLU(), lambda z: z if z > 0 else 0.0),
+        (LeakyReLU(0.2), lambda z: z if z > 0 else 0.2 * z),
+        (Tanh(), np.tanh),
+        (Logistic(), lambda z: 1 / (1 + np.exp(-z))),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activations_are_their_formulas(layer, function, dtype):
+    Z = np.linspace(-6, 6, 35).reshape(7, 5).astype(dtype)
+    network, workspace = workspace_of(layer, 7, 5, dtype)
+    A = network.forward(Z, workspace)
+    assert A.dtype == dtype
+    assert_allclose(A, np.vectorize(function)(Z), rtol=1e-6, atol=1e-7)
+    assert_array_equal(Z, np.linspace(-6, 6, 35).reshape(7, 5).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layer", [Logistic(), Softmax(), Tanh()], ids=repr)
+def test_huge_inputs_neither_overflow_nor_warn(layer, dtype):
+    Z = np.array([[-1e30, 1e30, 0.0], [1e30, 1e30, 1e30], [-1e4, -1e4, -1e4]], dtype)
+    network, workspace = workspace_of(layer, 3, 3, dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        A = network.forward(Z, workspace)
+        dZ = network.backward(np.ones_like(A), workspace)
+    assert np.isfinite(A).all()
+    assert np.isfinite(dZ).all()
+
+
+def test_logistic_is_accurate_where_it_is_small():
+    Z = np.array([[-50.0, -700.0, 30.0]])
+    network, workspace = workspace_of(Logistic(), 1, 3)
+    expected = [[np.exp(-50.0), np.exp(-700.0), 1 / (1 + np.exp(-30.0))]]
+    assert_allclose(network.forward(Z, workspace), expected, rtol=1e-14)
+
+
+def test_softmax_backward_is_each_samples_own_jacobian():
+    rng = np.random.default_rng(3)
+    Z, dA = data(rng), rng.normal(size=(7, 4))
+    network, workspace = workspace_of(Softmax(), 7, 4)
+    A = network.forward(Z, workspace).copy()
+    assert_allclose(A, np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True))
+    dZ = network.backward(dA, workspace).copy()
+    jacobians = np.array([np.diag(a) - np.outer(a, a) for a in A])
+    assert_allclose(dZ, np.einsum("ijk,ik->ij", jacobians, dA), atol=1e-15)
+    # The mistake: one Jacobian, averaged over the batch, for all samples.
+    averaged = dA @ jacobians.mean(axis=0)
+    assert np.abs(dZ - averaged).max() > 0.1
+    # A sample's gradient does not depend on the others.
+    dA[1:] = 100
+    network.forward(Z, workspace)
+    assert_allclose(network.backward(dA, workspace)[0], dZ[0])
+
+
+class TestBatchNorm:
+    def test_training_uses_the_batch(self):
+        rng = np.random.default_rng(4)
+        A = rng.normal(3, 2, size=(50, 4))
+        network, workspace = workspace_of(BatchNorm(epsilon=1e-3), 50, 4)
+        view = network.views[0]
+        view["gamma"][:], view["beta"][:] = [1, 2, 3, 4], [5, 6, 7, 8]
+        Y = network.forward(A, workspace)
+        normalized = (A - A.mean(axis=0)) / np.sqrt(A.var(axis=0) + 1e-3)
+        assert_allclose(Y, normalized * [1, 2, 3, 4] + [5, 6, 7, 8])
+
+    def test_inference_uses_the_running_averages(self):
+        rng = np.random.default_rng(5)
+        network, _ = workspace_of(BatchNorm(), 50, 4)
+        view = network.views[0]
+        view["running_mean"][:], view["running_var"][:] = [1, 2, 3, 4], [4, 4, 9, 16]
+        view["gamma"][:], view["beta"][:] = 2, 1
+        A = rng.normal(size=(5, 4))
+        before = network.statistics.copy()
+        expected = 2 * (A - [1, 2, 3, 4]) / np.sqrt(np.array([4, 4, 9, 16]) + 1e-5)
+        assert_allclose(network.predict(A), expected + 1)
+        assert_array_equal(network.statistics, before)
+
+    def test_running_averages_start_as_plain_means_then_decay(self):
+        rng = np.random.default_rng(6)
+        batches = rng.normal(3, 2, size=(30, 20, 4))
+        network, workspace = workspace_of(BatchNorm(momentum=0.8), 20, 4)
+        mean, var = 0, 0
+        for t, A in enumerate(batches, start=1):
+            network.forward(A, workspace)
+            rate = max(0.2, 1 / t)
+            mean = (1 - rate) * mean + rate * A.mean(axis=0)
+            var = (1 - rate) * var + rate * A.var(axis=0)
+            assert_allclose(network.views[0]["running_mean"], mean)
+            assert_allclose(network.views[0]["running_var"], var)
+
+    def test_a_smaller_last_batch_counts_by_its_size(self):
+        rng = np.random.default_rng(7)
+        network, full = workspace_of(BatchNorm(momentum=0.9), 20, 4)
+        last = network.workspace(5, like=full)
+        for _ in range(100):
+            network.forward(np.ones((20, 4)), full)
+        network.forward(rng.normal(size=(5, 4)) * 0 + 9, last)
+        assert_allclose(network.views[0]["running_mean"], 1 + 0.1 * 5 / 20 * (9 - 1))
+
+    def test_a_sample_of_weight_zero_is_absent_and_weights_repeat(self):
+        rng = np.random.default_rng(8)
+        A = rng.normal(size=(4, 3))
+        repeated = A[[0, 0, 2, 3]]
+        network, workspace = workspace_of(BatchNorm(), 4, 3)
+        expected = network.forward(repeated, workspace).copy()
+        expected_mean = network.views[0]["running_mean"].copy()
+        network, workspace = workspace_of(BatchNorm(), 4, 3)
+        workspace.row_weights[:] = np.array([2, 0, 1, 1]) / 4
+        Y = network.forward(A, workspace)
+        assert_allclose(Y[[0, 2, 3]], expected[[0, 2, 3]])
+        assert_allclose(network.views[0]["running_mean"], expected_mean)
+
+    def test_a_constant_feature_or_a_single_sample_stays_finite(self):
+        for n_rows in (1, 5):
+            network, workspace = workspace_of(BatchNorm(), n_rows, 3)
+            Y = network.forward(np.full((n_rows, 3), 7.0), workspace)
+            assert_allclose(Y, 0, atol=1e-10)
+            assert np.isfinite(network.backward(np.ones((n_rows, 3)), workspace)).all()
+
+
+class TestDropout:
+    def test_drops_at_the_rate_and_scales_the_rest(self):
+        rng = np.random.default_rng(9)
+        network, workspace = workspace_of(Dropout(0.3), 400, 500, np.float32, rng=rng)
+        A = np.full((400, 500), 2, np.float32)
+        Y = network.forward(A, workspace).copy()
+        assert_allclose(np.unique(Y), [0, 2 / 0.7], rtol=1e-6)
+        # The share dropped: 0.3 with a standard error of 0.001.
+        assert abs((Y == 0).mean() - 0.3) < 0.005
+        assert abs(Y.mean() - 2) < 0.01
+        dA = network.backward(np.ones_like(A), workspace)
+        assert_allclose(dA, Y / 2)  # the same mask
+        assert (network.forward(A, workspace) != Y).any()  # a new one each time
+
+    def test_inference_is_the_identity(self):
+        network, _ = workspace_of(Dropout(0.9), 5, 4)
+        A = np.random.default_rng(0).normal(size=(5, 4))
+        assert_array_equal(network.predict(A), A)
+
+
+def test_a_layer_is_a_value():
+    assert Dense(50) == Dense(50) != Dense(49)
+    assert hash(Dropout(0.2)) == hash(Dropout(0.2))
+    assert ReLU() != Tanh()
+    assert {Dense(3): 1}[Dense(3)] == 1
+    with pytest.raises(AttributeError):
+        Dense(3).units = 4
+    for layer in LAYERS:
+        assert eval(repr(layer)) == layer
+    assert repr([Dense(50), BatchNorm(), Dropout(0.2), LeakyReLU(0.2)]) == (
+        "[Dense(50), BatchNorm(), Dropout(0.2), LeakyReLU(negative_slope=0.2)]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Dense(0), ValueError, r"Dense: units .* \[1, inf\), got 0"),
+        (lambda: Dense(-5), ValueError, "got -5"),
+        (lambda: Dense(2.5), TypeError, "units must be an integer, got 2.5"),
+        (lambda: Dense(True), TypeError, "got True"),
+        (lambda: Dense("50"), TypeError, "got '50'"),
+        (lambda: Dropout(1.0), ValueError, r"rate must be a number in \[0, 1\), got 1"),
+        (lambda: Dropout(-0.1), ValueError, "got -0.1"),
+        (lambda: Dropout(float("nan")), ValueError, "got nan"),
+        (lambda: LeakyReLU(1), ValueError, "negative_slope"),
+        (lambda: BatchNorm(momentum=1), ValueError, "momentum"),
+        (lambda: BatchNorm(epsilon=0), ValueError, r"epsilon .* \(0, inf\), got 0"),
+    ],
+)
+def test_bad_hyperparameters(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
