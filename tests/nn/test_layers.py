@@ -128,7 +128,7 @@ def test_dense_is_the_matrix_product_and_its_three_gradients():
         (Tanh(), np.tanh),
         (Logistic(), lambda z: 1 / (1 + np.exp(-z))),
     ],
-    ids=repr,
+    ids=["identity", "relu", "leaky_relu", "tanh", "logistic"],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_are_their_formulas(layer, function, dtype):
