@@ -276,7 +276,7 @@ class Trainer:
         Returns
         -------
         converged : bool
-            False if the number of epochs ran out.
+            False if the number of epochs ran out, unless the schedule is made for it.
         """
         say = print if verbose else lambda line: None
         self.best_loss, self.best_score = inf, -inf
@@ -315,7 +315,7 @@ class Trainer:
                     if not self._lower_rate(what, say):
                         return True
                     n_no_improvement = 0
-            return False
+            return self.schedule.per_step  # laid out to end here
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
             return True

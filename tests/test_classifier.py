@@ -319,6 +319,10 @@ def test_stops_when_nothing_improves(iris):
     assert clf.n_iter_ == 6
     with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(5\) reached"):
         quick().fit(X, y)
+    with warnings.catch_warnings():  # these schedules are made for max_iter epochs
+        warnings.simplefilter("error")
+        quick(learning_rate="one_cycle").fit(X, y)
+        quick(learning_rate="cosine").fit(X, y)
 
 
 def test_verbose_prints_scikit_learns_lines(iris, capsys):
