@@ -1,0 +1,138 @@
+"""What the scripts share: arguments, data, tables, a description of the machine."""
+
+import argparse
+import os
+import platform
+import warnings
+from pathlib import Path
+
+import joblib
+import matplotlib
+import numpy
+import sklearn
+from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_info
+
+import skdnn
+from skdnn.datasets import load_image_dataset
+
+matplotlib.use("agg")  # pictures go to files: no screen is needed
+RESULTS_DIR = Path(__file__).resolve().parent / "results"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with the arguments of every script, and errors of a single line."""
+
+    def __init__(self, description):
+        super().__init__(
+            description=description,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        self.add_argument(
+            "--dataset",
+            choices=["auto", "mnist", "digits"],
+            default="auto",
+            help="auto is MNIST where it can be had, else scikit-learn's digits",
+        )
+        self.add_argument("--data-home", help="scikit-learn's data folder, with MNIST")
+        self.add_argument(
+            "--output-dir", type=folder, default=RESULTS_DIR, help="where results go"
+        )
+
+    def error(self, message):
+        """End the script."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def load_dataset(self, name, data_home):
+        """Load a data set, or end the script where it cannot be had."""
+        with warnings.catch_warnings():
+            # Of each attempt; what is raised, or printed, in the end says it too.
+            warnings.filterwarnings("ignore", message="A network error occurred")
+            try:
+                return load_image_dataset(name, data_home)
+            except OSError as error:
+                self.error(error)
+
+
+def folder(text):
+    """Convert the argument that is a folder, which need not exist."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return path
+
+
+def number(kind, least):
+    """Return an argument's type: an int or float of at least so much."""
+
+    def convert(text):
+        value = kind(text)
+        if not value >= least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    convert.__name__ = kind.__name__  # argparse names it in its error
+    return convert
+
+
+def training_samples(dataset, n_samples):
+    """Return so many training samples at most, or all if None, stratified by class."""
+    X, y = dataset.X_train, dataset.y_train
+    if n_samples is None or n_samples >= len(X):
+        return X, y
+    X, _, y, _ = train_test_split(
+        X, y, train_size=n_samples, stratify=y, random_state=0
+    )
+    return X, y
+
+
+def format_table(rows):
+    """Return dictionaries with the same keys as a Markdown table, aligned to read."""
+    lines = [list(rows[0])] + [list(map(str, row.values())) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines.insert(1, rule)
+    # Names to the left, numbers to the right.
+    return "\n".join(
+        f"| {line[0]:<{widths[0]}} | "
+        + " | ".join(map(str.rjust, line[1:], widths[1:]))
+        + " |"
+        for line in lines
+    )
+
+
+def report(path, title, rows, notes, machine):
+    """Print a table, and write it to a file with title, notes and machine."""
+    table = format_table(rows)
+    print(f"\n{table}\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# {title}\n\n{table}\n\n{notes}\n\n{machine}\n")
+    print(f"Written to {path}")
+
+
+def describe_machine():
+    """Return a line with the processor, the versions and the number of threads."""
+    versions = {
+        "Python": platform.python_version(),
+        "NumPy": numpy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "skdnn": skdnn.__version__,
+    }
+    blas = {
+        f"{pool['internal_api']} {pool['version']} with {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    }
+    parts = [f"{name} {version}" for name, version in versions.items()]
+    return (
+        f"{_processor()}, {joblib.cpu_count()} cores; {', '.join(parts)};"
+        f" {', '.join(sorted(blas)) or 'BLAS unknown'}."
+    )
+
+
+def _processor():
+    if os.path.exists("/proc/cpuinfo"):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,236 @@
+"""Train the networks of RUN_SETTINGS and validate them after every epoch.
+
+Each run writes its metrics of every epoch, a picture of them, and its best and its last
+model. A stratified tenth of the training set is for validation; the test set is left to
+mnist_classification_evaluate.py.
+"""
+
+import argparse
+import json
+import warnings
+from itertools import pairwise
+
+import joblib
+import matplotlib.pyplot as plt
+from common import (
+    Parser,
+    describe_machine,
+    number,
+    report,
+    training_samples,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from skdnn import MLPClassifierDIY
+from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
+from skdnn.nn import BatchNorm, Dense, ReLU
+
+# Folders in --output-dir
+DATA_CACHE_DIR = "metrics"
+PLOTS_DIR = "plots"
+MODEL_CHECKPOINTS_DIR = "models"
+
+TEN_EPOCHS = {
+    "max_iter": 10,
+    "learning_rate": "one_cycle",
+    "learning_rate_init": 0.01,
+    "random_state": 0,
+}
+# A name, and parameters of MLPClassifierDIY.
+RUN_SETTINGS = [
+    {"name": "25", "architecture": [Dense(25), BatchNorm(), ReLU()], **TEN_EPOCHS},
+    {"name": "50", "architecture": [Dense(50), BatchNorm(), ReLU()], **TEN_EPOCHS},
+    {"name": "100", "architecture": [Dense(100), BatchNorm(), ReLU()], **TEN_EPOCHS},
+    {
+        "name": "50-50",
+        "architecture": [Dense(50), BatchNorm(), ReLU()] * 2,
+        **TEN_EPOCHS,
+    },
+    {
+        "name": "512-256",
+        "hidden_layer_sizes": (512, 256),
+        "batch_norm": True,
+        "max_iter": 5,
+        "batch_size": 128,
+        "learning_rate": "one_cycle",
+        "learning_rate_init": 0.005,
+        "random_state": 0,
+    },
+]
+
+
+class Checkpoint:
+    """A callback: print a line an epoch, and write the model whenever it is the best.
+
+    See :class:`sklearn.callback.FitCallback`.
+    """
+
+    def __init__(self, run_name, path):
+        self.run_name = run_name
+        self.path = path
+        self.best_score = -1.0
+
+    def setup(self, estimator, context):
+        """Do nothing."""
+
+    def teardown(self, estimator, context):
+        """Do nothing."""
+
+    def on_fit_task_begin(self, estimator, context):
+        """Do nothing."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        """Look at the epoch that has just ended."""
+        if context.task_name != "epoch":  # the end of the fit
+            return
+        row = fitted_estimator.history_[-1]
+        is_best = row["validation_score"] > self.best_score
+        print(
+            f"{self.run_name:>8}  epoch {row['epoch']:>3}/{estimator.max_iter}"
+            f"  loss {row['loss']:.4f}"
+            f"  validation loss {row['validation_loss']:.4f}"
+            f"  validation score {row['validation_score']:.4f}{' *'[is_best]}"
+            f"  {row['seconds']:.1f} s",
+            flush=True,
+        )
+        if is_best:
+            self.best_score = row["validation_score"]
+            save_model(fitted_estimator, self.path)
+
+
+def save_model(estimator, path):
+    """Write a fitted estimator, without the callbacks of the fit."""
+    for name in [name for name in vars(estimator) if "callback" in name]:
+        delattr(estimator, name)
+    joblib.dump(estimator, path)
+
+
+def main():
+    """Run the script."""
+    parser = make_parser()
+    args = parser.parse_args()
+    known = MLPClassifierDIY().get_params()
+    overrides = {name: value for name, value in vars(args).items() if name in known}
+    for folder in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
+        (args.output_dir / folder).mkdir(parents=True, exist_ok=True)
+    dataset = parser.load_dataset(args.dataset, args.data_home)
+    X, y = training_samples(dataset, args.train_samples)
+    split = train_test_split(X, y, test_size=0.1, stratify=y, random_state=0)
+    table = []
+    for run in RUN_SETTINGS:
+        if run["name"] in args.runs:
+            settings = {key: run[key] for key in run if key != "name"} | overrides
+            try:
+                row = train(run["name"], settings, dataset.name, split, args.output_dir)
+            except ValueError as error:
+                parser.error(f"run {run['name']}: {error}")
+            table.append(row)
+    report(
+        args.output_dir / "mnist_classification_train_and_validate.md",
+        "Training and validation",
+        table,
+        f"Data: {dataset.name}, {len(split[0]):,} samples for training,"
+        f" {len(split[1]):,} for validation. The loss of training includes the L2"
+        " penalty. Seconds are those of a single run, validation included.",
+        describe_machine(),
+    )
+
+
+def make_parser():
+    """Return the parser; settings that are not given are not in its result."""
+    parser = Parser(__doc__)
+    names = [run["name"] for run in RUN_SETTINGS]
+    parser.add_argument(
+        "--runs", nargs="+", choices=names, default=names, metavar="NAME", help="which"
+    )
+    parser.add_argument(
+        "--train-samples",
+        type=number(int, 100),
+        help="so many of the training set at most, validation included",
+    )
+    settings = parser.add_argument_group(
+        "settings", "for all runs, in place of what RUN_SETTINGS says"
+    )
+    for option, kind, help_text in (
+        ("--batch-size", int, "samples in a mini-batch"),
+        ("--solver", str, "sgd, adam or adamw"),
+        ("--learning-rate", str, "constant, cosine, one_cycle, ..."),
+        ("--learning-rate-init", float, "what the schedule scales"),
+        ("--alpha", float, "strength of the L2 penalty, or of adamw's decay"),
+        ("--momentum", float, "of sgd"),
+        ("--max-grad-norm", float, "threshold of gradient clipping"),
+        ("--random-state", int, "seed of weights, dropout and order of samples"),
+    ):
+        settings.add_argument(
+            option, type=kind, default=argparse.SUPPRESS, help=help_text
+        )
+    settings.add_argument(
+        "--epochs",
+        dest="max_iter",
+        metavar="EPOCHS",
+        type=int,
+        default=argparse.SUPPRESS,
+        help="how many",
+    )
+    return parser
+
+
+def train(name, settings, dataset_name, split, output_dir):
+    """Do a run, write its files, and return its row of the table."""
+    X_train, X_val, y_train, y_val = split
+    models = output_dir / MODEL_CHECKPOINTS_DIR
+    estimator = MLPClassifierDIY(**settings)
+    estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib"))
+    with warnings.catch_warnings():
+        # The number of epochs is part of the plan, with any schedule.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+    save_model(estimator, models / f"{name}_last.joblib")
+    history = estimator.history_
+    best = max(history, key=lambda row: row["validation_score"])
+    metrics = {
+        "name": name,
+        "dataset": dataset_name,
+        "n_train": len(X_train),
+        "n_validation": len(X_val),
+        "settings": {key: str(value) for key, value in settings.items()},
+        "layers": ", ".join(map(repr, estimator.network_.layers)),
+        "n_parameters": estimator.network_.parameters.size,
+        "best_epoch": best["epoch"],
+        "seconds": sum(row["seconds"] for row in history),
+        "machine": describe_machine(),
+        "epochs": history,
+    }
+    path = output_dir / DATA_CACHE_DIR / f"{name}.json"
+    path.write_text(json.dumps(metrics, indent=2, default=float) + "\n")
+    draw(estimator, output_dir / PLOTS_DIR / f"{name}.png")
+    losses = estimator.loss_curve_
+    return {
+        "run": name,
+        "parameters": metrics["n_parameters"],
+        "epochs": len(history),
+        "loss": f"{losses[-1]:.4f}",
+        "times it rose": sum(after > before for before, after in pairwise(losses)),
+        "validation loss": f"{history[-1]['validation_loss']:.4f}",
+        "validation score": f"{history[-1]['validation_score']:.4f}",
+        "best": f"{best['validation_score']:.4f}",
+        "at epoch": best["epoch"],
+        "seconds": f"{metrics['seconds']:.1f}",
+    }
+
+
+def draw(estimator, path):
+    """Draw training and validation curves over gradient norms."""
+    figure, (above, below) = plt.subplots(
+        2, 1, figsize=(8, 7), sharex=True, layout="constrained"
+    )
+    TrainingCurveDisplay.from_estimator(estimator, ax=above)
+    GradientNormDisplay.from_estimator(estimator, ax=below)
+    above.label_outer()
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

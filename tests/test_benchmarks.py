@@ -1,0 +1,267 @@
+"""Tests of the scripts in `benchmarks`, run as a user would: as processes.
+
+Most use scikit-learn's digits. For the one with the real MNIST see `real_home` below.
+"""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import joblib
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from sklearn.model_selection import train_test_split
+
+from skdnn.datasets import load_image_dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAIN = "mnist_classification_train_and_validate"
+EVALUATE = "mnist_classification_evaluate"
+COMPARE = "compare_architectures"
+
+
+def run(script, *arguments, cwd, data_home=None):
+    """Run a script without network; the data folder is empty unless given."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "SCIKIT_LEARN_DATA": str(data_home or cwd / "empty"),
+        # A port that refuses at once: no attempt to reach the network takes long.
+        "http_proxy": "http://127.0.0.1:9",
+        "https_proxy": "http://127.0.0.1:9",
+        "no_proxy": "",
+    }
+    return subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / f"{script}.py", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def run_well(*arguments, **options):
+    result = run(*arguments, **options)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+def read_table(path):
+    """Return the first Markdown table of a file as a list of dict."""
+    lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_image_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return the folder of two short runs on the digits, and what was printed."""
+    cwd = tmp_path_factory.mktemp("trained")
+    arguments = "--dataset digits --runs 50-50 25 --epochs 20 --batch-size 100"
+    arguments += " --max-grad-norm 0.5 --output-dir results"
+    printed = run_well(TRAIN, *arguments.split(), cwd=cwd)
+    return SimpleNamespace(cwd=cwd, folder=cwd / "results", printed=printed)
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained):
+    run_well(EVALUATE, "--output-dir", trained.folder, cwd=trained.cwd)
+    return trained
+
+
+@pytest.mark.parametrize("name", ["25", "50-50"])
+def test_metrics_of_every_epoch(trained, name):
+    metrics = json.loads((trained.folder / "metrics" / f"{name}.json").read_text())
+    assert [row["epoch"] for row in metrics["epochs"]] == list(range(1, 21))
+    assert {"loss", "validation_loss", "gradient_norm"} <= set(metrics["epochs"][0])
+    assert metrics["dataset"] == "digits"
+    assert (metrics["n_train"], metrics["n_validation"]) == (1293, 144)
+    assert metrics["settings"]["max_iter"] == "20"
+    assert metrics["settings"]["max_grad_norm"] == "0.5"
+    n_parameters = {
+        "25": 64 * 25 + 3 * 25 + 25 * 10 + 10,
+        "50-50": 64 * 50 + 3 * 50 + 50 * 50 + 3 * 50 + 50 * 10 + 10,
+    }
+    assert metrics["n_parameters"] == n_parameters[name]
+    for row in metrics["epochs"]:  # a line of progress each
+        assert f"validation loss {row['validation_loss']:.4f}" in trained.printed
+
+
+@pytest.mark.parametrize("name", ["25", "50-50"])
+def test_models_predict_as_recorded(trained, digits, name):
+    metrics = json.loads((trained.folder / "metrics" / f"{name}.json").read_text())
+    scores = [row["validation_score"] for row in metrics["epochs"]]
+    X_train, X_val, _, y_val = train_test_split(
+        digits.X_train,
+        digits.y_train,
+        test_size=0.1,
+        stratify=digits.y_train,
+        random_state=0,
+    )
+    best = joblib.load(trained.folder / "models" / f"{name}_best.joblib")
+    last = joblib.load(trained.folder / "models" / f"{name}_last.joblib")
+    assert best.score(X_val, y_val) == pytest.approx(max(scores))
+    assert last.score(X_val, y_val) == pytest.approx(scores[-1])
+    assert best.n_iter_ == metrics["best_epoch"] == 1 + np.argmax(scores)
+    assert last.n_iter_ == 20
+    assert (last.batch_size, last.max_grad_norm) == (100, 0.5)
+    assert not [attribute for attribute in vars(best) if "callback" in attribute]
+    # What was held out was not trained on.
+    assert last.t_ == 20 * len(X_train)
+
+
+def test_best_model_is_not_always_the_last(trained):
+    models = (trained.folder / "models").glob("*_best.joblib")
+    assert min(joblib.load(path).n_iter_ for path in models) < 20
+
+
+def test_table_of_training(trained):
+    table = read_table(trained.folder / f"{TRAIN}.md")
+    assert [row["run"] for row in table] == ["25", "50-50"]
+    for row in table:
+        metrics = json.loads(
+            (trained.folder / "metrics" / f"{row['run']}.json").read_text()
+        )
+        last = metrics["epochs"][-1]
+        assert row["loss"] == f"{last['loss']:.4f}"
+        assert row["validation score"] == f"{last['validation_score']:.4f}"
+        assert row["at epoch"] == str(metrics["best_epoch"])
+    assert (
+        "1,293 samples for training, 144 for validation"
+        in (trained.folder / f"{TRAIN}.md").read_text()
+    )
+
+
+def test_table_of_evaluation(evaluated, digits):
+    table = read_table(evaluated.folder / f"{EVALUATE}.md")
+    assert [row["run"] for row in table] == ["25", "50-50"]
+    for row in table:
+        for which in ("best", "last"):
+            path = evaluated.folder / "models" / f"{row['run']}_{which}.joblib"
+            score = joblib.load(path).score(digits.X_test, digits.y_test)
+            assert row[f"test score, {which}"] == f"{score:.4f}"
+    with open(evaluated.folder / "metrics" / "summary.csv") as file:
+        assert list(csv.DictReader(file)) == table
+
+
+def test_pictures(evaluated):
+    plots = evaluated.folder / "plots"
+    names = {"25", "50-50", "validation_scores", "predictions", "mistakes"}
+    assert {path.stem for path in plots.iterdir()} == names
+    for name in names:
+        picture = imread(plots / f"{name}.png")
+        assert picture.shape[1] == 800
+        assert picture.min() < 0.5 < picture.max()
+
+
+def test_evaluation_of_other_data_only(trained):
+    result = run(
+        EVALUATE, "--dataset", "mnist", "--output-dir", "results", cwd=trained.cwd
+    )
+    assert result.returncode != 0
+    assert "there is no run on mnist" in result.stderr
+
+
+def test_compare_architectures(tmp_path, digits):
+    arguments = "--dataset digits --epochs 2 --cv 2 --n-jobs 1 --train-samples 300"
+    run_well(COMPARE, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+    table = read_table(tmp_path / f"{COMPARE}.md")
+    search = joblib.load(tmp_path / "models" / f"{COMPARE}.joblib")
+    results = search.cv_results_
+    assert len(table) == len(results["params"]) > 5
+    means = [float(row["mean score"]) for row in table]
+    assert means == sorted(means, reverse=True)
+    assert table[0]["mean score"] == f"{search.best_score_:.4f}"
+    spread = results["std_test_score"][search.best_index_]
+    assert table[0]["spread"] == f"{spread:.4f}"
+    best = search.best_estimator_[-1].architecture
+    assert table[0]["architecture"] == ", ".join(map(repr, best))
+    score = search.score(digits.X_test, digits.y_test)
+    text = (tmp_path / f"{COMPARE}.md").read_text()
+    assert f"has a test score of {score:.4f}" in text
+    assert "300 training samples, 2 folds" in text
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        (TRAIN, "--runs 7", "argument --runs: invalid choice: '7'"),
+        (TRAIN, "--train-samples 5", "--train-samples: 5 is less than 100"),
+        (TRAIN, "--batch-size 0", "run 25: The 'batch_size' parameter .* Got 0"),
+        (TRAIN, "--output-dir file", "argument --output-dir: file is not a folder"),
+        (COMPARE, "--cv 500", "n_splits=500 cannot be greater"),
+        (EVALUATE, "", f"there is no run in .*: run {TRAIN}.py first"),
+    ],
+)
+def test_bad_arguments_fail_with_one_line(tmp_path, script, arguments, message):
+    (tmp_path / "file").touch()
+    defaults = ["--output-dir", tmp_path / "results", "--dataset"]
+    defaults.append("auto" if script == EVALUATE else "digits")
+    result = run(script, *defaults, *arguments.split(), cwd=tmp_path)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"{script}.py: error: ")
+    assert re.search(message, result.stderr)
+
+
+def test_missing_model(trained, tmp_path):
+    shutil.copytree(trained.folder / "metrics", tmp_path / "metrics")
+    result = run(EVALUATE, "--output-dir", tmp_path, cwd=tmp_path)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "_best.joblib is missing: run" in result.stderr
+
+
+def test_without_mnist_auto_takes_the_digits(tmp_path):
+    arguments = ["--runs", "25", "--epochs", "1", "--output-dir", tmp_path]
+    printed = run_well(TRAIN, *arguments, cwd=tmp_path)
+    assert "digits instead of MNIST" in printed
+    metrics = json.loads((tmp_path / "metrics" / "25.json").read_text())
+    assert metrics["dataset"] == "digits"
+
+
+@pytest.mark.parametrize("script", [TRAIN, COMPARE])
+def test_without_mnist_it_is_an_error_to_ask_for_it(tmp_path, script):
+    arguments = ["--dataset", "mnist", "--output-dir", tmp_path / "results"]
+    result = run(script, *arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "MNIST is neither cached" in result.stderr
+    assert not list(tmp_path.rglob("*.joblib"))
+
+
+@pytest.fixture
+def real_home(tmp_path):
+    """Return a data folder with MNIST as `fetch_openml` caches it."""
+    source = os.environ.get("SKDNN_TEST_DATA")
+    source = Path(source) if source else ROOT.parent / "shared" / "scikit_learn_data"
+    if not (source / "openml").is_dir():
+        pytest.skip(f"needs the real MNIST: {source} holds none; set SKDNN_TEST_DATA")
+    home = tmp_path / "home"
+    # A copy: scikit-learn deletes a file that it fails to parse.
+    shutil.copytree(source / "openml", home / "openml", copy_function=shutil.copyfile)
+    return home
+
+
+def test_real_mnist(tmp_path, real_home):
+    options = {"cwd": tmp_path, "data_home": real_home}
+    arguments = ["--output-dir", "results"]
+    run_well(TRAIN, *arguments, "--train-samples", 5000, "--runs", 100, **options)
+    run_well(EVALUATE, *arguments, **options)
+    (row,) = read_table(tmp_path / "results" / f"{EVALUATE}.md")
+    assert row["data"] == "mnist"
+    assert row["parameters"] == str(784 * 100 + 3 * 100 + 100 * 10 + 10)
+    assert float(row["test score, last"]) > 0.93
