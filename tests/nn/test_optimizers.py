@@ -65,7 +65,9 @@ def test_adamw_shrinks_the_weights_apart_from_adams_step():
     assert_allclose(ours, p, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("optimizer", [SGD(), Adam(), AdamW()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer", [SGD(), Adam(), AdamW()], ids=["sgd", "adam", "adamw"]
+)
 def test_float32_stays_float32_and_close(optimizer):
     single = run(optimizer, size=100, dtype=np.float32)
     assert single.dtype == np.float32
