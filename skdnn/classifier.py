@@ -1,18 +1,23 @@
 """The scikit-learn contract: validation, labels, tags, fitted attributes."""
 
+import copy
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils._repr_html.estimator import estimator_html_repr
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
@@ -21,8 +26,9 @@ from sklearn.utils.validation import (
 )
 
 from skdnn import nn
-from skdnn.nn.network import check_layers
-from skdnn.training import Trainer
+from skdnn.labels import Labels
+from skdnn.nn.network import TABLE_HEAD, check_layers
+from skdnn.training import LBFGS, GradientDescent
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -31,6 +37,7 @@ ACTIVATIONS = {
     "relu": nn.ReLU(),
     "leaky_relu": nn.LeakyReLU(),
 }
+INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
 LOSSES = {
     nn.Softmax(): nn.CategoricalCrossEntropy(),
     nn.Logistic(): nn.BinaryCrossEntropy(),
@@ -66,11 +73,22 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Whether each hidden layer is followed by batch normalization, before its
         activation.
 
-    dropout : float, default=0.0
-        The probability that a hidden activation is dropped in training, in [0, 1).
+    dropout : float or array-like of float, default=0.0
+        The probability that a hidden activation is dropped in training, in [0, 1): one
+        for all hidden layers, or one for each.
 
-    solver : {"sgd", "adam", "adamw"}, default="adam"
-        The optimizer. "adamw" is Adam with decoupled weight decay.
+    input_dropout : float, default=0.0
+        The probability that an input is dropped in training, in [0, 1).
+
+    weight_init : {"auto", "glorot", "he", "normal"} or callable, default="auto"
+        How the weights start. "auto" is as in scikit-learn: uniform, after Glorot and
+        Bengio, weights and biases. A callable is an initializer of
+        :mod:`skdnn.nn.initializers`, such as ``Normal(0.05)``.
+
+    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+        The optimizer. "adamw" is Adam with decoupled weight decay. "lbfgs" takes all
+        samples at once and ignores what concerns mini-batches and schedules; for small
+        data sets it can converge faster and do better.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights: ``alpha / (2 m) * sum(weights ** 2)``
@@ -107,6 +125,19 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
 
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, by label; "balanced" is inversely proportional to their
+        frequency in `y`. They multiply `sample_weight`. Classes that a dictionary does
+        not name have weight 1. Not for multi-label targets.
+
+    label_smoothing : float, default=0.0
+        The part of each target that is spread evenly over all classes, in [0, 1).
+
+    ema_decay : float or None, default=None
+        With a number in (0, 1), an exponential moving average of the parameters, with
+        this decay for each step, is what is validated, kept and predicts. Not for
+        "lbfgs".
+
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: initial weights, validation split, order of the
         samples, dropout. With an int, two fits give the same bits.
@@ -117,6 +148,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     verbose : bool, default=False
         Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one, instead of new ones.
 
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1].
@@ -130,6 +164,11 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         of the training data, stratified by class where each class has enough samples
         and the targets are not multi-label.
 
+    scoring : str, callable or None, default=None
+        The validation score: None is the accuracy, "loss" the negative loss, anything
+        else one of scikit-learn's scorers (its name, or a callable
+        ``scorer(estimator, X, y)``). Greater is better.
+
     validation_fraction : float, default=0.1
         The part of the training data that is set aside if `early_stopping` is True
         and no validation set is given to `fit`.
@@ -142,6 +181,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     n_iter_no_change : int or inf, default=10
         See `tol`.
+
+    max_fun : int, default=15000
+        Evaluations of the loss at most, for "lbfgs".
 
     max_grad_norm : float or None, default=None
         The gradient, of all parameters together, is scaled down to this Euclidean norm
@@ -160,22 +202,23 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where `X` has names that are all strings.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run by the last call of `fit` or `partial_fit`.
     loss_ : float
         Training loss of the last epoch.
     best_loss_ : float or None
         The smallest training loss; None with `early_stopping`.
-    loss_curve_ : list of float of length n_iter_
-        Training loss of each epoch.
+    loss_curve_ : list of float
+        Training loss of each epoch, those before a warm start included.
     validation_scores_ : list of float or None
         Validation score of each epoch, where there is a validation set.
     best_validation_score_ : float or None
         The best of them.
-    history_ : list of dict of length n_iter_
-        A row for each epoch: "epoch", "loss", "learning_rate" (of the last step),
-        "gradient_norm" (a dict: for each layer with parameters the root mean square
-        over the mini-batches of the norm of its gradient, before clipping), "seconds",
-        and with a validation set "validation_loss" and "validation_score".
+    history_ : list of dict
+        A row for each epoch (for "lbfgs", each iteration): "epoch", "loss", "score"
+        (the accuracy, on each mini-batch before its step), "learning_rate" (of the last
+        step), "gradient_norm" (a dict: for each layer with parameters the root mean
+        square over the mini-batches of the norm of its gradient, before clipping),
+        "seconds", and with a validation set "validation_loss" and "validation_score".
         ``pandas.DataFrame(clf.history_)`` is a table of it.
     t_ : int
         Number of samples trained on, over all epochs.
@@ -219,8 +262,10 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "activation": [StrOptions(set(ACTIVATIONS))],
         "architecture": [list, tuple, None],
         "batch_norm": ["boolean"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "solver": [StrOptions({"sgd", "adam", "adamw"})],
+        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_init": [StrOptions({"auto", *INITIALIZERS}), callable],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
@@ -233,12 +278,17 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
+        "warm_start": ["boolean"],
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
@@ -247,6 +297,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
             Options(Real, {np.inf}),
         ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64", "auto"})],
     }
@@ -259,6 +310,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         architecture=None,
         batch_norm=False,
         dropout=0.0,
+        input_dropout=0.0,
+        weight_init="auto",
         solver="adam",
         alpha=0.0001,
         batch_size="auto",
@@ -267,17 +320,23 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         power_t=0.5,
         max_iter=200,
         shuffle=True,
+        class_weight=None,
+        label_smoothing=0.0,
+        ema_decay=None,
         random_state=None,
         tol=1e-4,
         verbose=False,
+        warm_start=False,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping=False,
+        scoring=None,
         validation_fraction=0.1,
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
         n_iter_no_change=10,
+        max_fun=15000,
         max_grad_norm=None,
         dtype="float32",
     ):
@@ -286,6 +345,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.architecture = architecture
         self.batch_norm = batch_norm
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_init = weight_init
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -294,17 +355,23 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.power_t = power_t
         self.max_iter = max_iter
         self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.ema_decay = ema_decay
         self.random_state = random_state
         self.tol = tol
         self.verbose = verbose
+        self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
         self.early_stopping = early_stopping
+        self.scoring = scoring
         self.validation_fraction = validation_fraction
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
         self.max_grad_norm = max_grad_norm
         self.dtype = dtype
 
@@ -319,7 +386,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y_val=None,
         sample_weight_val=None,
     ):
-        """Train the network from new weights.
+        """Train the network, from new weights unless `warm_start` is True.
 
         Parameters
         ----------
@@ -342,32 +409,114 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         -------
         self : MLPClassifierDIY
         """
+        data = {"X": X, "y": y}
+        if sample_weight is not None:
+            data["metadata"] = {"sample_weight": sample_weight}
+        warm = self.warm_start and hasattr(self, "network_")
         with _unchanged_on_error(self):
-            X, y = self._validate(X, y, reset=True)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X)
-            classes, targets = _encode_new_labels(y)
+            vars(self).pop("_trainer", None)  # of earlier calls of partial_fit
+            X, y = self._validate(X, y, reset=not warm)
+            labels = self._labels_again(y) if warm else Labels.of(y)
+            targets = labels.encode(y)
+            sample_weight = self._weigh(X, targets, labels, sample_weight)
             rng = check_random_state(self.random_state)
-            network = self._new_network(X, classes, targets, rng)
+            network = self._new_network(X, labels, rng)
+            if warm:
+                self._go_on_from(self.network_, network)
             rows, validation = self._split(
-                X, targets, sample_weight, classes, X_val, y_val, sample_weight_val, rng
+                X, targets, labels, sample_weight, X_val, y_val, sample_weight_val, rng
             )
-            trainer = self._new_trainer(network, X, rows, rng)
+            n_samples = X.shape[0] if rows is None else len(rows)
+            trainer = self._new_trainer(network, n_samples, rng, warm)
+            if validation is not None:
+                validation = _Validation(self, trainer, labels, *validation)
             trainer.load(X, _columns(targets, network), sample_weight, rows)
-            converged = self._train(trainer, classes, X, y, sample_weight, validation)
-            if not np.isfinite(network.parameters).all():
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may"
-                    " contain large values and need to be preprocessed."
-                )
-            vars(self).update(self._fitted_attributes(trainer, network, classes))
-        if not converged:
+            outcome = self._train(trainer, labels, validation, data)
+            self._publish(trainer, labels)
+        if self.solver == "lbfgs":
+            if outcome is not None:
+                _check_optimize_result("lbfgs", outcome, self.max_iter)
+        elif not outcome:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
                 " and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,  # the caller of fit, past scikit-learn's decorator
             )
+        return self
+
+    def _has_partial_fit(self):
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers."
+                f" {self.solver} is not stochastic."
+            )
+        return True
+
+    @available_if(_has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on a part of the data, and go on where the last call was.
+
+        The optimizer's state, the schedule (laid out for `max_iter` calls) and the
+        random numbers go on from call to call, also through pickling. After `fit`,
+        training goes on from its parameters with a new optimizer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels; not every class has to be among them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+        classes : array-like of shape (n_classes,), default=None
+            All classes of all calls. Needed in the first call only.
+
+        Returns
+        -------
+        self : MLPClassifierDIY
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does"
+                " not see all of y. Use compute_class_weight('balanced',"
+                " classes=classes, y=y) of sklearn.utils.class_weight on all of y, or"
+                " a large enough part, and pass the weights as class_weight."
+            )
+        with _unchanged_on_error(self):
+            fitted = hasattr(self, "network_")
+            first = _check_partial_fit_first_call(self, classes)
+            X, y = self._validate(X, y, reset=not fitted)
+            if not first:
+                labels = self._labels()
+            elif type_of_target(y).startswith("multilabel"):
+                labels = Labels.of(y)
+            else:
+                labels = Labels(self.classes_)
+            targets = labels.encode(y)
+            sample_weight = self._weigh(X, targets, labels, sample_weight)
+            trainer = getattr(self, "_trainer", None)
+            if trainer is None:
+                rng = check_random_state(self.random_state)
+                network = self._new_network(X, labels, rng)
+                if fitted:
+                    self._go_on_from(self.network_, network)
+                trainer = self._new_trainer(network, X.shape[0], rng, fitted)
+            before = trainer.state()
+            try:
+                trainer.load(X, _columns(targets, trainer.network), sample_weight)
+                row = trainer.epoch()
+                self._publish(trainer, labels)
+            except BaseException:
+                trainer.restore(before)
+                raise
+            trainer.note_best(row)
+            self.n_iter_ = 1
+            self._trainer = trainer
+        if self.verbose:
+            print(f"Iteration 1, loss = {row['loss']:.8f}")
         return self
 
     def _validate(self, X, y=NOT_GIVEN, *, reset):
@@ -390,58 +539,124 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             **check_params,
         )
 
-    def _new_network(self, X, classes, targets, rng):
-        """Build the network that the parameters ask for, with new weights."""
-        n_outputs, link = len(classes), nn.Softmax()
-        if targets.ndim == 2:
-            link = nn.Logistic()
-        if self.architecture is None:
-            hidden_layers = self._simple_hidden_layers()
+    def _labels(self):
+        """Return the labels of the last fit."""
+        multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
+        return Labels(self.classes_, multilabel)
+
+    def _labels_again(self, y):
+        """Return the labels of the last fit, if y has the same."""
+        labels = self._labels()
+        classes = Labels.of(y).classes
+        if set(classes) != set(labels.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the"
+                f" previous call to fit. Previously got {labels.classes}, `y` has"
+                f" {classes}"
+            )
+        return labels
+
+    def _weigh(self, X, targets, labels, sample_weight):
+        """Return each sample's weight, its class's included, or None."""
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, ensure_non_negative=True
+            )
+        if self.class_weight is None:
+            return sample_weight
+        if labels.multilabel:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is not supported for multi-label"
+                " targets; pass sample_weight to fit instead."
+            )
+        if isinstance(self.class_weight, dict):
+            known = set(labels.classes.tolist())
+            unknown = [label for label in self.class_weight if label not in known]
+            if unknown:
+                raise ValueError(
+                    f"class_weight names classes that are not in y: {unknown}; y has"
+                    f" {labels.classes}."
+                )
+            class_weight = np.array(
+                [self.class_weight.get(label, 1.0) for label in labels.classes.tolist()]
+            )
+            if not np.all(class_weight >= 0):
+                raise ValueError(
+                    f"class_weight={self.class_weight!r}: weights must be at least 0."
+                )
         else:
-            hidden_layers = self._explicit_layers()
-        if hidden_layers and hidden_layers[-1] == nn.Softmax():
-            if targets.ndim == 2:
+            class_weight = compute_class_weight(
+                "balanced",
+                classes=labels.classes,
+                y=labels.classes[targets],
+                sample_weight=sample_weight,
+            )
+        weights = class_weight[targets]
+        if sample_weight is not None:
+            weights *= sample_weight
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r}: the weights of class and sample"
+                " multiply to 0 for every sample; at least one must be positive."
+            )
+        return weights
+
+    def _new_network(self, X, labels, rng):
+        """Build the network that the parameters ask for, with new weights."""
+        if self.architecture is None:
+            layers = self._simple_hidden_layers()
+        else:
+            layers = self._explicit_layers()
+        n_classes = len(labels.classes)
+        if layers and layers[-1] == nn.Softmax():
+            if labels.multilabel:
                 raise ValueError(
                     "architecture ends in Softmax(), whose outputs sum to 1; for"
                     " multi-label targets leave the output layer to fit."
                 )
-            layers = hidden_layers
+        elif labels.multilabel:
+            layers += [nn.Dense(n_classes), nn.Logistic()]
+        elif n_classes == 2:
+            layers += [nn.Dense(1), nn.Logistic()]
         else:
-            if n_outputs == 2 and targets.ndim == 1:
-                n_outputs, link = 1, nn.Logistic()
-            layers = [*hidden_layers, nn.Dense(n_outputs), link]
+            layers += [nn.Dense(n_classes), nn.Softmax()]
         single = self.dtype == "float32" or (
             self.dtype == "auto" and X.dtype == np.float32
         )
         network = nn.Network(layers, X.shape[1], np.float32 if single else np.float64)
-        if network.widths[-1] != n_outputs:
+        n_outputs = network.widths[-1]
+        if network.layers[-1] == nn.Softmax() and n_outputs != n_classes:
             raise ValueError(
-                f"architecture ends in Softmax() with {network.widths[-1]} outputs, but"
-                f" y has {n_outputs} classes: the last Dense layer needs"
-                f" {n_outputs} units."
+                f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
+                f" {n_classes} classes: the last Dense layer needs {n_classes} units."
             )
-        # As in scikit-learn; Glorot and Bengio derive it for tanh.
-        simple_logistic = self.architecture is None and self.activation == "logistic"
-        return network.initialize(rng, nn.Glorot(1 / 3 if simple_logistic else 1))
+        return network.initialize(rng, self._initializer())
 
     def _simple_hidden_layers(self):
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        layers = []
-        for units in sizes:
+        rates = self.dropout
+        rates = [rates] * len(sizes) if isinstance(rates, Real) else list(rates)
+        if len(rates) != len(sizes):
+            raise ValueError(
+                f"dropout has {len(rates)} rates, {rates}, for {len(sizes)} hidden"
+                " layers: give one for each, or a single number."
+            )
+        layers = [nn.Dropout(self.input_dropout)] if self.input_dropout else []
+        for units, rate in zip(sizes, rates, strict=True):
             layers.append(nn.Dense(int(units)))
             if self.batch_norm:
                 layers.append(nn.BatchNorm())
             layers.append(ACTIVATIONS[self.activation])
-            if self.dropout:
-                layers.append(nn.Dropout(self.dropout))
+            if rate:
+                layers.append(nn.Dropout(rate))
         return layers
 
     def _explicit_layers(self):
-        for name, off in (("batch_norm", False), ("dropout", 0.0)):
-            if getattr(self, name) != off:
+        for name in ("batch_norm", "dropout", "input_dropout"):
+            if np.any(getattr(self, name)):
                 raise ValueError(
                     f"{name}={getattr(self, name)!r} has no effect where architecture"
                     " names every layer: put the layer into the list."
@@ -449,8 +664,30 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_layers(self.architecture)
         return list(self.architecture)
 
+    def _initializer(self):
+        if self.weight_init == "auto":
+            # scikit-learn's choice: a third of the variance for the logistic sigmoid.
+            simple = self.architecture is None
+            logistic = simple and self.activation == "logistic"
+            return nn.Glorot(1 / 3 if logistic else 1)
+        if callable(self.weight_init):
+            return self.weight_init
+        return INITIALIZERS[self.weight_init]
+
+    def _go_on_from(self, network, new_network):
+        """Copy what an earlier fit learned into a new network of the same layers."""
+        mine, its = (
+            (net.layers, net.dtype, net.n_features) for net in (new_network, network)
+        )
+        if mine != its:
+            raise ValueError(
+                "Training can only go on with the layers, dtype and features of the"
+                f" last fit, {its}; got {mine}."
+            )
+        new_network.restore((network.parameters, network.statistics))
+
     def _split(
-        self, X, targets, sample_weight, classes, X_val, y_val, sample_weight_val, rng
+        self, X, targets, labels, sample_weight, X_val, y_val, sample_weight_val, rng
     ):
         """Return the rows to train on (None: all) and the validation set or None."""
         if X_val is not None or y_val is not None:
@@ -458,22 +695,27 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 raise ValueError("X_val is provided, but y_val was not provided.")
             if X_val is None:
                 raise ValueError("y_val is provided, but X_val was not provided.")
-            X_val = self._validate(X_val, reset=False)
+            try:
+                X_val = self._validate(X_val, reset=False)
+            except ValueError as error:
+                raise ValueError(f"X_val does not go with X: {error}") from error
             check_consistent_length(X_val, y_val)
             if sample_weight_val is not None:
-                sample_weight_val = _check_sample_weight(sample_weight_val, X_val)
-            return None, (X_val, _encode_labels(y_val, classes), sample_weight_val)
+                sample_weight_val = _check_sample_weight(
+                    sample_weight_val, X_val, ensure_non_negative=True
+                )
+            return None, (X_val, labels.encode(y_val, "y_val"), sample_weight_val)
         if sample_weight_val is not None:
             raise ValueError(
                 "sample_weight_val is provided, but X_val and y_val were not provided."
             )
-        if not self.early_stopping:
+        if not self.early_stopping or self.solver == "lbfgs":
             return None, None
         rows, val_rows = train_test_split(
             np.arange(X.shape[0]),
             random_state=rng,
             test_size=self.validation_fraction,
-            stratify=targets if self._can_stratify(targets, classes) else None,
+            stratify=self._strata(targets, labels),
         )
         if len(val_rows) < 2:
             raise ValueError(
@@ -483,15 +725,32 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         weight = None if sample_weight is None else sample_weight[val_rows]
         return rows, (X[val_rows], targets[val_rows], weight)
 
-    def _can_stratify(self, targets, classes):
-        """Whether each class has enough samples to appear on both sides."""
-        if targets.ndim == 2 or np.bincount(targets).min() < 2:
-            return False
+    def _strata(self, targets, labels):
+        """Return what to stratify the validation split by, or None."""
+        if labels.multilabel:
+            return None
+        if len(labels.classes) == 2:
+            # Too few samples are an error, as in scikit-learn, word for word.
+            return targets.astype(bool).astype(str)
+        # scikit-learn says that it stratifies more classes too, but does not: where it
+        # is impossible, do without.
         sizes = self.validation_fraction, 1 - self.validation_fraction
-        return min(sizes) * len(targets) >= len(classes)
+        enough = min(sizes) * len(targets) >= len(labels.classes)
+        return targets if enough and np.bincount(targets).min() >= 2 else None
 
-    def _new_trainer(self, network, X, rows, rng):
-        n_samples = X.shape[0] if rows is None else len(rows)
+    def _new_trainer(self, network, n_samples, rng, warm):
+        """Return the trainer that the parameters ask for; `warm` goes on from a fit."""
+        settings = {
+            "max_epochs": self.max_iter,
+            "alpha": 0.0 if self.solver == "adamw" else self.alpha,
+            "label_smoothing": self.label_smoothing,
+            "history": self.history_ if warm else (),
+            "samples_seen": self.t_ if warm else 0,
+        }
+        loss = LOSSES[network.layers[-1]]
+        if self.solver == "lbfgs":
+            self._check_lbfgs(network)
+            return LBFGS(network, loss, max_fun=self.max_fun, **settings)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -499,14 +758,14 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than "
                 "sample size. It is going to be clipped",
-                stacklevel=2,
+                stacklevel=3,
             )
         moments = (self.beta_1, self.beta_2, self.epsilon)
         optimizer = {
-            "sgd": lambda: nn.SGD(self.momentum, self.nesterovs_momentum),
-            "adam": lambda: nn.Adam(*moments),
-            "adamw": lambda: nn.AdamW(self.alpha, *moments),
-        }[self.solver]()
+            "sgd": nn.SGD(self.momentum, self.nesterovs_momentum),
+            "adam": nn.Adam(*moments),
+            "adamw": nn.AdamW(self.alpha, *moments),
+        }[self.solver]
         schedule = {
             "constant": nn.Constant(),
             "invscaling": nn.InverseScaling(self.power_t),
@@ -514,25 +773,42 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             "cosine": nn.Cosine(),
             "one_cycle": nn.OneCycle(),
         }[self.learning_rate]
-        return Trainer(
+        trainer = GradientDescent(
             network,
-            LOSSES[network.layers[-1]],
+            loss,
             optimizer,
             schedule,
             learning_rate=self.learning_rate_init,
-            max_epochs=self.max_iter,
             batch_size=batch_size,
-            alpha=0.0 if self.solver == "adamw" else self.alpha,
             max_grad_norm=self.max_grad_norm,
+            ema_decay=self.ema_decay,
             shuffle=self.shuffle,
             rng=rng,
+            **settings,
         )
+        if warm:
+            if self.best_loss_ is not None:
+                trainer.best_loss = self.best_loss_
+            if self.early_stopping and self.best_validation_score_ is not None:
+                trainer.best_score = self.best_validation_score_
+        return trainer
 
-    def _train(self, trainer, classes, X, y, sample_weight, validation):
+    def _check_lbfgs(self, network):
+        if any(isinstance(layer, nn.Dropout) for layer in network.layers):
+            raise ValueError(
+                "dropout is not available with solver='lbfgs', which needs the same"
+                " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or set"
+                " dropout to 0."
+            )
+        if self.ema_decay is not None:
+            raise ValueError(
+                f"ema_decay={self.ema_decay!r} is not available with solver='lbfgs',"
+                " whose last iterate is the best. Use 'adam', 'adamw' or 'sgd', or set"
+                " ema_decay=None."
+            )
+
+    def _train(self, trainer, labels, validation, data):
         """Run the trainer, with a callback task for each epoch."""
-        data = {"X": X, "y": y, "metadata": {}}
-        if sample_weight is not None:
-            data["metadata"] = {"sample_weight": sample_weight}
         context = self._init_callback_context(max_subtasks=self.max_iter)
         context.call_on_fit_task_begin(estimator=self, **data)
         epoch_context = None
@@ -542,54 +818,69 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             epoch_context = context.subcontext(task_name="epoch")
             epoch_context.call_on_fit_task_begin(estimator=self, **data)
 
+        def attributes():
+            state = self._fitted_attributes(trainer, labels, trainer.snapshot())
+            return {**state, "history_": list(trainer.history)}
+
         def on_epoch_end(row):
             return epoch_context.call_on_fit_task_end(
                 estimator=self,
                 **data,
-                reconstruction_attributes=lambda: self._fitted_attributes(
-                    trainer, trainer.network.copy(), classes
-                ),
+                reconstruction_attributes=None if row is None else attributes,
             )
 
-        hooks = {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
-        converged = trainer.fit(
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            evaluate=validation and _Evaluation(trainer, *validation),
-            early_stopping=self.early_stopping,
-            verbose=self.verbose,
-            **(hooks if getattr(self, "_skl_callbacks", None) else {}),
-        )
+        options = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
+        if getattr(self, "_skl_callbacks", None):  # contexts cost time: only if needed
+            options |= {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
+        if self.solver != "lbfgs":
+            options["n_iter_no_change"] = self.n_iter_no_change
+            options["early_stopping"] = self.early_stopping
+        outcome = trainer.fit(**options)
         context.call_on_fit_task_end(
-            estimator=self,
-            **data,
-            reconstruction_attributes=lambda: self._fitted_attributes(
-                trainer, trainer.network.copy(), classes
-            ),
+            estimator=self, **data, reconstruction_attributes=attributes
         )
-        return converged
+        return outcome
 
-    def _fitted_attributes(self, trainer, network, classes):
-        history = [dict(row) for row in trainer.history]
-        scores = [
-            row["validation_score"] for row in history if "validation_score" in row
-        ] or None
-        losses = [row["loss"] for row in history]
+    def _publish(self, trainer, labels):
+        """Set the fitted attributes, if what was learned is finite."""
+        network = trainer.result()
+        if not np.isfinite(network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may"
+                " contain large values and need to be preprocessed."
+            )
+        vars(self).update(self._fitted_attributes(trainer, labels, network))
+
+    def _fitted_attributes(self, trainer, labels, network):
+        history = trainer.history
+        scored = trainer.best_score > -np.inf
+        stops_early = self.early_stopping and self.solver != "lbfgs"
         return {
-            "classes_": classes,
+            "classes_": labels.classes,
             "network_": network,
             "history_": history,
-            "loss_curve_": losses,
-            "loss_": losses[-1] if losses else np.nan,
-            "best_loss_": None if self.early_stopping else min(losses, default=np.inf),
-            "validation_scores_": scores,
-            "best_validation_score_": scores and max(scores),
-            "n_iter_": len(history),
+            "loss_": history[-1]["loss"] if history else np.nan,
+            "best_loss_": None if stops_early else trainer.best_loss,
+            "best_validation_score_": trainer.best_score if scored else None,
+            "n_iter_": trainer.n_epochs,
             "t_": trainer.samples_seen,
             "n_outputs_": network.widths[-1],
             "n_layers_": len(_dense_views(network)) + 1,
             "out_activation_": type(network.layers[-1]).__name__.lower(),
         }
+
+    @property
+    def loss_curve_(self):
+        """Training loss of each epoch."""
+        check_is_fitted(self)
+        return [row["loss"] for row in self.history_]
+
+    @property
+    def validation_scores_(self):
+        """Validation score of each epoch that has one, or None."""
+        check_is_fitted(self)
+        scores = (row.get("validation_score") for row in self.history_)
+        return [score for score in scores if score is not None] or None
 
     @property
     def coefs_(self):
@@ -615,14 +906,17 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; in the dtype of the network.
         """
-        P = self._outputs(X)
-        return np.hstack([1 - P, P]) if self.n_outputs_ == 1 else P
+        check_is_fitted(self)
+        if self.n_outputs_ > 1:
+            return self._outputs(X)
+        Z = self._outputs(X, stop=-1)
+        Z = np.hstack([-Z, Z])  # rather than 1 - P, which loses the digits of a small P
+        return nn.logistic(Z, out=Z)
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
 
-        Computed from the logits, so that probabilities too small for the dtype have a
-        finite logarithm.
+        Probabilities too small for the dtype still have a finite logarithm.
 
         Parameters
         ----------
@@ -633,14 +927,13 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         log_P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
+        check_is_fitted(self)
+        if self.out_activation_ == "logistic":
+            return np.log(self.predict_proba(X))  # never log(0): see nn.logistic
         Z = self._outputs(X, stop=-1)
-        if self.out_activation_ == "softmax":
-            Z -= Z.max(axis=1, keepdims=True)
-            Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
-            return Z
-        if self.n_outputs_ == 1:
-            Z = np.hstack([-Z, Z])
-        return -np.logaddexp(0, -Z)
+        Z -= Z.max(axis=1, keepdims=True)
+        Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
+        return Z
 
     def predict(self, X):
         """Return the most probable class.
@@ -654,11 +947,11 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             Labels; for multi-label targets an indicator matrix.
         """
-        predictions = _decide(self._outputs(X, stop=-1), self.out_activation_)
-        return predictions if predictions.ndim == 2 else self.classes_[predictions]
+        check_is_fitted(self)
+        Z = self._outputs(X, stop=-1)
+        return self._labels().decode(LOSSES[self.network_.layers[-1]].decide(Z))
 
     def _outputs(self, X, stop=None):
-        check_is_fitted(self)
         return self.network_.predict(self._validate(X, reset=False), stop)
 
     def summary(self):
@@ -669,6 +962,24 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         print(self.network_.summary())
 
+    def _html_repr(self):
+        """Return scikit-learn's diagram, and the layers in a table below it."""
+        diagram = estimator_html_repr(self)
+        if not hasattr(self, "network_"):
+            return diagram
+        left, right = "style='text-align: left'", "style='text-align: right'"
+        network = self.network_
+        rows = "".join(
+            f"<tr><td {left}>{name}</td><td {left}>{shape}</td>"
+            f"<td {right}>{count}</td></tr>"
+            for name, shape, count in [TABLE_HEAD, *network.table()]
+        )
+        return (
+            f"{diagram}<table style='font-family: monospace; border-spacing: 1.5em 0'>"
+            f"<caption style='caption-side: bottom'>{network.parameters.size:,}"
+            f" parameters, {network.dtype}</caption>{rows}</table>"
+        )
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -676,74 +987,55 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-class _Evaluation:
-    """Loss and accuracy of a trainer's network on a validation set."""
+class _Validation:
+    """Loss and score, on a validation set, of what a trainer has at the moment."""
 
-    def __init__(self, trainer, X, targets, sample_weight):
-        self.network, self.loss = trainer.network, trainer.loss
-        self.X, self.targets = X, targets
+    def __init__(self, estimator, trainer, labels, X, targets, sample_weight):
+        self.estimator, self.trainer, self.labels = estimator, trainer, labels
+        self.X, self.sample_weight = X, sample_weight
         weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        if not weights.any():
+            raise ValueError(
+                "The weights of the validation set are all 0; at least one must be"
+                " positive."
+            )
         self.shares = weights / weights.sum()
-        columns = _columns(targets, self.network)
+        network = trainer.network
+        self.targets = columns = _columns(targets, network)
         if columns.ndim == 1:
-            columns = columns[:, np.newaxis] == np.arange(self.network.widths[-1])
-        self.Y = columns.astype(self.network.dtype)
+            columns = columns[:, np.newaxis] == np.arange(network.widths[-1])
+        self.Y = columns.astype(network.dtype)
+        if estimator.scoring not in (None, "loss"):
+            self.y = targets if labels.multilabel else labels.classes[targets]
+            self.scorer = check_scoring(estimator, estimator.scoring)
 
     def __call__(self):
-        """Return the loss and the accuracy."""
-        Z = self.network.predict(self.X, stop=-1)
-        hits = _decide(Z, type(self.loss.link).__name__.lower()) == self.targets
-        if hits.ndim == 2:
-            hits = hits.all(axis=1)
+        """Return the loss and the score."""
+        network, loss = self.trainer.result(), self.trainer.loss
+        Z = network.predict(self.X, stop=-1)
         buffers = np.empty_like(Z), np.empty_like(Z)
-        loss = self.loss.from_logits(Z, self.Y, self.shares, *buffers)
-        return loss, float(self.shares @ hits)
+        value = loss.from_logits(Z, self.Y, self.shares, *buffers)
+        if self.estimator.scoring == "loss":
+            return value, -value
+        if not np.isfinite(value):
+            return value, np.nan
+        if self.estimator.scoring is None:
+            hits = loss.hits(Z, self.targets)
+            return value, float(np.average(hits, weights=self.sample_weight))
+        return value, self._score(network)
+
+    def _score(self, network):
+        predictor = copy.copy(self.estimator)
+        trainer, labels = self.trainer, self.labels
+        vars(predictor).update(predictor._fitted_attributes(trainer, labels, network))
+        vars(predictor).pop("feature_names_in_", None)  # X is an array by now
+        weights = self.sample_weight
+        weights = {} if weights is None else {"sample_weight": weights}
+        return float(self.scorer(predictor, self.X, self.y, **weights))
 
 
 def _dense_views(network):
     return [view for view in network.views if "weights" in view]
-
-
-def _encode_new_labels(y):
-    """Return the classes in y, and the targets: see :func:`_encode_labels`."""
-    if y.dtype == object and len({isinstance(label, str) for label in y.flat}) > 1:
-        kinds = sorted({type(label).__name__ for label in y.flat})
-        raise ValueError(
-            f"y must hold labels of one kind, got a mix of {kinds}. Convert them, for"
-            " example with y.astype(str)."
-        )
-    check_classification_targets(y)
-    if type_of_target(y).startswith("multilabel"):
-        y = y.toarray() if issparse(y) else y
-        return np.arange(y.shape[1]), (y != 0).astype(np.int8)
-    y = column_or_1d(y, warn=True)
-    classes = np.unique(y)
-    if len(classes) == 1:
-        raise ValueError(
-            "MLPClassifierDIY needs samples of at least 2 classes in y, but y contains"
-            f" only one class: {classes[0]!r}."
-        )
-    return classes, _encode_labels(y, classes)
-
-
-def _encode_labels(y, classes):
-    """Return the targets that stand for y.
-
-    Returns
-    -------
-    targets : ndarray of int of shape (n_samples,) or (n_samples, n_outputs)
-        Indices into `classes`, or for multi-label targets 0 and 1.
-    """
-    y = column_or_1d(y)
-    targets = np.searchsorted(classes, y)
-    targets[targets == len(classes)] = 0
-    unseen = classes[targets] != y
-    if unseen.any():
-        raise ValueError(
-            f"y_val contains labels that are not in y: {np.unique(y[unseen])}; y has"
-            f" {classes}."
-        )
-    return targets
 
 
 def _columns(targets, network):
@@ -752,21 +1044,16 @@ def _columns(targets, network):
     return targets[:, np.newaxis] if single else targets
 
 
-def _decide(Z, out_activation):
-    """Return the most probable class's index, or 0 or 1 for each of several outputs."""
-    if out_activation == "softmax":
-        return Z.argmax(axis=1)
-    decisions = (Z > 0).astype(int)
-    return decisions[:, 0] if Z.shape[1] == 1 else decisions
-
-
 @contextmanager
 def _unchanged_on_error(estimator):
     """Give an estimator its fitted attributes back if the fit fails."""
 
     def fitted():
-        names = [name for name in vars(estimator) if name.endswith("_")]
-        return {name: vars(estimator)[name] for name in names}
+        return {
+            name: value
+            for name, value in vars(estimator).items()
+            if name.endswith("_") or name == "_trainer"
+        }
 
     before = fitted()
     try:

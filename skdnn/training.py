@@ -5,7 +5,9 @@ from math import inf, sqrt
 from time import perf_counter
 
 import numpy as np
+from scipy.optimize import minimize
 
+from skdnn.nn import Dropout
 from skdnn.nn.optimizers import clip_by_global_norm
 from skdnn.nn.schedules import Adaptive
 
@@ -19,18 +21,21 @@ class MiniBatch:
     n_rows : int
     X : {ndarray, sparse array} of shape (n_samples, n_features)
         What rows will be taken from.
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator, default=None
         Where dropout draws from.
+    label_smoothing : float, default=0.0
+        See :class:`Trainer`.
     like : MiniBatch, default=None
         One for more rows, whose memory to share.
     """
 
-    def __init__(self, network, n_rows, X, rng, like=None):
+    def __init__(self, network, n_rows, X, rng=None, label_smoothing=0.0, like=None):
         self.workspace = network.workspace(
             n_rows, rng=rng, like=None if like is None else like.workspace
         )
         self.rows = np.arange(n_rows)
         self.dtype = network.dtype
+        self.label_smoothing = label_smoothing
         if like is None:
             self.Y = np.empty((n_rows, network.widths[-1]), self.dtype)
             if isinstance(X, np.ndarray):
@@ -61,18 +66,23 @@ class MiniBatch:
         np.copyto(self.X, batch)
         return self.X
 
-    def encode(self, targets, index):
-        """Return the targets of the rows `index`: one-hot, or each output's 0 or 1."""
+    def encode(self, targets):
+        """Return targets as rows that the loss takes: one-hot, or 0 and 1; smoothed."""
+        smoothing = self.label_smoothing
         if targets.ndim == 1:
-            self.Y[...] = 0
-            self.Y[self.rows, targets[index]] = 1
+            share = smoothing / self.Y.shape[1]
+            self.Y[...] = share
+            self.Y[self.rows, targets] = 1 - smoothing + share
         else:
-            self.Y[...] = targets[index]
+            self.Y[...] = targets
+            if smoothing:
+                self.Y *= 1 - smoothing
+                self.Y += smoothing / 2
         return self.Y
 
 
 class Trainer:
-    """Mini-batch gradient descent on a network, epoch by epoch.
+    """What all ways to train a network share: the data, the objective, the history.
 
     Parameters
     ----------
@@ -80,61 +90,53 @@ class Trainer:
         Trained in place.
     loss : object
         See :mod:`skdnn.nn.losses`.
-    optimizer : Optimizer
-    schedule : object
-        See :mod:`skdnn.nn.schedules`.
-    learning_rate : float
-        What the schedule scales.
     max_epochs : int
-        How many epochs the schedule is laid out for, and :meth:`fit` runs at most.
-    batch_size : int
+        How many epochs :meth:`fit` runs at most.
     alpha : float, default=0.0
         Strength of the L2 penalty: ``alpha / (2 m) * sum(weights ** 2)`` is added to
         the loss of a mini-batch of m samples (or of total weight m).
-    max_grad_norm : float, default=None
-        The largest norm of the gradient, of all parameters together.
-    shuffle : bool, default=True
-        Whether each epoch takes the samples in a new order.
-    rng : numpy.random.RandomState
-        Where the orders and dropout's seed are drawn from.
+    label_smoothing : float, default=0.0
+        The part of each target that is spread evenly over all outcomes.
+    history : list of dict, default=()
+        Rows of earlier training, to go on from.
+    samples_seen : int, default=0
+        The number of samples seen in it.
 
     Attributes
     ----------
     history : list of dict
         A row an epoch.
+    n_epochs : int
+        The number of epochs run by this trainer.
     samples_seen : int
         The number of samples trained on.
+    best_loss, best_score : float
+        The smallest training loss and the largest validation score so far.
+    best_state : tuple or None
+        The network's state in the best epoch, if training is to go back to it.
     """
 
     def __init__(
         self,
         network,
         loss,
-        optimizer,
-        schedule,
         *,
-        learning_rate,
         max_epochs,
-        batch_size,
         alpha=0.0,
-        max_grad_norm=None,
-        shuffle=True,
-        rng,
+        label_smoothing=0.0,
+        history=(),
+        samples_seen=0,
     ):
         self.network = network
         self.loss = loss
-        self.optimizer = optimizer
-        self.schedule = schedule
-        self.learning_rate = learning_rate
         self.max_epochs = max_epochs
-        self.batch_size = batch_size
         self.alpha = alpha
-        self.max_grad_norm = max_grad_norm
-        self.shuffle = shuffle
-        self.rng = rng
-        self.samples_seen = 0
-        self.history = []
-        optimizer.start(network.parameters, network.gradients, network.n_weights)
+        self.label_smoothing = label_smoothing
+        self.history = list(history)
+        self.samples_seen = samples_seen
+        self.n_epochs = 0
+        self.best_loss, self.best_score = inf, -inf
+        self.best_state = None
 
     def load(self, X, targets, sample_weight=None, rows=None):
         """Take the data to train on, and allocate what a mini-batch needs.
@@ -150,19 +152,156 @@ class Trainer:
             The rows of X to train on, all by default.
         """
         self.X, self.targets, self.sample_weight = X, targets, sample_weight
-        self.in_order = rows is None and not self.shuffle
         self.order = np.arange(X.shape[0]) if rows is None else rows.copy()
+        self._allocate(all_rows=rows is None)
+
+    def result(self):
+        """Return the network to predict with."""
+        return self.network
+
+    def snapshot(self):
+        """Return a copy of the network as training would leave it if it ended now."""
+        network = self.result().copy()
+        if self.best_state is not None:
+            network.restore(self.best_state)
+        return network
+
+    def objective(self, batch, index):
+        """Compute loss and gradient on the rows `index`.
+
+        Returns
+        -------
+        loss : float
+            The penalty included.
+        score : float
+            The share of the samples, by weight, that the network had right.
+        total_weight : float
+        squared_norms : list of float
+            Of each layer's gradient.
+        """
+        network, workspace = self.network, batch.workspace
+        total_weight = float(workspace.n_rows)
+        if self.sample_weight is not None:
+            weights = self.sample_weight[index]
+            total_weight = float(weights.sum())
+            if total_weight == 0:  # nothing to learn from
+                network.gradients[:] = 0
+                return 0.0, 0.0, 0.0, np.zeros(len(network.parameter_layers))
+            np.divide(weights, total_weight, out=workspace.row_weights)
+        X = batch.gather(self.X, index)
+        targets = self.targets[index]
+        loss = network.backpropagate(X, batch.encode(targets), self.loss, workspace)
+        hits = self.loss.hits(workspace.logits, targets)
+        if self.sample_weight is None:
+            score = np.count_nonzero(hits) / workspace.n_rows
+        else:
+            score = float(workspace.row_weights @ hits)
+        if self.alpha:
+            loss += network.add_penalty(self.alpha / total_weight)
+        return loss, score, total_weight, network.squared_gradient_norms()
+
+    def record(self, start_time, loss, score, squared_norms, **further):
+        """Append a row to the history, and return it."""
+        layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
+        row = {
+            "epoch": len(self.history) + 1,
+            "loss": loss,
+            "score": score,
+            **further,
+            "gradient_norm": dict(zip(layers, norms, strict=True)),
+            "seconds": perf_counter() - start_time,
+        }
+        self.history.append(row)
+        self.n_epochs += 1
+        return row
+
+    def evaluate(self, validate, row):
+        """Add the validation loss and score to a row of the history."""
+        start_time = perf_counter()
+        row["validation_loss"], row["validation_score"] = validate()
+        row["seconds"] += perf_counter() - start_time
+
+    def note_best(self, row):
+        """Keep the smallest loss and the largest score."""
+        self.best_loss = min(self.best_loss, row["loss"])
+        score = row.get("validation_score", -inf)
+        if score > self.best_score:  # not if it is NaN
+            self.best_score = score
+
+    def __getstate__(self):
+        # The data is not the trainer's, and buffers can be rebuilt: see `load`.
+        data = {"X", "targets", "sample_weight", "order", "in_order", "full", "last"}
+        return {name: value for name, value in vars(self).items() if name not in data}
+
+
+class GradientDescent(Trainer):
+    """Mini-batch gradient descent, epoch by epoch.
+
+    Parameters
+    ----------
+    network, loss
+        See :class:`Trainer`.
+    optimizer : Optimizer
+    schedule : object
+        See :mod:`skdnn.nn.schedules`.
+    learning_rate : float
+        What the schedule scales.
+    batch_size : int
+    max_grad_norm : float, default=None
+        The largest norm of the gradient, of all parameters together.
+    ema_decay : float, default=None
+        Decay of an exponential moving average of the parameters, see :meth:`result`.
+    shuffle : bool, default=True
+        Whether each epoch takes the samples in a new order.
+    rng : numpy.random.RandomState
+        Where the orders and dropout's seed are drawn from.
+    **settings
+        See :class:`Trainer`.
+    """
+
+    def __init__(
+        self,
+        network,
+        loss,
+        optimizer,
+        schedule,
+        *,
+        learning_rate,
+        batch_size,
+        max_grad_norm=None,
+        ema_decay=None,
+        shuffle=True,
+        rng,
+        **settings,
+    ):
+        super().__init__(network, loss, **settings)
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_grad_norm = max_grad_norm
+        self.ema_decay = ema_decay
+        self.shuffle = shuffle
+        self.rng = rng
+        self.averaged = None if ema_decay is None else network.copy()
+        self.dropout_rng = None
+        if any(isinstance(layer, Dropout) for layer in network.layers):
+            self.dropout_rng = np.random.default_rng(rng.randint(2**31))
+        optimizer.start(network.parameters, network.gradients, network.n_weights)
+
+    def _allocate(self, all_rows):
+        self.in_order = all_rows and not self.shuffle
         n_samples = len(self.order)
         size = min(self.batch_size, n_samples)
-        dropout_rng = None
-        if any(hasattr(layer, "rate") for layer in self.network.layers):
-            dropout_rng = np.random.default_rng(self.rng.randint(2**31))
-        self.full = MiniBatch(self.network, size, X, dropout_rng)
-        self.last = self.full
+        settings = self.X, self.dropout_rng, self.label_smoothing
+        self.full = self.last = MiniBatch(self.network, size, *settings)
         if n_samples % size:
-            self.last = MiniBatch(
-                self.network, n_samples % size, X, dropout_rng, like=self.full
-            )
+            rest = n_samples % size
+            self.last = MiniBatch(self.network, rest, *settings, like=self.full)
+
+    def result(self):
+        """Return the network to predict with: the averaged one, with `ema_decay`."""
+        return self.network if self.averaged is None else self.averaged
 
     def epoch(self):
         """Train on every sample once.
@@ -170,85 +309,72 @@ class Trainer:
         Returns
         -------
         row : dict
-            "epoch", "loss", "learning_rate" (of the last step), "gradient_norm" (by
-            layer, the root mean square over the mini-batches, before clipping),
-            "seconds". Also appended to ``history``.
+            "epoch", "loss", "score" (the accuracy on each mini-batch before its step),
+            "learning_rate" (of the last step), "gradient_norm" (by layer, the root mean
+            square over the mini-batches, before clipping), "seconds". Also appended to
+            ``history``.
         """
         start_time = perf_counter()
         n_samples, size = len(self.order), self.full.workspace.n_rows
-        samples_total = self.max_epochs * n_samples
         rate = self.learning_rate
         if not self.schedule.per_step:
-            rate *= self.schedule.factor(self.samples_seen, samples_total)
+            progress = self.n_epochs / self.max_epochs
+            rate *= self.schedule.factor(progress, self.samples_seen)
         if self.shuffle:
             self.rng.shuffle(self.order)
-        sum_losses, n_steps = 0.0, 0
+        sum_losses = sum_scores = sum_weights = 0.0
         sum_squared_norms = np.zeros(len(self.network.parameter_layers))
+        n_steps = 0
         for start in range(0, n_samples, size):
             stop = min(start + size, n_samples)
             if self.schedule.per_step:
-                middle = self.samples_seen + (stop - start) / 2
-                rate = self.learning_rate * self.schedule.factor(middle, samples_total)
+                done = self.n_epochs + (start + stop) / 2 / n_samples
+                factor = self.schedule.factor(done / self.max_epochs, self.samples_seen)
+                rate = self.learning_rate * factor
             rows = slice(start, stop)
             index = rows if self.in_order else self.order[rows]
             batch = self.full if stop - start == size else self.last
-            loss, squared_norms = self.step(batch, index, rate)
+            loss, score, weight, squared_norms = self.step(batch, index, rate)
             sum_losses += loss * (stop - start)
+            sum_scores += score * weight
+            sum_weights += weight
             sum_squared_norms += squared_norms
             self.samples_seen += stop - start
             n_steps += 1
-        row = {
-            "epoch": len(self.history) + 1,
-            "loss": sum_losses / n_samples,
-            "learning_rate": rate,
-            "gradient_norm": dict(
-                zip(
-                    self.network.parameter_layers,
-                    np.sqrt(sum_squared_norms / n_steps).tolist(),
-                    strict=True,
-                )
-            ),
-            "seconds": perf_counter() - start_time,
-        }
-        self.history.append(row)
-        return row
+        if self.averaged is not None:
+            self.averaged.statistics[:] = self.network.statistics
+        return self.record(
+            start_time,
+            sum_losses / n_samples,
+            sum_scores / sum_weights if sum_weights else 0.0,
+            sum_squared_norms / n_steps,
+            learning_rate=rate,
+        )
 
     def step(self, batch, index, learning_rate):
-        """Train on one mini-batch.
-
-        Returns
-        -------
-        loss : float
-            The penalty included.
-        squared_norms : list of float
-            Of each layer's gradient, before clipping.
-        """
-        network, workspace = self.network, batch.workspace
-        total_weight = workspace.n_rows
-        if self.sample_weight is not None:
-            weights = self.sample_weight[index]
-            total_weight = weights.sum()
-            if total_weight == 0:  # nothing to learn from
-                return 0.0, np.zeros(len(network.parameter_layers))
-            np.divide(weights, total_weight, out=workspace.row_weights)
-        X = batch.gather(self.X, index)
-        Y = batch.encode(self.targets, index)
-        loss = network.backpropagate(X, Y, self.loss, workspace)
-        if self.alpha:
-            loss += network.add_penalty(self.alpha / float(total_weight))
-        squared_norms = network.squared_gradient_norms()
+        """Take one step; return what :meth:`objective` returns."""
+        result = self.objective(batch, index)
+        _, _, total_weight, squared_norms = result
+        if total_weight == 0:
+            return result
         if self.max_grad_norm is not None:
             norm = sqrt(sum(squared_norms))
-            clip_by_global_norm(network.gradients, norm, self.max_grad_norm)
+            clip_by_global_norm(self.network.gradients, norm, self.max_grad_norm)
         self.optimizer.step(learning_rate)
-        return loss, squared_norms
+        if self.averaged is not None:
+            # At first little is worth remembering: the average warms up.
+            t = self.optimizer.n_steps
+            decay = min(self.ema_decay, (1 + t) / (10 + t))
+            average = self.averaged.parameters
+            average += (1 - decay) * (self.network.parameters - average)
+        return result
 
     def fit(
         self,
         *,
         tol,
         n_iter_no_change,
-        evaluate=None,
+        validate=None,
         early_stopping=False,
         verbose=False,
         on_epoch_begin=lambda: None,
@@ -263,15 +389,16 @@ class Trainer:
         n_iter_no_change : int or inf
             After more than so many epochs in a row without one, training ends, or the
             learning rate falls where the schedule is adaptive.
-        evaluate : callable, default=None
-            Returns the validation loss and score of the network as it is.
+        validate : callable, default=None
+            Returns the validation loss and score of :meth:`result` as it is.
         early_stopping : bool, default=False
             Whether the validation score decides, and the parameters of the best epoch
             are restored in the end. Otherwise the training loss decides.
         verbose : bool, default=False
             Whether to print a line for each epoch.
         on_epoch_begin, on_epoch_end : callable
-            Called around each epoch; training ends if the second returns True.
+            Called around each epoch, the second with its row; training ends if that
+            returns True.
 
         Returns
         -------
@@ -279,40 +406,36 @@ class Trainer:
             False if the number of epochs ran out, unless the schedule is made for it.
         """
         say = print if verbose else lambda line: None
-        self.best_loss, self.best_score = inf, -inf
-        best, n_no_improvement = None, 0
+        # A score to beat from earlier training belongs to the parameters as they are.
+        if early_stopping and self.best_score > -inf:
+            self.best_state = self.result().state()
+        n_no_improvement = 0
         try:
-            while len(self.history) < self.max_epochs:
+            while self.n_epochs < self.max_epochs:
                 on_epoch_begin()
                 row = self.epoch()
-                say(f"Iteration {row['epoch']}, loss = {row['loss']:.8f}")
-                if evaluate is not None:
-                    start_time = perf_counter()
-                    row["validation_loss"], row["validation_score"] = evaluate()
-                    row["seconds"] += perf_counter() - start_time
+                say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
+                if validate is not None:
+                    self.evaluate(validate, row)
                     say(f"Validation score: {row['validation_score']:f}")
                 if early_stopping:
                     score = row["validation_score"]
                     improved = not score < self.best_score + tol
-                    if score > self.best_score:
-                        best = self.network.state()
+                    if score > self.best_score or self.best_state is None:
+                        self.best_state = self.result().state()
                 else:
                     improved = not row["loss"] > self.best_loss - tol
-                self.best_loss = min(self.best_loss, row["loss"])
-                self.best_score = max(
-                    self.best_score, row.get("validation_score", -inf)
-                )
+                self.note_best(row)
                 n_no_improvement = 0 if improved else n_no_improvement + 1
                 if on_epoch_end(row):
                     return True
                 if n_no_improvement > n_iter_no_change:
-                    what = (
-                        "Validation score" if early_stopping else "Training loss"
-                    ) + (
-                        f" did not improve more than tol={tol:f} for"
+                    what = "Validation score" if early_stopping else "Training loss"
+                    why = (
+                        f"{what} did not improve more than tol={tol:f} for"
                         f" {n_iter_no_change} consecutive epochs."
                     )
-                    if not self._lower_rate(what, say):
+                    if not self._lower_rate(why, say):
                         return True
                     n_no_improvement = 0
             return self.schedule.per_step  # laid out to end here
@@ -320,8 +443,42 @@ class Trainer:
             warnings.warn("Training interrupted by user.", stacklevel=2)
             return True
         finally:
-            if best is not None:
-                self.network.restore(best)
+            if self.best_state is not None:
+                self.result().restore(self.best_state)
+
+    def state(self):
+        """Return a copy of all that training changes, for :meth:`restore`."""
+        averaged, dropout_rng = self.averaged, self.dropout_rng
+        return {
+            "network": self.network.state(),
+            "averaged": None if averaged is None else averaged.state(),
+            "optimizer": {k: v.copy() for k, v in self.optimizer.state.items()},
+            "n_steps": self.optimizer.n_steps,
+            "learning_rate": self.learning_rate,
+            "n_epochs": self.n_epochs,
+            "samples_seen": self.samples_seen,
+            "n_rows": len(self.history),
+            "rng": self.rng.get_state(),
+            "dropout_rng": None
+            if dropout_rng is None
+            else dropout_rng.bit_generator.state,
+        }
+
+    def restore(self, state):
+        """Go back to what :meth:`state` returned."""
+        self.network.restore(state["network"])
+        if self.averaged is not None:
+            self.averaged.restore(state["averaged"])
+        for name, vector in state["optimizer"].items():
+            self.optimizer.state[name][:] = vector
+        self.optimizer.n_steps = state["n_steps"]
+        self.learning_rate = state["learning_rate"]
+        self.n_epochs = state["n_epochs"]
+        self.samples_seen = state["samples_seen"]
+        del self.history[state["n_rows"] :]
+        self.rng.set_state(state["rng"])
+        if self.dropout_rng is not None:
+            self.dropout_rng.bit_generator.state = state["dropout_rng"]
 
     def _lower_rate(self, why, say):
         """Lower the learning rate, if the schedule does so; return whether it did."""
@@ -334,3 +491,118 @@ class Trainer:
         self.learning_rate /= self.schedule.divisor
         say(f"{why} Setting learning rate to {self.learning_rate:f}")
         return True
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        network = self.network
+        self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
+
+
+class LBFGS(Trainer):
+    """L-BFGS on the loss over all samples at once, through SciPy.
+
+    A row of the history is an iteration. SciPy works in float64; the network computes
+    loss and gradient in its own dtype.
+
+    Parameters
+    ----------
+    network, loss
+        See :class:`Trainer`.
+    max_fun : int
+        The largest number of evaluations of the loss.
+    **settings
+        See :class:`Trainer`.
+
+    References
+    ----------
+    Liu and Nocedal (1989), "On the limited memory BFGS method for large scale
+    optimization"; Byrd, Lu, Nocedal and Zhu (1995), the bounded version in SciPy.
+    """
+
+    def __init__(self, network, loss, *, max_fun, **settings):
+        super().__init__(network, loss, **settings)
+        self.max_fun = max_fun
+
+    def _allocate(self, all_rows):
+        smoothing = self.label_smoothing
+        self.full = MiniBatch(
+            self.network, len(self.order), self.X, label_smoothing=smoothing
+        )
+        self.in_order = all_rows
+
+    def fit(
+        self,
+        *,
+        tol,
+        validate=None,
+        verbose=False,
+        on_epoch_begin=lambda: None,
+        on_epoch_end=lambda row: False,
+    ):
+        """Minimize the loss until no element of its gradient is larger than `tol`.
+
+        Parameters
+        ----------
+        tol : float
+        validate, verbose, on_epoch_begin, on_epoch_end
+            See :meth:`GradientDescent.fit`; an epoch is an iteration here. Where the
+            last one that began came to nothing, it ends without a row, with None.
+
+        Returns
+        -------
+        result : scipy.optimize.OptimizeResult or None
+            None if Ctrl-C or `on_epoch_end` ended training.
+        """
+        network, start_time = self.network, perf_counter()
+        index = slice(None) if self.in_order else self.order
+        accepted = network.parameters.copy()
+        latest, in_epoch = None, False
+
+        def loss_and_gradient(parameters):
+            nonlocal latest, in_epoch
+            if not in_epoch and self.n_epochs < self.max_epochs:
+                in_epoch = True
+                on_epoch_begin()
+            network.parameters[:] = parameters
+            # Running averages restart: they become the statistics of all samples.
+            network.reset_statistics()
+            latest = self.objective(self.full, index)
+            return latest[0], network.gradients.astype(np.float64)
+
+        def on_iteration(intermediate_result):
+            nonlocal start_time, in_epoch
+            accepted[:] = network.parameters[:] = intermediate_result.x
+            _, score, _, squared_norms = latest
+            loss = float(intermediate_result.fun)
+            row = self.record(start_time, loss, score, squared_norms)
+            if verbose:
+                print(f"Iteration {self.n_epochs}, loss = {loss:.8f}")
+            if validate is not None:
+                self.evaluate(validate, row)
+            self.note_best(row)
+            start_time, in_epoch = perf_counter(), False
+            if on_epoch_end(row):
+                raise StopIteration
+
+        try:
+            result = minimize(
+                loss_and_gradient,
+                network.parameters.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=on_iteration,
+                options={
+                    "maxfun": self.max_fun,
+                    "maxiter": self.max_epochs,
+                    "gtol": tol,
+                },
+            )
+            accepted[:] = result.x
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=2)
+            result = None
+        if in_epoch:  # an iteration that came to nothing
+            on_epoch_end(None)
+        in_epoch = True
+        loss_and_gradient(accepted)
+        return None if result is not None and result.status == 99 else result

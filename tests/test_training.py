@@ -15,7 +15,7 @@ from skdnn.nn import (
     ReLU,
     Softmax,
 )
-from skdnn.training import MiniBatch, Trainer
+from skdnn.training import GradientDescent, MiniBatch
 
 
 def problem(n_samples=50, dtype=np.float64):
@@ -33,7 +33,7 @@ def trainer(schedule=None, **options):
         "batch_size": 20,
         "rng": np.random.RandomState(0),
     }
-    return Trainer(
+    return GradientDescent(
         network,
         CategoricalCrossEntropy(),
         SGD(0),
@@ -164,11 +164,11 @@ def test_early_stopping_goes_back_to_the_best_epoch_also_after_an_error():
     ours.load(X, y)
     seen = []
 
-    def evaluate():
+    def validate():
         seen.append(ours.network.parameters.copy())
         return 0.0, [0.1, 0.9, 0.5, 0.4, 0.3, 0.2][len(seen) - 1]
 
-    assert ours.fit(**stop(), evaluate=evaluate, early_stopping=True)
+    assert ours.fit(**stop(), validate=validate, early_stopping=True)
     assert len(seen) == 5
     assert_array_equal(ours.network.parameters, seen[1])
     assert ours.best_score == 0.9

@@ -18,6 +18,7 @@ from skdnn.nn.layers import (
     ReLU,
     Softmax,
     Tanh,
+    logistic,
 )
 from skdnn.nn.losses import BinaryCrossEntropy, CategoricalCrossEntropy
 from skdnn.nn.network import Network
@@ -51,4 +52,5 @@ __all__ = [
     "Tanh",
     "clip_by_global_norm",
     "gradient_check",
+    "logistic",
 ]

@@ -234,7 +234,7 @@ class Logistic(Layer):
 
 
 def logistic(Z, out):
-    """Write ``1 / (1 + exp(-Z))`` to `out`, which may be Z."""
+    """Write ``1 / (1 + exp(-Z))`` to `out`, which may be Z. It is never 0."""
     # Further down exp(-Z) would overflow; the result there is the smallest normal
     # number instead of 0.
     np.maximum(Z, np.log(np.finfo(out.dtype).tiny), out=out)

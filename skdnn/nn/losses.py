@@ -21,7 +21,16 @@ def _clipped(P):
     return np.clip(P, info.tiny, 1 - info.epsneg)
 
 
-class CategoricalCrossEntropy:
+class Loss:
+    """Base of all losses."""
+
+    def hits(self, Z, targets):
+        """Return for each sample whether the decision from its logits is right."""
+        right = self.decide(Z) == targets
+        return right.all(axis=1) if right.ndim == 2 else right
+
+
+class CategoricalCrossEntropy(Loss):
     """Categorical cross-entropy: ``L = -sum_i r_i sum_k Y_ik log P_ik``.
 
     Each row of Y sums to 1: one-hot, or smoothed. On probabilities,
@@ -29,6 +38,10 @@ class CategoricalCrossEntropy:
     """
 
     link = Softmax()
+
+    def decide(self, Z):
+        """Return the index of the most probable class, of shape (m,)."""
+        return Z.argmax(axis=1)
 
     def value(self, P, Y, r):
         """Return L."""
@@ -54,7 +67,7 @@ class CategoricalCrossEntropy:
         return loss
 
 
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Loss):
     """Binary cross-entropy, summed over the outputs.
 
     ``L = -sum_i r_i sum_k [Y_ik log P_ik + (1 - Y_ik) log(1 - P_ik)]``, with Y in
@@ -64,6 +77,10 @@ class BinaryCrossEntropy:
     """
 
     link = Logistic()
+
+    def decide(self, Z):
+        """Return which outputs are more probable than not, bool of Z's shape."""
+        return Z > 0
 
     def value(self, P, Y, r):
         """Return L."""

@@ -8,6 +8,7 @@ import numpy as np
 from skdnn.nn.initializers import Glorot
 from skdnn.nn.layers import Dense, Layer, Softmax
 
+TABLE_HEAD = ("layer", "output shape", "parameters")
 INFERENCE_ROWS = 1024  # a chunk's activations stay in the cache
 
 
@@ -117,15 +118,21 @@ class Network:
         """
         initializer = Glorot() if initializer is None else initializer
         self.parameters[:] = 0
-        self.statistics[:] = 0
         for view in self.views:
             if "weights" in view:
                 view["weights"][:], view["bias"][:] = initializer(
                     *view["weights"].shape, rng
                 )
-            for name in ("gamma", "running_var"):
-                if name in view:
-                    view[name][:] = 1
+            if "gamma" in view:
+                view["gamma"][:] = 1
+        return self.reset_statistics()
+
+    def reset_statistics(self):
+        """Forget the running statistics: the next mini-batch sets them anew."""
+        self.statistics[:] = 0
+        for view in self.views:
+            if "running_var" in view:
+                view["running_var"][:] = 1
         return self
 
     def workspace(self, n_rows, **options):
@@ -188,7 +195,7 @@ class Network:
         dZ, r = workspace.d_output, workspace.row_weights
         if self.layers and self.layers[-1] == loss.link:
             last = len(self.layers) - 1
-            Z = self.forward(X, workspace, last)
+            Z = workspace.logits = self.forward(X, workspace, last)
             value = loss.from_logits(Z, Y, r, dZ, workspace.slots[last].scratch)
             self.backward(dZ, workspace, last)
         else:
@@ -242,14 +249,24 @@ class Network:
         self.gradients[: self.n_weights] += strength * weights
         return 0.5 * strength * float(np.vdot(weights, weights))
 
-    def summary(self):
-        """Return a table of the layers: output shape and number of parameters."""
-        rows = [("layer", "output shape", "parameters")]
-        rows.append(("input", f"(m, {self.n_features})", "0"))
+    def table(self):
+        """Return a row for the input and each layer: name, output shape, parameters.
+
+        Returns
+        -------
+        rows : list of tuple of str
+            In the shapes, m stands for the number of samples.
+        """
+        rows = [("input", f"(m, {self.n_features})", "0")]
         for layer, width in self._layers_and_inputs():
             count = sum(map(prod, layer.parameter_shapes(width).values()))
             output = f"(m, {layer.output_width(width)})"
             rows.append((repr(layer), output, f"{count:,}"))
+        return rows
+
+    def summary(self):
+        """Return the table of the layers as text."""
+        rows = [TABLE_HEAD, *self.table()]
         columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}"
@@ -311,6 +328,8 @@ class Workspace:
         Where dL/d(output) goes.
     first : int
         Index of the layer at which `backward` may stop.
+    logits : ndarray of shape (n_rows, n_outputs)
+        What went into the last layer, after a fused :meth:`Network.backpropagate`.
     """
 
     def __init__(

@@ -1,8 +1,10 @@
 """Learning-rate schedules: what to multiply the initial learning rate with.
 
-Each is a value with a method ``factor(samples_seen, samples_total)``, pure and so
-restartable at any point. A schedule that is `per_step` is asked before every
-mini-batch, for the middle of it; the others once before each epoch.
+Each is a value with a method ``factor(progress, samples_seen)``, pure and so
+restartable at any point: `progress` is the share of training that is done, from 0 to 1,
+and `samples_seen` the number of samples trained on so far. A schedule that is
+`per_step` is asked before every mini-batch, for the middle of it; the others once
+before each epoch.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ class Constant:
 
     per_step = False
 
-    def factor(self, samples_seen, samples_total):
+    def factor(self, progress, samples_seen):
         """Return the factor."""
         return 1.0
 
@@ -39,14 +41,14 @@ class InverseScaling:
     power_t: float = 0.5
     per_step = False
 
-    def factor(self, samples_seen, samples_total):
+    def factor(self, progress, samples_seen):
         """Return the factor."""
         return (samples_seen + 1) ** -self.power_t
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """``factor = (1 + cos(pi p)) / 2``, p the share of training that is done.
+    """``factor = (1 + cos(pi p)) / 2``, p the progress.
 
     References
     ----------
@@ -56,9 +58,9 @@ class Cosine:
 
     per_step = True
 
-    def factor(self, samples_seen, samples_total):
+    def factor(self, progress, samples_seen):
         """Return the factor."""
-        return (1 + cos(pi * min(samples_seen / samples_total, 1))) / 2
+        return (1 + cos(pi * min(progress, 1))) / 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class OneCycle:
     warm_up: float = 0.2
     per_step = True
 
-    def factor(self, samples_seen, samples_total):
+    def factor(self, progress, samples_seen):
         """Return the factor."""
-        progress = min(samples_seen / samples_total, 1)
+        progress = min(progress, 1)
         return min(progress / self.warm_up, (1 - progress) / (1 - self.warm_up))

@@ -1,0 +1,90 @@
+"""Labels as people write them, and as the network sees them."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+
+class Labels:
+    """The classes of a task, and the way from labels to targets and back.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels, sorted; for multi-label targets the numbers of the columns.
+    multilabel : bool, default=False
+        Whether a sample has any number of labels, given as an indicator matrix.
+    """
+
+    def __init__(self, classes, multilabel=False):
+        self.classes = classes
+        self.multilabel = multilabel
+
+    @classmethod
+    def of(cls, y):
+        """Return the labels in y, an array that scikit-learn has validated."""
+        check_kind(y)
+        if type_of_target(y).startswith("multilabel"):
+            return cls(np.arange(y.shape[1]), multilabel=True)
+        classes = np.unique(column_or_1d(y, warn=True))
+        if len(classes) == 1:
+            raise ValueError(
+                "MLPClassifierDIY needs samples of at least 2 classes in y, but y"
+                f" contains only one class: {classes[0]!r}."
+            )
+        return cls(classes)
+
+    def encode(self, y, name="y"):
+        """Return the targets for y.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        name : str, default="y"
+            How to call y in an error.
+
+        Returns
+        -------
+        targets : ndarray of int of shape (n_samples,) or (n_samples, n_classes)
+            Indices into `classes`, or for multi-label targets 0 and 1.
+        """
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if self.multilabel:
+            if y.ndim != 2 or y.shape[1] != len(self.classes):
+                raise ValueError(
+                    f"{name} has shape {y.shape}; an indicator matrix with"
+                    f" {len(self.classes)} columns is needed, one for each label."
+                )
+            return (y != 0).astype(np.int8)
+        y = column_or_1d(y)
+        check_kind(y)
+        places = np.searchsorted(self.classes, y)
+        places[places == len(self.classes)] = 0
+        unseen = self.classes[places] != y
+        if np.any(unseen):
+            raise ValueError(
+                f"`{name}` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes}. '{name}' has {np.unique(y)}."
+            )
+        return places
+
+    def decode(self, decisions):
+        """Return the labels for what a loss's ``decide`` returns."""
+        if self.multilabel:
+            return decisions.astype(int)
+        if decisions.ndim == 2:  # one output for two classes
+            decisions = decisions[:, 0].astype(int)
+        return self.classes[decisions]
+
+
+def check_kind(y):
+    """Raise an error if y is not made of labels of one kind."""
+    objects = () if issparse(y) or y.dtype != object else list(y.flat)
+    if len({isinstance(label, str) for label in objects}) > 1:
+        kinds = sorted({type(label).__name__ for label in objects})
+        raise ValueError(
+            f"y must hold labels of one kind, got a mix of {kinds}. Convert them, for"
+            " example with y.astype(str)."
+        )
+    check_classification_targets(y)

@@ -1,0 +1,421 @@
+"""What a user of MLPClassifier has today: they change one import and lose nothing."""
+
+import inspect
+import pickle
+import warnings
+from numbers import Real
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.datasets import make_multilabel_classification as make_multilabel
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skdnn import MLPClassifierDIY
+from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+def quick(*args, **kwargs):
+    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
+
+
+def public(cls):
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_every_argument_method_and_attribute_of_scikit_learns(
+    iris, solver, early_stopping
+):
+    theirs = MLPClassifier(solver=solver, early_stopping=early_stopping).fit(*iris)
+    ours = MLPClassifierDIY(solver=solver, early_stopping=early_stopping).fit(*iris)
+    assert not set(theirs.get_params()) - set(ours.get_params())
+    assert not public(MLPClassifier) - public(MLPClassifierDIY)
+    fitted = {name for name in vars(theirs) if name.endswith("_") and name[0] != "_"}
+    for name in fitted:
+        assert hasattr(ours, name), name
+        kind = type(getattr(theirs, name))
+        kind = Real if issubclass(kind, Real) else kind
+        assert isinstance(getattr(ours, name), kind), name
+    for name in ("fit", "partial_fit"):
+        their_arguments = inspect.signature(getattr(MLPClassifier, name)).parameters
+        our_arguments = inspect.signature(getattr(MLPClassifierDIY, name)).parameters
+        assert list(our_arguments)[: len(their_arguments)] == list(their_arguments)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("data", ["iris", "digits"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "sgd", "momentum": 0},
+        {"solver": "sgd", "nesterovs_momentum": False},
+        {"solver": "sgd"},
+        {"solver": "adam"},
+    ],
+    ids=["sgd", "momentum", "nesterov", "adam"],
+)
+def test_same_start_same_losses_over_20_epochs(settings, data, weighted, request):
+    X, y = request.getfixturevalue(data)
+    weight = np.random.default_rng(0).uniform(0, 3, len(y)) if weighted else None
+    shared = {
+        **settings,
+        "shuffle": False,
+        "warm_start": True,
+        "learning_rate_init": 0.01,
+        "batch_size": 64,
+    }
+    theirs = MLPClassifier((20, 10), max_iter=1, random_state=3, **shared)
+    ours = MLPClassifierDIY((20, 10), max_iter=1, dtype="float64", **shared)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    for mine, its in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        mine[:] = its  # coefs_ are views: the network changes with them
+    for clf in (theirs, ours):
+        clf.set_params(max_iter=20, n_iter_no_change=100).fit(X, y, weight)
+    assert len(ours.loss_curve_) == 21  # the first epoch was before the exchange
+    assert_allclose(ours.loss_curve_[1:], theirs.loss_curve_[1:], rtol=0, atol=1e-8)
+
+
+def test_a_script_runs_with_the_import_changed(iris):
+    X, y = iris
+    searches = []
+    for Classifier in (MLPClassifier, MLPClassifierDIY):
+        pipeline = make_pipeline(
+            StandardScaler(), Classifier(max_iter=100, random_state=1)
+        )
+        step = pipeline.steps[-1][0]
+        grid = {
+            f"{step}__hidden_layer_sizes": [(5,), (20,), (10, 10)],
+            f"{step}__alpha": [1e-4, 1.0],
+            f"{step}__solver": ["adam", "lbfgs"],
+        }
+        searches.append(GridSearchCV(pipeline, grid, cv=3, n_jobs=2).fit(X, y))
+    theirs, ours = searches
+    assert_allclose(
+        ours.cv_results_["mean_test_score"],
+        theirs.cv_results_["mean_test_score"],
+        atol=0.03,
+    )
+
+
+# -------------------------------------------------------------------------- lbfgs
+
+
+@pytest.mark.parametrize("load", [load_iris, load_breast_cancer])
+def test_lbfgs_takes_scikit_learns_path(load):
+    X, y = load(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 15, "alpha": 0.1}
+    theirs = MLPClassifier(**settings).fit(X, y)
+    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+    assert ours.loss_curve_[-1] == ours.loss_
+    assert np.all(np.diff(ours.loss_curve_) < 0)
+    assert len(ours.history_) == ours.n_iter_
+
+
+def test_lbfgs_in_float32_gets_as_far(digits):
+    X, y = digits
+    settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 300}
+    double = MLPClassifierDIY(dtype="float64", **settings).fit(X[:900], y[:900])
+    single = MLPClassifierDIY(**settings).fit(X[:900], y[:900])
+    assert single.coefs_[0].dtype == np.float32
+    assert single.loss_ < 1.1 * double.loss_ + 1e-4
+    assert single.score(X[900:], y[900:]) > double.score(X[900:], y[900:]) - 0.02
+
+
+def test_lbfgs_with_batch_norm_keeps_the_statistics_of_all_samples(digits):
+    X, y = digits
+    clf = quick((20,), solver="lbfgs", batch_norm=True, max_iter=30).fit(X, y)
+    A = X.astype(np.float32) @ clf.coefs_[0] + clf.intercepts_[0]
+    view = clf.network_.views[1]
+    assert_allclose(view["running_mean"], A.mean(axis=0), rtol=1e-3, atol=1e-4)
+    assert_allclose(view["running_var"], A.var(axis=0), rtol=1e-3)
+    assert clf.score(X, y) > 0.95
+
+
+def test_lbfgs_limits_and_warnings(iris):
+    X, y = iris
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge"):
+        clf = quick(solver="lbfgs", max_iter=3).fit(X, y)
+    assert clf.n_iter_ == 3
+    clf = quick(solver="lbfgs", max_iter=1000, max_fun=7).fit(X, y)
+    assert 1 <= clf.n_iter_ <= 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(solver="lbfgs", max_iter=1000, tol=0.1).fit(X, y)
+    assert not hasattr(quick(solver="lbfgs"), "partial_fit")
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
+        quick(solver="lbfgs").partial_fit  # noqa: B018
+    for settings, message in [
+        ({"dropout": 0.2}, "dropout is not available with solver='lbfgs'.*'adam'"),
+        ({"input_dropout": 0.2}, "dropout is not available with solver='lbfgs'"),
+        ({"ema_decay": 0.9}, "ema_decay=0.9 is not available with solver='lbfgs'"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(solver="lbfgs", **settings).fit(X, y)
+
+
+# ------------------------------------------------------ targets, weights and inputs
+
+
+def test_multilabel_is_scikit_learns():
+    X, Y = make_multilabel(n_samples=80, n_classes=4, random_state=0)
+    for solver in ("adam", "sgd", "lbfgs"):
+        settings = {"solver": solver, "random_state": 0, "max_iter": 30}
+        theirs = MLPClassifier(**settings).fit(X, Y)
+        ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, Y)
+        assert_array_equal(ours.classes_, theirs.classes_)
+        assert_allclose(ours.loss_, theirs.loss_, rtol=1e-5)
+        assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-4)
+        assert_array_equal(ours.predict(X), theirs.predict(X))
+        assert ours.out_activation_ == theirs.out_activation_ == "logistic"
+        assert ours.score(X, Y) == accuracy_score(Y, ours.predict(X))
+    history = quick(early_stopping=True).fit(X, Y).history_
+    assert 0 <= history[-1]["validation_score"] <= 1
+    fitted = quick().fit(X, Y, X_val=X, y_val=Y)
+    assert_allclose(fitted.history_[-1]["validation_score"], fitted.score(X, Y))
+    with pytest.raises(ValueError, match="y_val has shape .* 4 columns is needed"):
+        quick().fit(X, Y, X_val=X, y_val=Y[:, :2])
+    with pytest.raises(ValueError, match="multi-label targets leave the output layer"):
+        quick(architecture=[Dense(4), Softmax()]).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "container",
+    [scipy.sparse.csr_array, scipy.sparse.csc_matrix, scipy.sparse.coo_array],
+)
+def test_sparse_input(container, solver):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300] / 16, y[:300]
+    clf = quick(solver=solver, dtype="float64", early_stopping=True, batch_size=64)
+    dense = clf.fit(X, y).predict_proba(X)
+    sparse = clf.fit(container(X), y)
+    assert_allclose(sparse.predict_proba(X), dense, atol=1e-6)
+    assert_allclose(sparse.predict_proba(container(X)), dense, atol=1e-6)
+    unshuffled = quick(shuffle=False).fit(container(X.astype(np.float32)), y)
+    assert_allclose(
+        unshuffled.loss_curve_, quick(shuffle=False).fit(X, y).loss_curve_, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_sample_weight_is_scikit_learns(iris, solver):
+    X, y = iris
+    weight = np.random.default_rng(0).uniform(0, 3, len(y))
+    settings = {"solver": solver, "random_state": 0, "max_iter": 20, "batch_size": 32}
+    theirs = MLPClassifier(**settings).fit(X, y, weight)
+    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y, weight)
+    assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+
+
+def test_bad_sample_weights(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="must contain at least one non-zero"):
+        quick().fit(X, y, np.zeros(len(y)))
+    with pytest.raises(ValueError, match="Negative values in data"):
+        quick().fit(X, y, -np.ones(len(y)))
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\)"):
+        quick().fit(X, y, np.ones(3))
+    with pytest.raises(ValueError, match="contains NaN"):
+        quick().fit(X, y, np.full(len(y), np.nan))
+
+
+# ------------------------------------------------------- going on with what is there
+
+
+def test_warm_start_goes_on(iris):
+    X, y = iris
+    clf = quick(warm_start=True, solver="sgd", momentum=0, shuffle=False, max_iter=3)
+    clf.fit(X, y)
+    assert clf.n_iter_ == 3
+    clf.fit(X, y)
+    whole = quick(solver="sgd", momentum=0, shuffle=False, max_iter=6).fit(X, y)
+    assert_array_equal(clf.network_.parameters, whole.network_.parameters)
+    assert clf.loss_curve_ == whole.loss_curve_
+    assert [row["epoch"] for row in clf.history_] == [1, 2, 3, 4, 5, 6]
+    assert clf.t_ == whole.t_ == 900
+    assert clf.n_iter_ == 3
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="can only go on with the layers"):
+        clf.set_params(hidden_layer_sizes=(7,)).fit(X, y)
+    assert_array_equal(clf.predict_proba(X), before)
+    with pytest.raises(ValueError, match="X has 3 features"):
+        clf.set_params(hidden_layer_sizes=(100,)).fit(X[:, :3], y)
+
+
+def test_warm_start_never_ends_worse_than_the_best_epoch_so_far(digits):
+    X, y = digits
+    clf = quick(early_stopping=True, warm_start=True, max_iter=20).fit(X, y)
+    best = clf.best_validation_score_
+    clf.set_params(solver="sgd", learning_rate_init=50.0, max_iter=3)
+    with np.errstate(all="ignore"):
+        clf.fit(X, y)
+    assert clf.best_validation_score_ == best
+    assert clf.score(X, y) > 0.9
+
+
+def test_partial_fit_is_scikit_learns(digits):
+    X, y = digits
+    settings = {"random_state": 0, "shuffle": False}
+    theirs = MLPClassifier(**settings)
+    ours = MLPClassifierDIY(dtype="float64", **settings)
+    for i in range(0, 1500, 300):
+        rows = slice(i, i + 300)
+        theirs.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        ours.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        assert_allclose(ours.loss_, theirs.loss_, rtol=1e-8)
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-8)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-10)
+    assert (ours.n_iter_, ours.t_) == (theirs.n_iter_, theirs.t_) == (1, 1500)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"batch_norm": True, "dropout": 0.3},
+        {"solver": "sgd", "ema_decay": 0.9},
+        {"learning_rate": "one_cycle", "max_grad_norm": 1.0},
+    ],
+    ids=str,
+)
+def test_partial_fit_goes_on_bit_by_bit_after_pickling(digits, settings):
+    X, y = digits
+    chunks = [slice(i, i + 300) for i in range(0, 1500, 300)]
+    straight, pickled = quick((20,), **settings), quick((20,), **settings)
+    for rows in chunks:
+        straight.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        pickled.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        pickled = pickle.loads(pickle.dumps(pickled))
+    assert_array_equal(straight.predict_proba(X), pickled.predict_proba(X))
+    assert_array_equal(straight.loss_curve_, pickled.loss_curve_)
+
+
+def test_partial_fit_of_all_data_is_an_epoch_of_fit(digits):
+    X, y = digits
+    for settings in ({}, {"learning_rate": "cosine", "batch_norm": True}):
+        clf = quick(shuffle=False, **settings)
+        for _ in range(5):
+            clf.partial_fit(X, y, classes=np.arange(10))
+        fitted = quick(shuffle=False, **settings).fit(X, y)
+        assert clf.loss_curve_ == fitted.loss_curve_
+        assert_array_equal(clf.network_.parameters, fitted.network_.parameters)
+
+
+def test_partial_fit_after_fit_and_fit_after_partial_fit(digits, tmp_path):
+    X, y = digits
+    clf = quick().fit(X, y)
+    loss = clf.loss_
+    clf.partial_fit(X, y)
+    assert clf.loss_ < loss
+    assert len(clf.loss_curve_) == 6
+    clf.fit(X, y)
+    assert len(clf.loss_curve_) == 5
+    assert_array_equal(clf.loss_curve_, quick().fit(X, y).loss_curve_)
+    # what only partial_fit needs is gone from the file
+    parameters = clf.network_.parameters.nbytes
+    assert len(pickle.dumps(clf)) < parameters + 10_000
+
+
+def test_bad_partial_fit_loses_nothing(digits):
+    X, y = digits
+    clf = quick().partial_fit(X, y, classes=np.arange(10))
+    before = clf.predict_proba(X)
+    for arguments, message in [
+        ((X, y + 5), "has classes not in `self.classes_`"),
+        ((X[:, :3], y), "X has 3 features, but MLPClassifierDIY is expecting 64"),
+        ((X, y, None, [1, 2]), r"`classes=\[1, 2\]` is not the same as on last call"),
+        ((X * np.nan, y), "contains NaN"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            clf.partial_fit(*arguments)
+        assert_array_equal(clf.predict_proba(X), before)
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        quick().partial_fit(X, y)
+    with pytest.raises(ValueError, match="does not support early_stopping=True"):
+        quick(early_stopping=True).partial_fit(X, y, classes=np.arange(10))
+    with pytest.raises(ValueError, match="'balanced' is not supported for partial_fit"):
+        quick(class_weight="balanced").partial_fit(X, y, classes=np.arange(10))
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "dropout": 0.2}], ids=str)
+def test_a_partial_fit_that_diverges_is_undone(digits, settings):
+    X, y = digits
+    clf = quick(batch_norm=True, **settings).partial_fit(X, y, classes=np.arange(10))
+    twin = pickle.loads(pickle.dumps(clf))
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite"):
+        clf.partial_fit(X * 3e38, y)
+    assert_array_equal(clf.predict_proba(X), twin.predict_proba(X))
+    for each in (clf, twin):
+        each.partial_fit(X, y)
+    assert_array_equal(clf.predict_proba(X), twin.predict_proba(X))
+    assert clf.loss_curve_ == twin.loss_curve_
+    new = quick(solver="sgd", learning_rate_init=1e38)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite"):
+        new.partial_fit(X * 1e4, y, classes=np.arange(10))
+    assert not [name for name in vars(new) if name.endswith("_")]
+
+
+def test_ctrl_c_keeps_the_model(iris):
+    X, y = iris
+
+    class Interrupt:
+        def __init__(self):
+            self.epochs = 0
+
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context):
+            self.epochs += 1
+            if self.epochs == 4:
+                raise KeyboardInterrupt
+
+    for solver in ("adam", "lbfgs"):
+        clf = quick(solver=solver, max_iter=50).set_callbacks(Interrupt())
+        with pytest.warns(UserWarning, match="Training interrupted by user"):
+            clf.fit(X, y)
+        assert clf.n_iter_ == 4
+        expected = quick(solver=solver, max_iter=4).fit(X, y)
+        assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+
+
+def test_explicit_layers_work_with_all_of_it(digits):
+    X, y = digits
+    layers = [BatchNorm(), Dense(20), BatchNorm(), ReLU()]
+    for solver in ("adam", "sgd", "adamw", "lbfgs"):
+        clf = quick(architecture=layers, solver=solver, max_iter=20)
+        clf.set_params(learning_rate_init=0.01).fit(X, y)
+        assert clf.score(X, y) > 0.8

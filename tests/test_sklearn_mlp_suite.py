@@ -1,0 +1,98 @@
+"""scikit-learn's own tests of its MLPClassifier, run against MLPClassifierDIY.
+
+The installed test module is loaded a second time with the class exchanged. dtype="auto"
+removes the one difference in the arguments' defaults.
+"""
+
+import functools
+import importlib.util
+import inspect
+from unittest import mock
+
+import pytest
+import sklearn.neural_network
+from sklearn.neural_network import MLPRegressor
+
+from skdnn import MLPClassifierDIY
+
+PRIVATE = {
+    "test_fit": "sets _coef_grads and more, and trains from them",
+    "test_gradient": "calls _loss_grad_lbfgs",
+    "test_learning_rate_warmstart": "reads _optimizer.learning_rate",
+    "test_adaptive_learning_rate": "reads _optimizer.learning_rate",
+    "test_n_iter_no_change": "reads _no_improvement_count",
+    "test_n_iter_no_change_inf": "reads _no_improvement_count",
+}
+DIFFERENT = {
+    "test_preserve_feature_names": "fits a y of one class, which is an error here",
+}
+
+
+def load_suite():
+    """Return scikit-learn's test module, with MLPClassifierDIY for MLPClassifier."""
+    spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
+    suite = importlib.util.module_from_spec(spec)
+    stand_in = functools.partial(MLPClassifierDIY, dtype="auto")
+    with mock.patch.object(sklearn.neural_network, "MLPClassifier", stand_in):
+        spec.loader.exec_module(suite)
+    return suite
+
+
+def without_regressor(mark):
+    """Return a parametrize mark without the cases for MLPRegressor."""
+    if mark.name != "parametrize":
+        return mark
+    names, values = mark.args
+    values = [value for value in values if value is not MLPRegressor]
+    return pytest.Mark(mark.name, (names, values), mark.kwargs)
+
+
+def is_about_the_classifier(test):
+    return "MLPClassifier" in inspect.getsource(test)
+
+
+SUITE = load_suite()
+TESTS = {
+    name: test
+    for name, test in vars(SUITE).items()
+    if name.startswith("test_") and is_about_the_classifier(test)
+}
+for name in sorted(TESTS.keys() - PRIVATE.keys() - DIFFERENT.keys()):
+    TESTS[name].pytestmark = [
+        without_regressor(mark) for mark in getattr(TESTS[name], "pytestmark", [])
+    ]
+    globals()[name] = TESTS[name]
+
+
+def test_the_lists_are_true():
+    """Each test left out exists, and touches what the list says."""
+    for name, reason in PRIVATE.items():
+        source = inspect.getsource(TESTS[name])
+        words = [word for word in reason.split() if word.startswith("_")]
+        assert words, name
+        assert all(f".{word}" in source for word in words), name
+    assert DIFFERENT.keys() <= TESTS.keys()
+    assert len(TESTS) > 25
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_the_private_ones_check_holds():
+    """The same facts, read from public attributes."""
+    X, y = [[3, 2], [1, 6]], [1, 0]
+    settings = {"tol": 0.5, "max_iter": 3000, "solver": "sgd"}
+    clf = MLPClassifierDIY(learning_rate="adaptive", **settings).fit(X, y)
+    assert clf.n_iter_ < 3000
+    assert clf.history_[-1]["learning_rate"] <= 1e-6 * 5
+    for patience in (2, 5, 50):
+        clf = MLPClassifierDIY(n_iter_no_change=patience, **settings).fit(X, y)
+        best = min(range(clf.n_iter_), key=lambda i: clf.loss_curve_[i] > 1e9)
+        assert clf.n_iter_ == best + patience + 2
+    clf = MLPClassifierDIY(
+        solver="sgd", learning_rate="invscaling", power_t=0.25, max_iter=1,
+        warm_start=True, hidden_layer_sizes=4,
+    )  # fmt: skip
+    X, y = [[3, 2], [1, 6], [5, 6], [-2, -4]], [1, 1, 1, 0]
+    for seen in (0, 4, 8):
+        clf.fit(X, y)
+        expected = clf.learning_rate_init / (seen + 1) ** 0.25
+        assert clf.history_[-1]["learning_rate"] == pytest.approx(expected)
