@@ -1,6 +1,5 @@
-"""The scikit-learn contract: validation, labels, tags, fitted attributes."""
+"""The scikit-learn contract: arguments, validation, fitted attributes, tags."""
 
-import copy
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
@@ -9,39 +8,31 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import train_test_split
+from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._repr_html.estimator import estimator_html_repr
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
     check_is_fitted,
     validate_data,
 )
 
-from skdnn import nn
-from skdnn.labels import Labels
-from skdnn.nn.network import TABLE_HEAD, check_layers
-from skdnn.training import LBFGS, GradientDescent
+from skdnn.building import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LOSSES,
+    go_on_from,
+    new_network,
+    new_trainer,
+)
+from skdnn.labels import Labels, as_columns, weigh
+from skdnn.nn import logistic
+from skdnn.nn.network import TABLE_HEAD
+from skdnn.validation import Validation, split
 
-ACTIVATIONS = {
-    "identity": nn.Identity(),
-    "logistic": nn.Logistic(),
-    "tanh": nn.Tanh(),
-    "relu": nn.ReLU(),
-    "leaky_relu": nn.LeakyReLU(),
-}
-INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
-LOSSES = {
-    nn.Softmax(): nn.CategoricalCrossEntropy(),
-    nn.Logistic(): nn.BinaryCrossEntropy(),
-}
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
 
@@ -418,19 +409,20 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X, y = self._validate(X, y, reset=not warm)
             labels = self._labels_again(y) if warm else Labels.of(y)
             targets = labels.encode(y)
-            sample_weight = self._weigh(X, targets, labels, sample_weight)
+            sample_weight = weigh(X, targets, labels, self.class_weight, sample_weight)
             rng = check_random_state(self.random_state)
-            network = self._new_network(X, labels, rng)
+            network = new_network(self, X, labels, rng)
             if warm:
-                self._go_on_from(self.network_, network)
-            rows, validation = self._split(
-                X, targets, labels, sample_weight, X_val, y_val, sample_weight_val, rng
+                go_on_from(self.network_, network)
+            given = X_val, y_val, sample_weight_val
+            rows, validation = split(
+                self, X, targets, labels, sample_weight, given, rng
             )
             n_samples = X.shape[0] if rows is None else len(rows)
-            trainer = self._new_trainer(network, n_samples, rng, warm)
+            trainer = new_trainer(self, network, n_samples, rng, warm)
             if validation is not None:
-                validation = _Validation(self, trainer, labels, *validation)
-            trainer.load(X, _columns(targets, network), sample_weight, rows)
+                validation = Validation(self, trainer, labels, *validation)
+            trainer.load(X, as_columns(targets, network), sample_weight, rows)
             outcome = self._train(trainer, labels, validation, data)
             self._publish(trainer, labels)
         if self.solver == "lbfgs":
@@ -496,17 +488,17 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             else:
                 labels = Labels(self.classes_)
             targets = labels.encode(y)
-            sample_weight = self._weigh(X, targets, labels, sample_weight)
+            sample_weight = weigh(X, targets, labels, self.class_weight, sample_weight)
             trainer = getattr(self, "_trainer", None)
             if trainer is None:
                 rng = check_random_state(self.random_state)
-                network = self._new_network(X, labels, rng)
+                network = new_network(self, X, labels, rng)
                 if fitted:
-                    self._go_on_from(self.network_, network)
-                trainer = self._new_trainer(network, X.shape[0], rng, fitted)
+                    go_on_from(self.network_, network)
+                trainer = new_trainer(self, network, X.shape[0], rng, fitted)
             before = trainer.state()
             try:
-                trainer.load(X, _columns(targets, trainer.network), sample_weight)
+                trainer.load(X, as_columns(targets, trainer.network), sample_weight)
                 row = trainer.epoch()
                 self._publish(trainer, labels)
             except BaseException:
@@ -555,257 +547,6 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f" {classes}"
             )
         return labels
-
-    def _weigh(self, X, targets, labels, sample_weight):
-        """Return each sample's weight, its class's included, or None."""
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, ensure_non_negative=True
-            )
-        if self.class_weight is None:
-            return sample_weight
-        if labels.multilabel:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} is not supported for multi-label"
-                " targets; pass sample_weight to fit instead."
-            )
-        if isinstance(self.class_weight, dict):
-            known = set(labels.classes.tolist())
-            unknown = [label for label in self.class_weight if label not in known]
-            if unknown:
-                raise ValueError(
-                    f"class_weight names classes that are not in y: {unknown}; y has"
-                    f" {labels.classes}."
-                )
-            class_weight = np.array(
-                [self.class_weight.get(label, 1.0) for label in labels.classes.tolist()]
-            )
-            if not np.all(class_weight >= 0):
-                raise ValueError(
-                    f"class_weight={self.class_weight!r}: weights must be at least 0."
-                )
-        else:
-            class_weight = compute_class_weight(
-                "balanced",
-                classes=labels.classes,
-                y=labels.classes[targets],
-                sample_weight=sample_weight,
-            )
-        weights = class_weight[targets]
-        if sample_weight is not None:
-            weights *= sample_weight
-        if not weights.any():
-            raise ValueError(
-                f"class_weight={self.class_weight!r}: the weights of class and sample"
-                " multiply to 0 for every sample; at least one must be positive."
-            )
-        return weights
-
-    def _new_network(self, X, labels, rng):
-        """Build the network that the parameters ask for, with new weights."""
-        if self.architecture is None:
-            layers = self._simple_hidden_layers()
-        else:
-            layers = self._explicit_layers()
-        n_classes = len(labels.classes)
-        if layers and layers[-1] == nn.Softmax():
-            if labels.multilabel:
-                raise ValueError(
-                    "architecture ends in Softmax(), whose outputs sum to 1; for"
-                    " multi-label targets leave the output layer to fit."
-                )
-        elif labels.multilabel:
-            layers += [nn.Dense(n_classes), nn.Logistic()]
-        elif n_classes == 2:
-            layers += [nn.Dense(1), nn.Logistic()]
-        else:
-            layers += [nn.Dense(n_classes), nn.Softmax()]
-        single = self.dtype == "float32" or (
-            self.dtype == "auto" and X.dtype == np.float32
-        )
-        network = nn.Network(layers, X.shape[1], np.float32 if single else np.float64)
-        n_outputs = network.widths[-1]
-        if network.layers[-1] == nn.Softmax() and n_outputs != n_classes:
-            raise ValueError(
-                f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
-                f" {n_classes} classes: the last Dense layer needs {n_classes} units."
-            )
-        return network.initialize(rng, self._initializer())
-
-    def _simple_hidden_layers(self):
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        rates = self.dropout
-        rates = [rates] * len(sizes) if isinstance(rates, Real) else list(rates)
-        if len(rates) != len(sizes):
-            raise ValueError(
-                f"dropout has {len(rates)} rates, {rates}, for {len(sizes)} hidden"
-                " layers: give one for each, or a single number."
-            )
-        layers = [nn.Dropout(self.input_dropout)] if self.input_dropout else []
-        for units, rate in zip(sizes, rates, strict=True):
-            layers.append(nn.Dense(int(units)))
-            if self.batch_norm:
-                layers.append(nn.BatchNorm())
-            layers.append(ACTIVATIONS[self.activation])
-            if rate:
-                layers.append(nn.Dropout(rate))
-        return layers
-
-    def _explicit_layers(self):
-        for name in ("batch_norm", "dropout", "input_dropout"):
-            if np.any(getattr(self, name)):
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} has no effect where architecture"
-                    " names every layer: put the layer into the list."
-                )
-        check_layers(self.architecture)
-        return list(self.architecture)
-
-    def _initializer(self):
-        if self.weight_init == "auto":
-            # scikit-learn's choice: a third of the variance for the logistic sigmoid.
-            simple = self.architecture is None
-            logistic = simple and self.activation == "logistic"
-            return nn.Glorot(1 / 3 if logistic else 1)
-        if callable(self.weight_init):
-            return self.weight_init
-        return INITIALIZERS[self.weight_init]
-
-    def _go_on_from(self, network, new_network):
-        """Copy what an earlier fit learned into a new network of the same layers."""
-        mine, its = (
-            (net.layers, net.dtype, net.n_features) for net in (new_network, network)
-        )
-        if mine != its:
-            raise ValueError(
-                "Training can only go on with the layers, dtype and features of the"
-                f" last fit, {its}; got {mine}."
-            )
-        new_network.restore((network.parameters, network.statistics))
-
-    def _split(
-        self, X, targets, labels, sample_weight, X_val, y_val, sample_weight_val, rng
-    ):
-        """Return the rows to train on (None: all) and the validation set or None."""
-        if X_val is not None or y_val is not None:
-            if y_val is None:
-                raise ValueError("X_val is provided, but y_val was not provided.")
-            if X_val is None:
-                raise ValueError("y_val is provided, but X_val was not provided.")
-            try:
-                X_val = self._validate(X_val, reset=False)
-            except ValueError as error:
-                raise ValueError(f"X_val does not go with X: {error}") from error
-            check_consistent_length(X_val, y_val)
-            if sample_weight_val is not None:
-                sample_weight_val = _check_sample_weight(
-                    sample_weight_val, X_val, ensure_non_negative=True
-                )
-            return None, (X_val, labels.encode(y_val, "y_val"), sample_weight_val)
-        if sample_weight_val is not None:
-            raise ValueError(
-                "sample_weight_val is provided, but X_val and y_val were not provided."
-            )
-        if not self.early_stopping or self.solver == "lbfgs":
-            return None, None
-        rows, val_rows = train_test_split(
-            np.arange(X.shape[0]),
-            random_state=rng,
-            test_size=self.validation_fraction,
-            stratify=self._strata(targets, labels),
-        )
-        if len(val_rows) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                "or the size of your dataset."
-            )
-        weight = None if sample_weight is None else sample_weight[val_rows]
-        return rows, (X[val_rows], targets[val_rows], weight)
-
-    def _strata(self, targets, labels):
-        """Return what to stratify the validation split by, or None."""
-        if labels.multilabel:
-            return None
-        if len(labels.classes) == 2:
-            # Too few samples are an error, as in scikit-learn, word for word.
-            return targets.astype(bool).astype(str)
-        # scikit-learn says that it stratifies more classes too, but does not: where it
-        # is impossible, do without.
-        sizes = self.validation_fraction, 1 - self.validation_fraction
-        enough = min(sizes) * len(targets) >= len(labels.classes)
-        return targets if enough and np.bincount(targets).min() >= 2 else None
-
-    def _new_trainer(self, network, n_samples, rng, warm):
-        """Return the trainer that the parameters ask for; `warm` goes on from a fit."""
-        settings = {
-            "max_epochs": self.max_iter,
-            "alpha": 0.0 if self.solver == "adamw" else self.alpha,
-            "label_smoothing": self.label_smoothing,
-            "history": self.history_ if warm else (),
-            "samples_seen": self.t_ if warm else 0,
-        }
-        loss = LOSSES[network.layers[-1]]
-        if self.solver == "lbfgs":
-            self._check_lbfgs(network)
-            return LBFGS(network, loss, max_fun=self.max_fun, **settings)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = min(200, n_samples)
-        elif batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than "
-                "sample size. It is going to be clipped",
-                stacklevel=3,
-            )
-        moments = (self.beta_1, self.beta_2, self.epsilon)
-        optimizer = {
-            "sgd": nn.SGD(self.momentum, self.nesterovs_momentum),
-            "adam": nn.Adam(*moments),
-            "adamw": nn.AdamW(self.alpha, *moments),
-        }[self.solver]
-        schedule = {
-            "constant": nn.Constant(),
-            "invscaling": nn.InverseScaling(self.power_t),
-            "adaptive": nn.Adaptive(),
-            "cosine": nn.Cosine(),
-            "one_cycle": nn.OneCycle(),
-        }[self.learning_rate]
-        trainer = GradientDescent(
-            network,
-            loss,
-            optimizer,
-            schedule,
-            learning_rate=self.learning_rate_init,
-            batch_size=batch_size,
-            max_grad_norm=self.max_grad_norm,
-            ema_decay=self.ema_decay,
-            shuffle=self.shuffle,
-            rng=rng,
-            **settings,
-        )
-        if warm:
-            if self.best_loss_ is not None:
-                trainer.best_loss = self.best_loss_
-            if self.early_stopping and self.best_validation_score_ is not None:
-                trainer.best_score = self.best_validation_score_
-        return trainer
-
-    def _check_lbfgs(self, network):
-        if any(isinstance(layer, nn.Dropout) for layer in network.layers):
-            raise ValueError(
-                "dropout is not available with solver='lbfgs', which needs the same"
-                " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or set"
-                " dropout to 0."
-            )
-        if self.ema_decay is not None:
-            raise ValueError(
-                f"ema_decay={self.ema_decay!r} is not available with solver='lbfgs',"
-                " whose last iterate is the best. Use 'adam', 'adamw' or 'sgd', or set"
-                " ema_decay=None."
-            )
 
     def _train(self, trainer, labels, validation, data):
         """Run the trainer, with a callback task for each epoch."""
@@ -911,7 +652,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return self._outputs(X)
         Z = self._outputs(X, stop=-1)
         Z = np.hstack([-Z, Z])  # rather than 1 - P, which loses the digits of a small P
-        return nn.logistic(Z, out=Z)
+        return logistic(Z, out=Z)
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -987,61 +728,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-class _Validation:
-    """Loss and score, on a validation set, of what a trainer has at the moment."""
-
-    def __init__(self, estimator, trainer, labels, X, targets, sample_weight):
-        self.estimator, self.trainer, self.labels = estimator, trainer, labels
-        self.X, self.sample_weight = X, sample_weight
-        weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-        if not weights.any():
-            raise ValueError(
-                "The weights of the validation set are all 0; at least one must be"
-                " positive."
-            )
-        self.shares = weights / weights.sum()
-        network = trainer.network
-        self.targets = columns = _columns(targets, network)
-        if columns.ndim == 1:
-            columns = columns[:, np.newaxis] == np.arange(network.widths[-1])
-        self.Y = columns.astype(network.dtype)
-        if estimator.scoring not in (None, "loss"):
-            self.y = targets if labels.multilabel else labels.classes[targets]
-            self.scorer = check_scoring(estimator, estimator.scoring)
-
-    def __call__(self):
-        """Return the loss and the score."""
-        network, loss = self.trainer.result(), self.trainer.loss
-        Z = network.predict(self.X, stop=-1)
-        buffers = np.empty_like(Z), np.empty_like(Z)
-        value = loss.from_logits(Z, self.Y, self.shares, *buffers)
-        if self.estimator.scoring == "loss":
-            return value, -value
-        if not np.isfinite(value):
-            return value, np.nan
-        if self.estimator.scoring is None:
-            hits = loss.hits(Z, self.targets)
-            return value, float(np.average(hits, weights=self.sample_weight))
-        return value, self._score(network)
-
-    def _score(self, network):
-        predictor = copy.copy(self.estimator)
-        trainer, labels = self.trainer, self.labels
-        vars(predictor).update(predictor._fitted_attributes(trainer, labels, network))
-        vars(predictor).pop("feature_names_in_", None)  # X is an array by now
-        weights = self.sample_weight
-        weights = {} if weights is None else {"sample_weight": weights}
-        return float(self.scorer(predictor, self.X, self.y, **weights))
-
-
 def _dense_views(network):
     return [view for view in network.views if "weights" in view]
-
-
-def _columns(targets, network):
-    """Make the targets of two classes a column where the network has one output."""
-    single = network.widths[-1] == 1 and targets.ndim == 1
-    return targets[:, np.newaxis] if single else targets
 
 
 @contextmanager

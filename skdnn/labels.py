@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight
 
 
 class Labels:
@@ -88,3 +90,54 @@ def check_kind(y):
             " example with y.astype(str)."
         )
     check_classification_targets(y)
+
+
+def weigh(X, targets, labels, class_weight, sample_weight):
+    """Return each sample's weight, its class's included, or None.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    targets : ndarray of shape (n_samples,) or (n_samples, n_classes)
+    labels : Labels
+    class_weight : dict, "balanced" or None
+    sample_weight : array-like of shape (n_samples,) or None
+    """
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if class_weight is None:
+        return sample_weight
+    if labels.multilabel:
+        raise ValueError(
+            f"class_weight={class_weight!r} is not supported for multi-label targets;"
+            " pass sample_weight to fit instead."
+        )
+    classes = labels.classes.tolist()
+    if isinstance(class_weight, dict):
+        unknown = [label for label in class_weight if label not in classes]
+        if unknown:
+            raise ValueError(
+                f"class_weight names classes that are not in y: {unknown}; y has"
+                f" {labels.classes}."
+            )
+        of_class = np.array([class_weight.get(label, 1.0) for label in classes])
+        if not np.all(of_class >= 0):
+            raise ValueError(f"class_weight={class_weight!r}: must be at least 0.")
+    else:
+        y = labels.classes[targets]
+        of_class = compute_class_weight(
+            class_weight, classes=labels.classes, y=y, sample_weight=sample_weight
+        )
+    weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
+    if not weights.any():
+        raise ValueError(
+            f"class_weight={class_weight!r}: the weights of class and sample multiply"
+            " to 0 for every sample; at least one must be positive."
+        )
+    return weights
+
+
+def as_columns(targets, network):
+    """Make the targets of two classes a column where the network has one output."""
+    single = network.widths[-1] == 1 and targets.ndim == 1
+    return targets[:, np.newaxis] if single else targets
