@@ -196,9 +196,8 @@ class Trainer:
             score = np.count_nonzero(hits) / workspace.n_rows
         else:
             score = float(workspace.row_weights @ hits)
-        if self.alpha:
-            loss += network.add_penalty(self.alpha / total_weight)
-        return loss, score, total_weight, network.squared_gradient_norms()
+        penalty, squared_norms = network.penalize(self.alpha / total_weight)
+        return loss + penalty, score, total_weight, squared_norms
 
     def record(self, start_time, loss, score, squared_norms, **further):
         """Append a row to the history, and return it."""

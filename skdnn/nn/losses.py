@@ -12,7 +12,7 @@ layer named by ``link`` and the loss in one step: the gradient collapses to
 
 import numpy as np
 
-from skdnn.nn.layers import Logistic, Softmax, logistic
+from skdnn.nn.layers import Logistic, Softmax, logistic, row_maxima, row_sums
 
 
 def _clipped(P):
@@ -55,15 +55,15 @@ class CategoricalCrossEntropy(Loss):
 
     def from_logits(self, Z, Y, r, out, scratch):
         """Return L of softmax(Z), and write dL/dZ to `out`."""
-        shifted = np.subtract(Z, Z.max(axis=1, keepdims=True), out=scratch)
-        P = np.exp(shifted, out=out)
-        totals = P.sum(axis=1, keepdims=True)
-        P /= totals
+        shifted = np.subtract(Z, row_maxima(Z), out=scratch)
+        exponentials = np.exp(shifted, out=out)
+        totals = row_sums(exponentials)
+        weighted_Y = r[:, np.newaxis] * Y
         # log P = shifted - log(totals), and a row of Y sums to 1:
-        shifted *= Y
-        loss = float(r @ (np.log(totals[:, 0]) - shifted.sum(axis=1)))
-        dZ = np.subtract(P, Y, out=out)
-        dZ *= r[:, np.newaxis]
+        loss = float(r @ np.log(totals)) - float(np.vdot(weighted_Y, shifted))
+        # P = exponentials / totals, and so dZ = r (P - Y) is:
+        dZ = np.multiply(exponentials, (r / totals)[:, np.newaxis], out=out)
+        dZ -= weighted_Y
         return loss
 
 

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from skdnn.nn.initializers import Glorot
-from skdnn.nn.layers import Dense, Layer, Softmax
+from skdnn.nn.layers import BatchNorm, Dense, Dropout, Identity, Layer, Softmax
 
 TABLE_HEAD = ("layer", "output shape", "parameters")
 INFERENCE_ROWS = 1024  # a chunk's activations stay in the cache
+BLOCK = 1 << 15  # elements: a few blocks of float32 fit the second-level cache
 
 
 class Network:
@@ -97,11 +98,22 @@ class Network:
         self.parameter_layers = tuple(
             name for name, view in zip(self.names, self.views, strict=True) if view
         )
-        self._layer_gradients = [
-            [array for name, array in view.items() if name.startswith("d_")]
-            for view in self.views
-            if view
-        ]
+        self._prepare_penalize()
+
+    def _prepare_penalize(self):
+        """Cut weights and their gradients into blocks, for :meth:`penalize`."""
+        scratch = np.empty(BLOCK, self.dtype)
+        self._weight_blocks, self._other_gradients = [], []
+        for i, view in enumerate(view for view in self.views if view):
+            for name, array in view.items():
+                if name == "d_weights":
+                    weights, gradients = view["weights"].reshape(-1), array.reshape(-1)
+                    for start in range(0, array.size, BLOCK):
+                        parts = [v[start : start + BLOCK] for v in (weights, gradients)]
+                        part = (i, *parts, scratch[: parts[0].size])
+                        self._weight_blocks.append(part)
+                elif name.startswith("d_"):
+                    self._other_gradients.append((i, array))
 
     def _layers_and_inputs(self):
         """Pair each layer with the number of features that go into it."""
@@ -221,6 +233,13 @@ class Network:
         -------
         A : ndarray of shape (n_samples, n_outputs)
         """
+        stop = len(self.layers[:stop])
+        normalizes = any(isinstance(layer, BatchNorm) for layer in self.layers[:stop])
+        if normalizes and X.shape[0] > INFERENCE_ROWS:  # else it would not pay
+            return self.folded(stop)._predict(X, None)
+        return self._predict(X, stop)
+
+    def _predict(self, X, stop):
         n_samples = X.shape[0]
         stop = len(self.layers[:stop])
         output = np.empty((n_samples, self.widths[stop]), self.dtype)
@@ -236,18 +255,67 @@ class Network:
             output[rows] = self.forward(batch, workspaces[m], stop)
         return output
 
-    def squared_gradient_norms(self):
-        """Return the squared norm of the gradient of each of `parameter_layers`."""
-        return [
-            sum(float(np.vdot(g, g)) for g in gradients)
-            for gradients in self._layer_gradients
-        ]
+    def folded(self, stop=None):
+        """Return a network without layers that inference can do without.
 
-    def add_penalty(self, strength):
-        """Return ``strength / 2 * sum(weights ** 2)``, and add its gradient."""
-        weights = self.parameters[: self.n_weights]
-        self.gradients[: self.n_weights] += strength * weights
-        return 0.5 * strength * float(np.vdot(weights, weights))
+        A batch normalization after a dense layer is an affine function of an affine
+        function: ``(A W + b) scale + shift = A (W scale) + (b scale + shift)``.
+        Dropout and the identity do nothing.
+
+        Parameters
+        ----------
+        stop : int, default=None
+            Take the layers before `stop` only.
+
+        Returns
+        -------
+        network : Network
+            With the same outputs at inference, to rounding.
+        """
+        layers, kept = [], []
+        for layer, view in zip(self.layers[:stop], self.views, strict=False):
+            if isinstance(layer, (Dropout, Identity)):
+                continue
+            if (
+                isinstance(layer, BatchNorm)
+                and layers
+                and isinstance(layers[-1], Dense)
+            ):
+                scale, shift = layer.inference_scale_and_shift(SimpleNamespace(**view))
+                dense = kept[-1]
+                kept[-1] = {
+                    "weights": dense["weights"] * scale,
+                    "bias": dense["bias"] * scale + shift,
+                }
+            else:
+                layers.append(layer)
+                kept.append(view)
+        network = Network(layers, self.n_features, self.dtype)
+        for mine, its in zip(network.views, kept, strict=True):
+            for name in mine:
+                if not name.startswith("d_"):
+                    mine[name][...] = its[name]
+        return network
+
+    def penalize(self, strength):
+        """Add the gradient of the penalty ``strength / 2 * sum(weights ** 2)``.
+
+        Returns
+        -------
+        penalty : float
+        squared_norms : list of float
+            The squared norm of the gradient of each of `parameter_layers`.
+        """
+        penalty, squared_norms = 0.0, [0.0] * len(self.parameter_layers)
+        # Block by block, so that all three products find their data in the cache.
+        for i, weights, gradients, scratch in self._weight_blocks:
+            if strength:
+                gradients += np.multiply(weights, strength, out=scratch)
+                penalty += float(np.dot(weights, weights))
+            squared_norms[i] += float(np.dot(gradients, gradients))
+        for i, gradients in self._other_gradients:
+            squared_norms[i] += float(np.dot(gradients, gradients))
+        return strength / 2 * penalty, squared_norms
 
     def table(self):
         """Return a row for the input and each layer: name, output shape, parameters.

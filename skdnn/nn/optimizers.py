@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-BLOCK = 1 << 15  # elements: five float32 blocks take 640 KB
+from skdnn.nn.network import BLOCK
 
 
 def clip_by_global_norm(gradients, norm, max_norm):

@@ -149,6 +149,33 @@ def test_predict_takes_any_number_of_rows(n_samples):
     assert_allclose(np.exp(logits) / np.exp(logits).sum(axis=1)[:, None], P)
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        LAYERS,
+        [Dense(8), BatchNorm(), BatchNorm(), Dropout(0.5), Identity(), Dense(3)],
+        [BatchNorm(), Dense(8), ReLU(), BatchNorm(), Dense(3), BatchNorm(), Softmax()],
+    ],
+    ids=str,
+)
+def test_folded_predicts_the_same(layers):
+    network = make(layers)
+    rng = np.random.default_rng(0)
+    network.parameters[:] = rng.normal(size=network.parameters.size)
+    network.statistics[:] = rng.uniform(0.5, 2, size=network.statistics.size)
+    X = rng.normal(size=(3000, 5))
+    folded = network.folded()
+    assert len(folded.layers) < len(layers)
+    assert not {type(layer) for layer in folded.layers} & {Dropout, Identity}
+    unfolded = np.concatenate(
+        [network.predict(X[i : i + 500]) for i in range(0, 3000, 500)]
+    )
+    assert_allclose(folded.predict(X[:500]), unfolded[:500], rtol=1e-9)
+    assert_allclose(network.predict(X), unfolded, rtol=1e-9)  # folds by itself
+    logits = network.predict(X, stop=-1)
+    assert_allclose(network.predict(X[:9], stop=-1), logits[:9], rtol=1e-9)
+
+
 def test_sparse_input_gives_what_dense_input_gives():
     X, Y = batch()
     X[X < 0.5] = 0
@@ -185,29 +212,23 @@ def test_a_copy_and_a_pickle_are_independent_and_small():
     assert_array_equal(network.predict(X), expected)
 
 
-def test_penalty_is_half_the_squared_weights_and_its_gradient():
-    network = make()
-    network.gradients[:] = 1
+@pytest.mark.parametrize("strength", [0.0, 0.3])
+def test_penalize(strength):
+    # wide enough for several blocks
+    network = make([Dense(300), BatchNorm(), ReLU(), Dense(3), Softmax()], 200)
+    rng = np.random.default_rng(0)
+    network.gradients[:] = before = rng.normal(size=network.gradients.size)
     weights = [view["weights"] for view in network.views if "weights" in view]
-    value = network.add_penalty(0.3)
-    assert_allclose(value, 0.15 * sum((w**2).sum() for w in weights))
-    for view in network.views:
-        for name in view:
-            if f"d_{name}" in view:
-                extra = 0.3 * view[name] if name == "weights" else 0
-                assert_allclose(view[f"d_{name}"], 1 + extra)
-
-
-def test_squared_gradient_norms_are_those_of_the_layers():
-    network = make()
-    network.gradients[:] = np.random.default_rng(0).normal(size=network.gradients.size)
-    norms = network.squared_gradient_norms()
-    assert len(norms) == len(network.parameter_layers)
-    assert_allclose(sum(norms), (network.gradients**2).sum())
-    view = network.views[0]
-    assert_allclose(
-        norms[0], (view["d_weights"] ** 2).sum() + (view["d_bias"] ** 2).sum()
-    )
+    penalty, squared_norms = network.penalize(strength)
+    assert_allclose(penalty, strength / 2 * sum((w**2).sum() for w in weights))
+    extra = np.zeros_like(before)
+    extra[: network.n_weights] = strength * network.parameters[: network.n_weights]
+    assert_allclose(network.gradients, before + extra)
+    for view, squared_norm in zip(
+        [view for view in network.views if view], squared_norms, strict=True
+    ):
+        parts = [view[name] for name in view if name.startswith("d_")]
+        assert_allclose(squared_norm, sum((part**2).sum() for part in parts))
 
 
 def test_summary_counts_what_is_there():
