@@ -36,7 +36,9 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("--data-home", help="scikit-learn's data folder, with MNIST")
         self.add_argument(
-            "--output-dir", type=folder, default=RESULTS_DIR, help="where results go"
+            "--output-dir",
+            type=folder,
+            help="where results go; None stands for the data set's folder in results/",
         )
 
     def error(self, message):
@@ -52,6 +54,11 @@ class Parser(argparse.ArgumentParser):
                 return load_image_dataset(name, data_home)
             except OSError as error:
                 self.error(error)
+
+
+def output_dir(args, dataset_name):
+    """Return the folder for results on a data set: --output-dir, or one of its own."""
+    return args.output_dir or RESULTS_DIR / dataset_name
 
 
 def folder(text):

@@ -7,7 +7,14 @@ import warnings
 
 import joblib
 import numpy as np
-from common import Parser, describe_machine, number, report, training_samples
+from common import (
+    Parser,
+    describe_machine,
+    number,
+    output_dir,
+    report,
+    training_samples,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -54,7 +61,8 @@ def main():
         except ValueError as error:
             parser.error(error)
 
-    path = args.output_dir / "models" / "compare_architectures.joblib"
+    folder = output_dir(args, dataset.name)
+    path = folder / "models" / "compare_architectures.joblib"
     path.parent.mkdir(parents=True, exist_ok=True)
     joblib.dump(search, path)
     loaded = joblib.load(path)
@@ -62,7 +70,7 @@ def main():
     if not np.array_equal(probabilities, search.predict_proba(dataset.X_test)):
         parser.error("persisted and loaded, the search predicts other probabilities")
     report(
-        args.output_dir / "compare_architectures.md",
+        folder / "compare_architectures.md",
         "Comparison of architectures",
         make_table(search.cv_results_),
         f"Data: {dataset.name}, {len(X):,} training samples, {args.cv} folds. Each fit"

@@ -2,7 +2,8 @@
 
 A table has the metrics of all runs with the test accuracy of their best and last
 models; pictures show their validation scores, and sample digits with label, prediction
-and confidence for the run with the best validation score.
+and confidence for the run with the best validation score. The runs are those in
+--output-dir, by default those on MNIST if there are any, else those on the digits.
 """
 
 import csv
@@ -10,7 +11,7 @@ import json
 
 import joblib
 import matplotlib.pyplot as plt
-from common import Parser, report
+from common import RESULTS_DIR, Parser, report
 from mnist_classification_train_and_validate import (
     DATA_CACHE_DIR,
     MODEL_CHECKPOINTS_DIR,
@@ -24,47 +25,57 @@ def main():
     """Run the script."""
     parser = Parser(__doc__)
     args = parser.parse_args()
-    runs = read_runs(parser, args)
-    test_sets = {
-        name: parser.load_dataset(name, args.data_home)
-        for name in {run["dataset"] for run in runs}
-    }
-    table = [evaluate(run, test_sets[run["dataset"]]) for run in runs]
-    with open(args.output_dir / DATA_CACHE_DIR / "summary.csv", "w") as file:
+    folder = find_folder(args)
+    runs = read_runs(parser, args.dataset, folder)
+    dataset = parser.load_dataset(runs[0]["dataset"], args.data_home)
+    table = [evaluate(run, dataset) for run in runs]
+    with open(folder / DATA_CACHE_DIR / "summary.csv", "w") as file:
         writer = csv.DictWriter(file, table[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
     best = max(runs, key=lambda run: run["best"].best_validation_score_)
-    draw(runs, best, test_sets[best["dataset"]], args.output_dir / PLOTS_DIR)
-    sizes = ", ".join(
-        f"{name} with {len(data.X_test):,} test samples"
-        for name, data in test_sets.items()
-    )
+    draw(runs, best, dataset, folder / PLOTS_DIR)
     report(
-        args.output_dir / "mnist_classification_evaluate.md",
+        folder / "mnist_classification_evaluate.md",
         "Evaluation",
         table,
-        f"Data: {sizes}. Scores are accuracies. The best model of a run is that of the"
-        " epoch with the best validation score. Seconds are those of a single run,"
-        " validation included.",
+        f"Data: {dataset.name} with {len(dataset.X_test):,} test samples. Scores are"
+        " accuracies. The best model of a run is that of the epoch with the best"
+        " validation score. Seconds are those of a single run, validation included.",
         "\n".join(sorted({f"Trained on {run['machine']}" for run in runs})),
     )
 
 
-def read_runs(parser, args):
+def find_folder(args):
+    """Return the folder with the results to evaluate, or where they are missed."""
+    if args.output_dir is not None:
+        return args.output_dir
+    if args.dataset != "auto":
+        return RESULTS_DIR / args.dataset
+    folders = RESULTS_DIR / "mnist", RESULTS_DIR / "digits"
+    with_runs = [path for path in folders if any(path.glob(f"{DATA_CACHE_DIR}/*.json"))]
+    return with_runs[0] if with_runs else RESULTS_DIR
+
+
+def read_runs(parser, dataset, folder):
     """Return the metrics of each run, with its "best" and "last" model."""
     train_first = "run mnist_classification_train_and_validate.py first"
-    folder = args.output_dir / DATA_CACHE_DIR
-    runs = [json.loads(path.read_text()) for path in folder.glob("*.json")]
-    runs = [run for run in runs if args.dataset in ("auto", run["dataset"])]
+    files = folder.glob(f"{DATA_CACHE_DIR}/*.json")
+    runs = [json.loads(path.read_text()) for path in files]
+    runs = [run for run in runs if dataset in ("auto", run["dataset"])]
     if not runs:
-        what = "" if args.dataset == "auto" else f" on {args.dataset}"
+        what = "" if dataset == "auto" else f" on {dataset}"
         parser.error(f"there is no run{what} in {folder}: {train_first}.")
+    names = sorted({run["dataset"] for run in runs})
+    if len(names) > 1:
+        parser.error(
+            f"the runs in {folder} are on {' and '.join(names)}: choose with --dataset."
+        )
     for run in runs:
         for which in ("best", "last"):
             file = f"{run['name']}_{which}.joblib"
             try:
-                model = joblib.load(args.output_dir / MODEL_CHECKPOINTS_DIR / file)
+                model = joblib.load(folder / MODEL_CHECKPOINTS_DIR / file)
             except FileNotFoundError as error:
                 parser.error(f"{error.filename} is missing: {train_first}.")
             run[which] = model

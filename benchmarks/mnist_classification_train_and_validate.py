@@ -16,6 +16,7 @@ from common import (
     Parser,
     describe_machine,
     number,
+    output_dir,
     report,
     training_samples,
 )
@@ -26,7 +27,7 @@ from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.nn import BatchNorm, Dense, ReLU
 
-# Folders in --output-dir
+# Folders in that of the results
 DATA_CACHE_DIR = "metrics"
 PLOTS_DIR = "plots"
 MODEL_CHECKPOINTS_DIR = "models"
@@ -112,9 +113,10 @@ def main():
     args = parser.parse_args()
     known = MLPClassifierDIY().get_params()
     overrides = {name: value for name, value in vars(args).items() if name in known}
-    for folder in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
-        (args.output_dir / folder).mkdir(parents=True, exist_ok=True)
     dataset = parser.load_dataset(args.dataset, args.data_home)
+    folder = output_dir(args, dataset.name)
+    for name in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     X, y = training_samples(dataset, args.train_samples)
     split = train_test_split(X, y, test_size=0.1, stratify=y, random_state=0)
     table = []
@@ -122,12 +124,12 @@ def main():
         if run["name"] in args.runs:
             settings = {key: run[key] for key in run if key != "name"} | overrides
             try:
-                row = train(run["name"], settings, dataset.name, split, args.output_dir)
+                row = train(run["name"], settings, dataset.name, split, folder)
             except ValueError as error:
                 parser.error(f"run {run['name']}: {error}")
             table.append(row)
     report(
-        args.output_dir / "mnist_classification_train_and_validate.md",
+        folder / "mnist_classification_train_and_validate.md",
         "Training and validation",
         table,
         f"Data: {dataset.name}, {len(split[0]):,} samples for training,"
@@ -176,10 +178,10 @@ def make_parser():
     return parser
 
 
-def train(name, settings, dataset_name, split, output_dir):
+def train(name, settings, dataset_name, split, folder):
     """Do a run, write its files, and return its row of the table."""
     X_train, X_val, y_train, y_val = split
-    models = output_dir / MODEL_CHECKPOINTS_DIR
+    models = folder / MODEL_CHECKPOINTS_DIR
     estimator = MLPClassifierDIY(**settings)
     estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib"))
     with warnings.catch_warnings():
@@ -202,9 +204,9 @@ def train(name, settings, dataset_name, split, output_dir):
         "machine": describe_machine(),
         "epochs": history,
     }
-    path = output_dir / DATA_CACHE_DIR / f"{name}.json"
+    path = folder / DATA_CACHE_DIR / f"{name}.json"
     path.write_text(json.dumps(metrics, indent=2, default=float) + "\n")
-    draw(estimator, output_dir / PLOTS_DIR / f"{name}.png")
+    draw(estimator, folder / PLOTS_DIR / f"{name}.png")
     losses = estimator.loss_curve_
     return {
         "run": name,

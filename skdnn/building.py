@@ -1,7 +1,6 @@
 """From the estimator's parameters to a network and a trainer."""
 
-import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 
@@ -18,13 +17,50 @@ ACTIVATIONS = {
 }
 INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
 LOSSES = {
-    nn.Softmax(): nn.CategoricalCrossEntropy(),
-    nn.Logistic(): nn.BinaryCrossEntropy(),
+    loss.link: loss for loss in (nn.CategoricalCrossEntropy(), nn.BinaryCrossEntropy())
 }
 
 
-def new_network(estimator, X, labels, rng):
-    """Build the network that the parameters ask for, with new weights."""
+def network_for(estimator, X, labels, rng, previous=None):
+    """Return the network that the parameters ask for.
+
+    Parameters
+    ----------
+    estimator : MLPClassifierDIY
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    labels : Labels
+    rng : numpy.random.RandomState
+        Where the initial weights are drawn from.
+    previous : Network, default=None
+        One of the same layers, dtype and features, returned in place of a new one.
+    """
+    layers = _layers(estimator, labels)
+    if estimator.dtype != "auto":
+        dtype = np.dtype(estimator.dtype)
+    elif previous is not None:
+        dtype = previous.dtype
+    else:
+        dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+    if previous is not None:
+        wanted = tuple(layers), dtype, X.shape[1]
+        there = previous.layers, previous.dtype, previous.n_features
+        if wanted != there:
+            raise ValueError(
+                "Training can only go on with the layers, dtype and features of before,"
+                f" {there}; the parameters now ask for {wanted}."
+            )
+        return previous
+    network = nn.Network(layers, X.shape[1], dtype)
+    n_outputs, n_classes = network.widths[-1], len(labels.classes)
+    if network.layers[-1] == nn.Softmax() and n_outputs != n_classes:
+        raise ValueError(
+            f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
+            f" {n_classes} classes: the last Dense layer needs {n_classes} units."
+        )
+    return network.initialize(rng, _initializer(estimator))
+
+
+def _layers(estimator, labels):
     if estimator.architecture is None:
         layers = _simple_hidden_layers(estimator)
     else:
@@ -36,32 +72,23 @@ def new_network(estimator, X, labels, rng):
                 "architecture ends in Softmax(), whose outputs sum to 1; for"
                 " multi-label targets leave the output layer to fit."
             )
-    elif labels.multilabel:
-        layers += [nn.Dense(n_classes), nn.Logistic()]
-    elif n_classes == 2:
-        layers += [nn.Dense(1), nn.Logistic()]
-    else:
-        layers += [nn.Dense(n_classes), nn.Softmax()]
-    single = estimator.dtype == "float32" or (
-        estimator.dtype == "auto" and X.dtype == np.float32
-    )
-    network = nn.Network(layers, X.shape[1], np.float32 if single else np.float64)
-    n_outputs = network.widths[-1]
-    if network.layers[-1] == nn.Softmax() and n_outputs != n_classes:
-        raise ValueError(
-            f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
-            f" {n_classes} classes: the last Dense layer needs {n_classes} units."
-        )
-    return network.initialize(rng, _initializer(estimator))
+        return layers
+    if labels.multilabel:
+        return [*layers, nn.Dense(n_classes), nn.Logistic()]
+    if n_classes == 2:
+        return [*layers, nn.Dense(1), nn.Logistic()]
+    return [*layers, nn.Dense(n_classes), nn.Softmax()]
 
 
 def _simple_hidden_layers(estimator):
     sizes = estimator.hidden_layer_sizes
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    if any(not isinstance(size, Integral) or size <= 0 for size in sizes):
+    sizes = list(sizes) if np.ndim(sizes) else [int(sizes)]
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
+    if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     rates = estimator.dropout
-    rates = [rates] * len(sizes) if isinstance(rates, Real) else list(rates)
+    rates = list(rates) if np.ndim(rates) else [rates] * len(sizes)
     if len(rates) != len(sizes):
         raise ValueError(
             f"dropout has {len(rates)} rates, {rates}, for {len(sizes)} hidden"
@@ -74,8 +101,13 @@ def _simple_hidden_layers(estimator):
             layers.append(nn.BatchNorm())
         layers.append(ACTIVATIONS[estimator.activation])
         if rate:
-            layers.append(nn.Dropout(rate))
+            layers.append(nn.Dropout(_plain(rate)))
     return layers
+
+
+def _plain(number):
+    """Return a Python number for one of NumPy's, which would clutter the repr."""
+    return number.item() if isinstance(number, np.generic) else number
 
 
 def _explicit_layers(estimator):
@@ -95,46 +127,41 @@ def _initializer(estimator):
         simple = estimator.architecture is None
         logistic = simple and estimator.activation == "logistic"
         return nn.Glorot(1 / 3 if logistic else 1)
+    if isinstance(estimator.weight_init, type):
+        name = estimator.weight_init.__name__
+        raise TypeError(
+            f"weight_init is the class {name}; an instance is needed: {name}()."
+        )
     if callable(estimator.weight_init):
         return estimator.weight_init
     return INITIALIZERS[estimator.weight_init]
 
 
-def go_on_from(network, new_network):
-    """Copy what an earlier fit learned into a new network of the same layers."""
-    mine, its = (
-        (net.layers, net.dtype, net.n_features) for net in (new_network, network)
-    )
-    if mine != its:
-        raise ValueError(
-            "Training can only go on with the layers, dtype and features of the"
-            f" last fit, {its}; got {mine}."
-        )
-    new_network.restore((network.parameters, network.statistics))
+def trainer_for(estimator, network, rng, goes_on=False):
+    """Return the trainer that the parameters ask for.
 
-
-def new_trainer(estimator, network, n_samples, rng, warm):
-    """Return the trainer that the parameters ask for; `warm` goes on from a fit."""
+    Parameters
+    ----------
+    estimator : MLPClassifierDIY
+    network : Network
+    rng : numpy.random.RandomState
+    goes_on : bool, default=False
+        Whether the network and the history are those of an earlier fit.
+    """
     settings = {
         "max_epochs": estimator.max_iter,
         "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
         "label_smoothing": estimator.label_smoothing,
-        "history": estimator.history_ if warm else (),
-        "samples_seen": estimator.t_ if warm else 0,
     }
+    if goes_on:
+        settings["history"] = estimator.history_
+        settings["samples_seen"] = estimator.t_
+        if estimator.best_loss_ is not None:
+            settings["best_loss"] = estimator.best_loss_
     loss = LOSSES[network.layers[-1]]
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
         return LBFGS(network, loss, max_fun=estimator.max_fun, **settings)
-    batch_size = estimator.batch_size
-    if batch_size == "auto":
-        batch_size = min(200, n_samples)
-    elif batch_size > n_samples:
-        warnings.warn(
-            "Got `batch_size` less than 1 or larger than "
-            "sample size. It is going to be clipped",
-            stacklevel=3,
-        )
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
     optimizer = {
         "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),
@@ -148,33 +175,27 @@ def new_trainer(estimator, network, n_samples, rng, warm):
         "cosine": nn.Cosine(),
         "one_cycle": nn.OneCycle(),
     }[estimator.learning_rate]
-    trainer = GradientDescent(
+    return GradientDescent(
         network,
         loss,
         optimizer,
         schedule,
         learning_rate=estimator.learning_rate_init,
-        batch_size=batch_size,
+        batch_size=estimator.batch_size,
         max_grad_norm=estimator.max_grad_norm,
         ema_decay=estimator.ema_decay,
         shuffle=estimator.shuffle,
         rng=rng,
         **settings,
     )
-    if warm:
-        if estimator.best_loss_ is not None:
-            trainer.best_loss = estimator.best_loss_
-        if estimator.early_stopping and estimator.best_validation_score_ is not None:
-            trainer.best_score = estimator.best_validation_score_
-    return trainer
 
 
 def _check_lbfgs(estimator, network):
     if any(isinstance(layer, nn.Dropout) for layer in network.layers):
         raise ValueError(
             "dropout is not available with solver='lbfgs', which needs the same"
-            " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or set"
-            " dropout to 0."
+            " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"
+            " dropout, input_dropout and Dropout layers."
         )
     if estimator.ema_decay is not None:
         raise ValueError(

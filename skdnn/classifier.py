@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import (
+    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
@@ -24,9 +25,8 @@ from skdnn.building import (
     ACTIVATIONS,
     INITIALIZERS,
     LOSSES,
-    go_on_from,
-    new_network,
-    new_trainer,
+    network_for,
+    trainer_for,
 )
 from skdnn.labels import Labels, as_columns, weigh
 from skdnn.nn import logistic
@@ -41,8 +41,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """A feed-forward neural network, trained by gradient descent on the log-loss.
 
     Made to stand in for :class:`sklearn.neural_network.MLPClassifier`: an argument of
-    the same name means the same and has the same default. The one difference is
-    `dtype`: the arithmetic is float32 unless asked otherwise.
+    the same name means the same and has the same default. The arithmetic is float32
+    unless `dtype` says otherwise; the README lists what else differs.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `batch_norm` and `dropout`, for example ``[Dense(50), BatchNorm(), ReLU()]``.
         The output layer is added by `fit`: ``Dense(n_classes), Softmax()``, or, as in
         scikit-learn, one logistic output for two classes. A list that ends in
-        ``Softmax()`` is taken as it stands.
+        ``Softmax()`` is taken as it stands; one that ends in ``Logistic()`` is not.
 
     batch_norm : bool, default=False
         Whether each hidden layer is followed by batch normalization, before its
@@ -92,8 +92,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
             default="constant"
-        Schedule of the learning rate, for every solver (in scikit-learn, for "sgd"
-        only).
+        Schedule of the learning rate, for every solver but "lbfgs" (in scikit-learn,
+        for "sgd" only). A fit with one of the last two ends at `max_iter` as planned,
+        without a ConvergenceWarning.
 
         - "constant": `learning_rate_init`.
         - "invscaling": ``learning_rate_init / (t + 1) ** power_t``, t the number of
@@ -152,11 +153,13 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     early_stopping : bool, default=False
         Whether the score on a validation set decides when to stop. The parameters of
         the best epoch are kept. The validation set is the one given to `fit`, or a part
-        of the training data, stratified by class where each class has enough samples
-        and the targets are not multi-label.
+        of the training data, stratified by class: of two classes, always (too few
+        samples of one are an error), of more, where each has enough samples. Not for
+        "lbfgs".
 
     scoring : str, callable or None, default=None
-        The validation score: None is the accuracy, "loss" the negative loss, anything
+        The validation score, weighted by `sample_weight` but not by `class_weight`:
+        None is the accuracy, "loss" the negative loss, anything
         else one of scikit-learn's scorers (its name, or a callable
         ``scorer(estimator, X, y)``). Greater is better.
 
@@ -178,7 +181,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     max_grad_norm : float or None, default=None
         The gradient, of all parameters together, is scaled down to this Euclidean norm
-        where it is longer.
+        where it is longer. Not for "lbfgs".
 
     dtype : {"float32", "float64", "auto"}, default="float32"
         Of parameters, arithmetic and probabilities. "auto" is float32 for float32
@@ -197,7 +200,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     loss_ : float
         Training loss of the last epoch.
     best_loss_ : float or None
-        The smallest training loss; None with `early_stopping`.
+        The smallest training loss; None where `early_stopping` decides.
     loss_curve_ : list of float
         Training loss of each epoch, those before a warm start included.
     validation_scores_ : list of float or None
@@ -207,12 +210,13 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     history_ : list of dict
         A row for each epoch (for "lbfgs", each iteration): "epoch", "loss", "score"
         (the accuracy, on each mini-batch before its step), "learning_rate" (of the last
-        step), "gradient_norm" (a dict: for each layer with parameters the root mean
-        square over the mini-batches of the norm of its gradient, before clipping),
-        "seconds", and with a validation set "validation_loss" and "validation_score".
+        step; not for "lbfgs"), "gradient_norm" (a dict: for each layer with parameters
+        the root mean square over the mini-batches of the norm of its gradient, before
+        clipping), "seconds", and with a validation set "validation_loss" and
+        "validation_score".
         ``pandas.DataFrame(clf.history_)`` is a table of it.
     t_ : int
-        Number of samples trained on, over all epochs.
+        Number of samples trained on, over all epochs; 0 for "lbfgs".
     network_ : skdnn.nn.Network
         The trained network.
     coefs_, intercepts_ : list of ndarray
@@ -409,20 +413,20 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X, y = self._validate(X, y, reset=not warm)
             labels = self._labels_again(y) if warm else Labels.of(y)
             targets = labels.encode(y)
-            sample_weight = weigh(X, targets, labels, self.class_weight, sample_weight)
+            weights = weigh(X, targets, labels, self.class_weight, sample_weight)
+            if sample_weight is not None:
+                sample_weight = _check_sample_weight(sample_weight, X)
             rng = check_random_state(self.random_state)
-            network = new_network(self, X, labels, rng)
-            if warm:
-                go_on_from(self.network_, network)
+            previous = self.network_.copy() if warm else None
+            network = network_for(self, X, labels, rng, previous)
             given = X_val, y_val, sample_weight_val
             rows, validation = split(
                 self, X, targets, labels, sample_weight, given, rng
             )
-            n_samples = X.shape[0] if rows is None else len(rows)
-            trainer = new_trainer(self, network, n_samples, rng, warm)
+            trainer = trainer_for(self, network, rng, warm)
             if validation is not None:
                 validation = Validation(self, trainer, labels, *validation)
-            trainer.load(X, as_columns(targets, network), sample_weight, rows)
+            trainer.load(X, as_columns(targets, network), weights, rows)
             outcome = self._train(trainer, labels, validation, data)
             self._publish(trainer, labels)
         if self.solver == "lbfgs":
@@ -451,8 +455,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Train for one epoch on a part of the data, and go on where the last call was.
 
         The optimizer's state, the schedule (laid out for `max_iter` calls) and the
-        random numbers go on from call to call, also through pickling. After `fit`,
-        training goes on from its parameters with a new optimizer.
+        random numbers go on from call to call, also through pickling; parameters that
+        were set in between take effect. After `fit`, training goes on from its weights
+        with a new optimizer. Callbacks are not called.
 
         Parameters
         ----------
@@ -484,52 +489,56 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if not first:
                 labels = self._labels()
             elif type_of_target(y).startswith("multilabel"):
-                labels = Labels.of(y)
+                labels = Labels(self.classes_, multilabel=True)
             else:
                 labels = Labels(self.classes_)
             targets = labels.encode(y)
-            sample_weight = weigh(X, targets, labels, self.class_weight, sample_weight)
-            trainer = getattr(self, "_trainer", None)
-            if trainer is None:
+            weights = weigh(X, targets, labels, self.class_weight, sample_weight)
+            running = getattr(self, "_trainer", None)
+            if running is not None:
+                previous, rng = running.network, running.rng
+            else:
+                previous = self.network_.copy() if fitted else None
                 rng = check_random_state(self.random_state)
-                network = new_network(self, X, labels, rng)
-                if fitted:
-                    go_on_from(self.network_, network)
-                trainer = new_trainer(self, network, X.shape[0], rng, fitted)
+            network = network_for(self, X, labels, rng, previous)
+            trainer = trainer_for(self, network, rng, fitted)
+            if running is not None:
+                trainer.take_over(running)
             before = trainer.state()
             try:
-                trainer.load(X, as_columns(targets, trainer.network), sample_weight)
+                trainer.load(X, as_columns(targets, network), weights)
                 row = trainer.epoch()
+                if self.verbose:
+                    print(f"Iteration 1, loss = {row['loss']:.8f}")
+                say = print if self.verbose else lambda line: None
+                trainer.judge(row, self.tol, self.n_iter_no_change, say=say)
                 self._publish(trainer, labels)
             except BaseException:
                 trainer.restore(before)
                 raise
-            trainer.note_best(row)
+            trainer.unload()
             self.n_iter_ = 1
             self._trainer = trainer
-        if self.verbose:
-            print(f"Iteration 1, loss = {row['loss']:.8f}")
         return self
 
-    def _validate(self, X, y=NOT_GIVEN, *, reset):
+    def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
-        floats = {
-            "float32": [np.float32],
-            "float64": [np.float64],
-            "auto": [np.float64, np.float32],
-        }[self.dtype]
-        if isinstance(X, np.memmap):
-            floats = [*floats, np.float64, np.float32]
+        dtype = dtype or self.dtype
+        floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
+        mapped = [np.float64, np.float32] if isinstance(X, np.memmap) else []
         check_params = {} if y is NOT_GIVEN else {"multi_output": True}
-        return validate_data(
+        checked = validate_data(
             self,
             X,
             y,
             reset=reset,
             accept_sparse="csr",
-            dtype=floats + INTEGERS,
+            dtype=floats + mapped + INTEGERS,
             **check_params,
         )
+        if mapped and np.dtype(floats[0]) == np.float32:
+            _check_range_of_float32(X)  # cast later, row by row
+        return checked
 
     def _labels(self):
         """Return the labels of the last fit."""
@@ -669,12 +678,16 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        if self.out_activation_ == "logistic":
-            return np.log(self.predict_proba(X))  # never log(0): see nn.logistic
         Z = self._outputs(X, stop=-1)
-        Z -= Z.max(axis=1, keepdims=True)
-        Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
-        return Z
+        if self.out_activation_ == "softmax":
+            Z -= Z.max(axis=1, keepdims=True)
+            Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
+            return Z
+        if self.n_outputs_ == 1:
+            Z = np.hstack([-Z, Z])
+        P = logistic(Z, out=np.empty_like(Z))
+        # log P where P is large, so that it belongs to P to the last digit.
+        return np.where(Z > 0, np.log(P), -np.logaddexp(0, -Z))
 
     def predict(self, X):
         """Return the most probable class.
@@ -693,7 +706,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self._labels().decode(LOSSES[self.network_.layers[-1]].decide(Z))
 
     def _outputs(self, X, stop=None):
-        return self.network_.predict(self._validate(X, reset=False), stop)
+        X = self._validate(X, reset=False, dtype=self.network_.dtype)
+        return self.network_.predict(X, stop)
 
     def summary(self):
         """Print the layers of the fitted network, output shapes and parameter counts.
@@ -726,6 +740,15 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _check_range_of_float32(X, n_rows=1 << 14):
+    """Raise scikit-learn's error if a number is too large for float32."""
+    for start in range(0, X.shape[0], n_rows):
+        if np.abs(X[start : start + n_rows]).max() > np.finfo(np.float32).max:
+            raise ValueError(
+                "Input X contains infinity or a value too large for dtype('float32')."
+            )
 
 
 def _dense_views(network):

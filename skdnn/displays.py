@@ -90,7 +90,8 @@ class TrainingCurveDisplay:
         Raises
         ------
         ValueError
-            If `metric` is "score" and an estimator was fitted without validation set.
+            If an estimator has nothing to draw: with the metric "score" if it was
+            fitted without validation set, or all its validation scores are NaN.
         """
         estimators = estimator if isinstance(estimator, dict) else {"": estimator}
         if not estimators:
@@ -166,6 +167,12 @@ class TrainingCurveDisplay:
         }
         if not curves:
             which = f"the estimator {name!r}" if name else "the estimator"
+            if any(key in row for key in keys[self.metric].values() for row in history):
+                what = "validation scores" if self.metric == "score" else "losses"
+                raise ValueError(
+                    f"metric={self.metric!r} has nothing to draw: all {what} of"
+                    f" {which} are NaN or infinite."
+                )
             raise ValueError(
                 f"metric='score' needs a validation set, but {which} was fitted without"
                 " one: pass X_val and y_val to fit, set early_stopping=True, or use"
@@ -378,13 +385,15 @@ class PredictionGridDisplay:
         display : PredictionGridDisplay
         """
         check_is_fitted(estimator)
+        y = _check_one_each("y", y)
+        y_pred = _check_one_each("y_pred", estimator.predict(X))
         y_confidence = None
         if hasattr(estimator, "predict_proba"):
             y_confidence = np.max(estimator.predict_proba(X), axis=1)
         return cls.from_predictions(
             X,
             y,
-            estimator.predict(X),
+            y_pred,
             y_confidence,
             image_shape=image_shape,
             n_images=n_images,
@@ -426,19 +435,24 @@ class PredictionGridDisplay:
         -------
         display : PredictionGridDisplay
         """
+        y_true = _check_one_each("y_true", y_true)
+        y_pred = _check_one_each("y_pred", y_pred)
+        y_confidence = _check_one_each("y_confidence", y_confidence)
         check_consistent_length(X, y_true, y_pred, y_confidence)
         n_images = min(_check_positive("n_images", n_images), len(y_pred))
         chosen = _order(order, y_true, y_pred, y_confidence)[:n_images]
         samples = _safe_indexing(X, chosen)
         samples = samples.toarray() if issparse(samples) else np.asarray(samples)
+        if samples.size == 0:
+            raise ValueError(
+                "X is empty: give at least one sample, with at least one feature."
+            )
         shape = _check_image_shape(image_shape, samples.shape[1])
-        labels = [
-            None if values is None else np.asarray(values)[chosen]
-            for values in (y_pred, y_true, y_confidence)
-        ]
         display = cls(
             images=samples.reshape(n_images, *shape),
-            **dict(zip(("y_pred", "y_true", "y_confidence"), labels, strict=True)),
+            y_pred=y_pred[chosen],
+            y_true=None if y_true is None else y_true[chosen],
+            y_confidence=None if y_confidence is None else y_confidence[chosen],
         )
         return display.plot(ax, **kwargs)
 
@@ -458,16 +472,26 @@ class PredictionGridDisplay:
         -------
         self : PredictionGridDisplay
         """
-        images = _scale_pixels(np.asarray(self.images))
+        y_pred = _check_one_each("y_pred", self.y_pred)
+        y_true = _check_one_each("y_true", self.y_true)
+        y_confidence = _check_one_each("y_confidence", self.y_confidence)
+        images = np.asarray(self.images)
+        if images.size == 0:
+            raise ValueError(
+                "images is empty: give at least one image, with at least one pixel."
+            )
+        images = _scale_pixels(images)
         n_images, height, width = images.shape[:3]
         if n_columns is None:
             n_columns = ceil(sqrt(n_images))
         n_columns = min(_check_positive("n_columns", n_columns), n_images)
         n_rows = ceil(n_images / n_columns)
         self.mistakes_ = np.zeros(n_images, dtype=bool)
-        if self.y_true is not None:
-            self.mistakes_ = np.asarray(self.y_pred) != np.asarray(self.y_true)
-        captions = [self._caption(i) for i in range(n_images)]
+        if y_true is not None:
+            self.mistakes_ = y_pred != y_true
+        captions = [
+            self._caption(i, y_pred, y_true, y_confidence) for i in range(n_images)
+        ]
 
         # The unit of length is the width of an image.
         image_height = height / width
@@ -495,15 +519,15 @@ class PredictionGridDisplay:
         self.ax_.set_axis_off()
         return self
 
-    def _caption(self, i):
+    def _caption(self, i, y_pred, y_true, y_confidence):
         """Return the lines below an image."""
         lines = []
-        if self.y_true is not None:
+        if y_true is not None:
             cross = "✗ " if self.mistakes_[i] else ""
-            lines.append(f"{cross}label {_shorten(self.y_true[i])}")
-        lines.append(f"pred. {_shorten(self.y_pred[i])}")
-        if self.y_confidence is not None:
-            lines[-1] += f", {self.y_confidence[i]:.1%}"
+            lines.append(f"{cross}label {_shorten(y_true[i])}")
+        lines.append(f"pred. {_shorten(y_pred[i])}")
+        if y_confidence is not None:
+            lines[-1] += f", {y_confidence[i]:.1%}"
         return "\n".join(lines)
 
     def _draw(self, image, extent, caption, mistake, font_size, cmap):
@@ -610,11 +634,23 @@ def _order(order, y_true, y_pred, y_confidence):
         )
     if y_true is None:
         raise ValueError("order='mistakes' needs the labels, got None: pass them.")
-    right = np.asarray(y_true) == np.asarray(y_pred)
+    right = y_true == y_pred
     if y_confidence is None:
         return indices[np.argsort(right, kind="stable")]
-    y_confidence = np.asarray(y_confidence)
     return np.lexsort((np.where(right, y_confidence, -y_confidence), right))
+
+
+def _check_one_each(name, values):
+    """Return values, one for each image, as an array, or None."""
+    if values is None:
+        return None
+    shape = np.shape(values)
+    if len(shape) != 1:
+        raise ValueError(
+            f"{name} has shape {shape}, but must be one-dimensional: a single label,"
+            " or probability, for each image."
+        )
+    return np.asarray(values)
 
 
 def _check_positive(name, value):

@@ -1,5 +1,7 @@
 """Labels as people write them, and as the network sees them."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
@@ -20,6 +22,11 @@ class Labels:
     """
 
     def __init__(self, classes, multilabel=False):
+        if len(classes) == 1 and not multilabel:
+            raise ValueError(
+                "MLPClassifierDIY needs samples of at least 2 classes in y, but y"
+                f" contains only one class: {classes[0]!r}."
+            )
         self.classes = classes
         self.multilabel = multilabel
 
@@ -29,13 +36,7 @@ class Labels:
         check_kind(y)
         if type_of_target(y).startswith("multilabel"):
             return cls(np.arange(y.shape[1]), multilabel=True)
-        classes = np.unique(column_or_1d(y, warn=True))
-        if len(classes) == 1:
-            raise ValueError(
-                "MLPClassifierDIY needs samples of at least 2 classes in y, but y"
-                f" contains only one class: {classes[0]!r}."
-            )
-        return cls(classes)
+        return cls(np.unique(column_or_1d(y, warn=True)))
 
     def encode(self, y, name="y"):
         """Return the targets for y.
@@ -57,6 +58,11 @@ class Labels:
                 raise ValueError(
                     f"{name} has shape {y.shape}; an indicator matrix with"
                     f" {len(self.classes)} columns is needed, one for each label."
+                )
+            if not type_of_target(y).startswith("multilabel"):
+                raise ValueError(
+                    f"{name} must be an indicator matrix of 0 and 1, got values such as"
+                    f" {y.flat[0]!r}."
                 )
             return (y != 0).astype(np.int8)
         y = column_or_1d(y)
@@ -112,17 +118,21 @@ def weigh(X, targets, labels, class_weight, sample_weight):
             f"class_weight={class_weight!r} is not supported for multi-label targets;"
             " pass sample_weight to fit instead."
         )
-    classes = labels.classes.tolist()
     if isinstance(class_weight, dict):
+        classes = set(labels.classes)
         unknown = [label for label in class_weight if label not in classes]
         if unknown:
             raise ValueError(
                 f"class_weight names classes that are not in y: {unknown}; y has"
                 f" {labels.classes}."
             )
-        of_class = np.array([class_weight.get(label, 1.0) for label in classes])
-        if not np.all(of_class >= 0):
-            raise ValueError(f"class_weight={class_weight!r}: must be at least 0.")
+        of_class = [class_weight.get(label, 1.0) for label in labels.classes]
+        if not all(isinstance(w, Real) and 0 <= w < np.inf for w in of_class):
+            raise ValueError(
+                f"class_weight={class_weight!r}: weights must be numbers, finite and at"
+                " least 0."
+            )
+        of_class = np.array(of_class, dtype=np.float64)
     else:
         y = labels.classes[targets]
         of_class = compute_class_weight(

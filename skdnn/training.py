@@ -7,9 +7,12 @@ from time import perf_counter
 import numpy as np
 from scipy.optimize import minimize
 
-from skdnn.nn import Dropout
+from skdnn.nn import BatchNorm, Dropout
 from skdnn.nn.optimizers import clip_by_global_norm
 from skdnn.nn.schedules import Adaptive
+
+# What `Trainer.load` sets.
+DATA = {"X", "targets", "sample_weight", "order", "in_order", "full", "last"}
 
 
 class MiniBatch:
@@ -101,6 +104,8 @@ class Trainer:
         Rows of earlier training, to go on from.
     samples_seen : int, default=0
         The number of samples seen in it.
+    best_loss : float, default=inf
+        The smallest training loss in it.
 
     Attributes
     ----------
@@ -126,6 +131,7 @@ class Trainer:
         label_smoothing=0.0,
         history=(),
         samples_seen=0,
+        best_loss=inf,
     ):
         self.network = network
         self.loss = loss
@@ -135,7 +141,7 @@ class Trainer:
         self.history = list(history)
         self.samples_seen = samples_seen
         self.n_epochs = 0
-        self.best_loss, self.best_score = inf, -inf
+        self.best_loss, self.best_score = best_loss, -inf
         self.best_state = None
 
     def load(self, X, targets, sample_weight=None, rows=None):
@@ -154,6 +160,14 @@ class Trainer:
         self.X, self.targets, self.sample_weight = X, targets, sample_weight
         self.order = np.arange(X.shape[0]) if rows is None else rows.copy()
         self._allocate(all_rows=rows is None)
+
+    def unload(self):
+        """Let go of the data and of the buffers."""
+        for name in DATA:
+            vars(self).pop(name, None)
+
+    def _allocate(self, all_rows):
+        raise NotImplementedError
 
     def result(self):
         """Return the network to predict with."""
@@ -229,8 +243,7 @@ class Trainer:
 
     def __getstate__(self):
         # The data is not the trainer's, and buffers can be rebuilt: see `load`.
-        data = {"X", "targets", "sample_weight", "order", "in_order", "full", "last"}
-        return {name: value for name, value in vars(self).items() if name not in data}
+        return {name: value for name, value in vars(self).items() if name not in DATA}
 
 
 class GradientDescent(Trainer):
@@ -245,7 +258,8 @@ class GradientDescent(Trainer):
         See :mod:`skdnn.nn.schedules`.
     learning_rate : float
         What the schedule scales.
-    batch_size : int
+    batch_size : int or "auto"
+        "auto" is 200, or all samples if there are fewer.
     max_grad_norm : float, default=None
         The largest norm of the gradient, of all parameters together.
     ema_decay : float, default=None
@@ -276,27 +290,71 @@ class GradientDescent(Trainer):
         super().__init__(network, loss, **settings)
         self.optimizer = optimizer
         self.schedule = schedule
-        self.learning_rate = learning_rate
+        self.learning_rate = self.initial_rate = learning_rate
         self.batch_size = batch_size
         self.max_grad_norm = max_grad_norm
         self.ema_decay = ema_decay
         self.shuffle = shuffle
         self.rng = rng
-        self.averaged = None if ema_decay is None else network.copy()
-        self.dropout_rng = None
-        if any(isinstance(layer, Dropout) for layer in network.layers):
-            self.dropout_rng = np.random.default_rng(rng.randint(2**31))
+        self.averaged = self.dropout_rng = None
+        self.n_no_improvement = 0
         optimizer.start(network.parameters, network.gradients, network.n_weights)
 
     def _allocate(self, all_rows):
+        layers = self.network.layers
+        if self.ema_decay is None:
+            self.averaged = None
+        elif self.averaged is None:
+            self.averaged = self.network.copy()
+        if self.dropout_rng is None and any(isinstance(x, Dropout) for x in layers):
+            self.dropout_rng = np.random.default_rng(self.rng.randint(2**31))
         self.in_order = all_rows and not self.shuffle
         n_samples = len(self.order)
-        size = min(self.batch_size, n_samples)
+        size = self._size_of_mini_batches(n_samples)
+        if size == 1 and any(isinstance(x, BatchNorm) for x in layers):
+            raise ValueError(
+                "Batch normalization needs mini-batches of at least 2 samples, got"
+                f" batch_size={self.batch_size!r} with {n_samples} samples."
+            )
         settings = self.X, self.dropout_rng, self.label_smoothing
         self.full = self.last = MiniBatch(self.network, size, *settings)
         if n_samples % size:
             rest = n_samples % size
             self.last = MiniBatch(self.network, rest, *settings, like=self.full)
+
+    def _size_of_mini_batches(self, n_samples):
+        if self.batch_size == "auto":
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than "
+                "sample size. It is going to be clipped",
+                stacklevel=6,  # the caller of fit
+            )
+        return min(self.batch_size, n_samples)
+
+    def take_over(self, other):
+        """Go on where another trainer was, with the settings of this one."""
+        if type(other.optimizer) is type(self.optimizer):
+            self.optimizer.state = other.optimizer.state
+            self.optimizer.n_steps = other.optimizer.n_steps
+            self._bind_optimizer()
+        if other.initial_rate == self.initial_rate:
+            self.learning_rate = other.learning_rate
+        for name in (
+            "averaged",
+            "best_loss",
+            "dropout_rng",
+            "history",
+            "n_epochs",
+            "n_no_improvement",
+            "samples_seen",
+        ):
+            setattr(self, name, getattr(other, name))
+
+    def _bind_optimizer(self):
+        network = self.network
+        self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
 
     def result(self):
         """Return the network to predict with: the averaged one, with `ema_decay`."""
@@ -321,7 +379,7 @@ class GradientDescent(Trainer):
             rate *= self.schedule.factor(progress, self.samples_seen)
         if self.shuffle:
             self.rng.shuffle(self.order)
-        sum_losses = sum_scores = sum_weights = 0.0
+        sum_losses = sum_rows = sum_scores = sum_weights = 0.0
         sum_squared_norms = np.zeros(len(self.network.parameter_layers))
         n_steps = 0
         for start in range(0, n_samples, size):
@@ -334,19 +392,21 @@ class GradientDescent(Trainer):
             index = rows if self.in_order else self.order[rows]
             batch = self.full if stop - start == size else self.last
             loss, score, weight, squared_norms = self.step(batch, index, rate)
-            sum_losses += loss * (stop - start)
-            sum_scores += score * weight
-            sum_weights += weight
-            sum_squared_norms += squared_norms
             self.samples_seen += stop - start
-            n_steps += 1
+            if weight:
+                sum_losses += loss * (stop - start)
+                sum_rows += stop - start
+                sum_scores += score * weight
+                sum_weights += weight
+                sum_squared_norms += squared_norms
+                n_steps += 1
         if self.averaged is not None:
             self.averaged.statistics[:] = self.network.statistics
         return self.record(
             start_time,
-            sum_losses / n_samples,
-            sum_scores / sum_weights if sum_weights else 0.0,
-            sum_squared_norms / n_steps,
+            sum_losses / (sum_rows or 1),
+            sum_scores / (sum_weights or 1),
+            sum_squared_norms / (n_steps or 1),
             learning_rate=rate,
         )
 
@@ -396,8 +456,8 @@ class GradientDescent(Trainer):
         verbose : bool, default=False
             Whether to print a line for each epoch.
         on_epoch_begin, on_epoch_end : callable
-            Called around each epoch, the second with its row; training ends if that
-            returns True.
+            Called around each epoch, the second with its row, or with None where
+            Ctrl-C ended it; training ends if that returns True.
 
         Returns
         -------
@@ -405,45 +465,61 @@ class GradientDescent(Trainer):
             False if the number of epochs ran out, unless the schedule is made for it.
         """
         say = print if verbose else lambda line: None
-        # A score to beat from earlier training belongs to the parameters as they are.
-        if early_stopping and self.best_score > -inf:
+        if early_stopping and self.history:  # what earlier training has to be beaten
+            self.best_score = validate()[1]
             self.best_state = self.result().state()
-        n_no_improvement = 0
+        self.n_no_improvement, in_epoch = 0, False
         try:
             while self.n_epochs < self.max_epochs:
+                in_epoch = True
                 on_epoch_begin()
                 row = self.epoch()
                 say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
                 if validate is not None:
                     self.evaluate(validate, row)
                     say(f"Validation score: {row['validation_score']:f}")
-                if early_stopping:
-                    score = row["validation_score"]
-                    improved = not score < self.best_score + tol
-                    if score > self.best_score or self.best_state is None:
-                        self.best_state = self.result().state()
-                else:
-                    improved = not row["loss"] > self.best_loss - tol
-                self.note_best(row)
-                n_no_improvement = 0 if improved else n_no_improvement + 1
-                if on_epoch_end(row):
+                ends = self.judge(row, tol, n_iter_no_change, early_stopping, say)
+                in_epoch = False
+                if on_epoch_end(row) or ends:
                     return True
-                if n_no_improvement > n_iter_no_change:
-                    what = "Validation score" if early_stopping else "Training loss"
-                    why = (
-                        f"{what} did not improve more than tol={tol:f} for"
-                        f" {n_iter_no_change} consecutive epochs."
-                    )
-                    if not self._lower_rate(why, say):
-                        return True
-                    n_no_improvement = 0
             return self.schedule.per_step  # laid out to end here
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=2)
+            warnings.warn("Training interrupted by user.", stacklevel=6)
+            if in_epoch:
+                on_epoch_end(None)
             return True
         finally:
             if self.best_state is not None:
                 self.result().restore(self.best_state)
+
+    def judge(self, row, tol, n_iter_no_change, early_stopping=False, say=print):
+        """Note what an epoch has achieved; return whether training should end."""
+        if early_stopping:
+            score = row["validation_score"]
+            improved = not score < self.best_score + tol
+            if score > self.best_score or self.best_state is None:
+                self.best_state = self.result().state()
+        else:
+            improved = not row["loss"] > self.best_loss - tol
+        self.note_best(row)
+        self.n_no_improvement = 0 if improved else self.n_no_improvement + 1
+        if self.n_no_improvement <= n_iter_no_change:
+            return False
+        what = "Validation score" if early_stopping else "Training loss"
+        why = (
+            f"{what} did not improve more than tol={tol:f} for"
+            f" {n_iter_no_change} consecutive epochs."
+        )
+        if not isinstance(self.schedule, Adaptive):
+            say(f"{why} Stopping.")
+            return True
+        if self.learning_rate <= self.schedule.smallest_rate:
+            say(f"{why} Learning rate too small. Stopping.")
+            return True
+        self.learning_rate /= self.schedule.divisor
+        say(f"{why} Setting learning rate to {self.learning_rate:f}")
+        self.n_no_improvement = 0
+        return False
 
     def state(self):
         """Return a copy of all that training changes, for :meth:`restore`."""
@@ -456,6 +532,8 @@ class GradientDescent(Trainer):
             "learning_rate": self.learning_rate,
             "n_epochs": self.n_epochs,
             "samples_seen": self.samples_seen,
+            "best_loss": self.best_loss,
+            "n_no_improvement": self.n_no_improvement,
             "n_rows": len(self.history),
             "rng": self.rng.get_state(),
             "dropout_rng": None
@@ -471,30 +549,22 @@ class GradientDescent(Trainer):
         for name, vector in state["optimizer"].items():
             self.optimizer.state[name][:] = vector
         self.optimizer.n_steps = state["n_steps"]
-        self.learning_rate = state["learning_rate"]
-        self.n_epochs = state["n_epochs"]
-        self.samples_seen = state["samples_seen"]
+        for name in (
+            "learning_rate",
+            "n_epochs",
+            "samples_seen",
+            "best_loss",
+            "n_no_improvement",
+        ):
+            setattr(self, name, state[name])
         del self.history[state["n_rows"] :]
         self.rng.set_state(state["rng"])
         if self.dropout_rng is not None:
             self.dropout_rng.bit_generator.state = state["dropout_rng"]
 
-    def _lower_rate(self, why, say):
-        """Lower the learning rate, if the schedule does so; return whether it did."""
-        if not isinstance(self.schedule, Adaptive):
-            say(f"{why} Stopping.")
-            return False
-        if self.learning_rate <= self.schedule.smallest_rate:
-            say(f"{why} Learning rate too small. Stopping.")
-            return False
-        self.learning_rate /= self.schedule.divisor
-        say(f"{why} Setting learning rate to {self.learning_rate:f}")
-        return True
-
     def __setstate__(self, state):
         vars(self).update(state)
-        network = self.network
-        self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
+        self._bind_optimizer()
 
 
 class LBFGS(Trainer):

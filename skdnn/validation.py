@@ -51,7 +51,15 @@ def split(estimator, X, targets, labels, sample_weight, given, rng):
             "The validation set is too small. Increase 'validation_fraction' "
             "or the size of your dataset."
         )
-    weight = None if sample_weight is None else sample_weight[val_rows]
+    if sample_weight is None:
+        weight = None
+    else:
+        weight = sample_weight[val_rows]
+        if not sample_weight[rows].any():
+            raise ValueError(
+                "No sample with a positive weight is left to train on: all went to the"
+                " validation set. Give X_val and y_val, or weigh more samples."
+            )
     return rows, (X[val_rows], targets[val_rows], weight)
 
 

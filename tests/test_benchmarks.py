@@ -27,7 +27,7 @@ EVALUATE = "mnist_classification_evaluate"
 COMPARE = "compare_architectures"
 
 
-def run(script, *arguments, cwd, data_home=None):
+def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
     """Run a script without network; the data folder is empty unless given."""
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
@@ -38,7 +38,7 @@ def run(script, *arguments, cwd, data_home=None):
         "no_proxy": "",
     }
     return subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / f"{script}.py", *map(str, arguments)],
+        [sys.executable, scripts / f"{script}.py", *map(str, arguments)],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -59,6 +59,11 @@ def read_table(path):
     lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
+def take_for_mnist(path):
+    """Write another data set into a file of metrics."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "mnist"}))
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +178,56 @@ def test_evaluation_of_other_data_only(trained):
     )
     assert result.returncode != 0
     assert "there is no run on mnist" in result.stderr
+
+
+def test_runs_on_different_data_are_not_compared(trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
+    take_for_mnist(tmp_path / "metrics" / "25.json")
+    result = run(EVALUATE, "--output-dir", tmp_path, cwd=tmp_path)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "are on digits and mnist: choose with --dataset" in result.stderr
+    arguments = ["--output-dir", tmp_path, "--dataset", "digits"]
+    run_well(EVALUATE, *arguments, cwd=tmp_path)
+    (row,) = read_table(tmp_path / f"{EVALUATE}.md")
+    assert row["run"] == "50-50"
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """Return a folder with the scripts, whose results by default go to it."""
+    pattern = shutil.ignore_patterns("results", "__pycache__")
+    return shutil.copytree(ROOT / "benchmarks", tmp_path / "scripts", ignore=pattern)
+
+
+def test_each_data_set_has_its_results(scripts, tmp_path):
+    options = {"cwd": tmp_path, "scripts": scripts}
+    mnist, digits = scripts / "results" / "mnist", scripts / "results" / "digits"
+    result = run(EVALUATE, **options)
+    assert f"there is no run in {scripts / 'results'}: run {TRAIN}" in result.stderr
+
+    run_well(TRAIN, "--runs", "25", "--epochs", "2", **options)
+    arguments = "--epochs 1 --cv 2 --n-jobs 1 --train-samples 100"
+    run_well(COMPARE, *arguments.split(), **options)
+    run_well(EVALUATE, **options)
+    names = {TRAIN, EVALUATE, COMPARE}
+    assert {path.stem for path in digits.glob("*.md")} == names
+    assert {path.name for path in digits.iterdir() if path.is_dir()} == {
+        "metrics",
+        "models",
+        "plots",
+    }
+    assert list((scripts / "results").iterdir()) == [digits]
+    result = run(EVALUATE, "--dataset", "mnist", **options)
+    assert f"there is no run on mnist in {mnist}: run {TRAIN}" in result.stderr
+
+    # With runs on MNIST, those are evaluated, unless the digits are asked for.
+    shutil.copytree(digits / "metrics", mnist / "metrics")
+    take_for_mnist(mnist / "metrics" / "25.json")
+    result = run(EVALUATE, **options)
+    assert f"{mnist / 'models' / '25_best.joblib'} is missing" in result.stderr
+    printed = run_well(EVALUATE, "--dataset", "digits", **options)
+    assert f"Written to {digits}" in printed
 
 
 def test_compare_architectures(tmp_path, digits):

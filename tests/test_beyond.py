@@ -47,7 +47,9 @@ def quick(*args, **kwargs):
 # ------------------------------------------------------------------- class weights
 
 
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1, 1: 5.0, 2: 0.1}, {2: 3}])
+@pytest.mark.parametrize(
+    "class_weight", ["balanced", {0: 1, 1: 5.0, 2: 0.1}, {2: 3}, {0: 1, 1: 20}]
+)
 def test_class_weights_are_sample_weights(iris, class_weight):
     X, y = iris
     X, y = X[30:], y[30:]  # 20, 50, 50
@@ -74,8 +76,24 @@ def test_class_weight_raises_the_recall_of_a_rare_class():
     )
 
 
-def test_class_weight_with_string_labels(iris):
+def test_class_weights_do_not_change_what_the_validation_score_means(iris):
     X, y = iris
+    y = (np.arange(150) < 15).astype(int)
+    clf = quick(class_weight="balanced", early_stopping=True, dtype="float64").fit(X, y)
+    # 15 samples set aside: the accuracy is a multiple of 1 / 15
+    assert clf.validation_scores_[0] * 15 == pytest.approx(
+        round(clf.validation_scores_[0] * 15)
+    )
+    quick(
+        class_weight="balanced", early_stopping=True, scoring=lambda clf, X, y: 1.0
+    ).fit(X, y)
+
+
+def test_class_weight_with_other_labels(iris):
+    X, y = iris
+    days = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[D]")
+    with pytest.raises(ValueError, match=r"2030-01-01.*not in y|not in y.*2030"):
+        quick(class_weight={np.datetime64("2030-01-01"): 5}).fit(X, days[y])
     names = np.array(["a", "b", "c"])[y]
     clf = quick(class_weight={"b": 7}).fit(X, names)
     expected = quick(class_weight={1: 7}).fit(X, y)
@@ -90,6 +108,9 @@ def test_bad_class_weights(iris):
         quick(class_weight="even").fit(X, y)
     with pytest.raises(ValueError, match="class_weight.* -1.* at least 0"):
         quick(class_weight={0: -1}).fit(X, y)
+    for weight in (np.inf, np.nan, "a", None):
+        with pytest.raises(ValueError, match="weights must be numbers, finite"):
+            quick(class_weight={0: weight}).fit(X, y)
     with pytest.raises(ValueError, match="multiply to 0 for every sample"):
         quick(class_weight={0: 0, 1: 0, 2: 0}).fit(X, y)
     X, Y = make_multilabel(random_state=0)
@@ -224,6 +245,31 @@ def test_label_smoothing_is_training_on_smoothed_targets(cancer, iris):
     assert_allclose(clf.predict_proba(X), 0.7 * Y + 0.15, atol=1e-4)
 
 
+def test_training_needs_weight_and_pairs():
+    X, y = load_iris(return_X_y=True)
+    messages = set()
+    for seed in range(30):  # the one sample with weight goes to either part
+        clf = quick(early_stopping=True, random_state=seed)
+        with pytest.raises(ValueError, match="positive") as error:
+            clf.fit(X, y, np.r_[1.0, np.zeros(149)])
+        messages.add(str(error.value)[:20])
+    assert messages == {"No sample with a pos", "The weights of the v"}
+    for settings in ({"batch_size": 1}, {}):
+        with pytest.raises(ValueError, match="mini-batches of at least 2 samples"):
+            clf = quick(batch_norm=True, **settings)
+            rows = slice(None) if settings else slice(1)
+            clf.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+
+
+def test_the_loss_is_a_mean_over_mini_batches_with_weight(digits):
+    X, _, y, _ = digits
+    w = np.zeros(len(y))
+    w[:200] = 1
+    clf = quick(shuffle=False, learning_rate_init=1e-30, alpha=0).fit(X, y, w)
+    expected = log_loss(y[:200], clf.predict_proba(X[:200]))
+    assert_allclose(clf.loss_, expected, rtol=1e-4)
+
+
 def layers_of(**settings):
     X, y = load_iris(return_X_y=True)
     return quick(max_iter=1, **settings).fit(X, y).network_.layers
@@ -237,6 +283,8 @@ def test_dropout_for_each_layer_and_for_the_input():
         *(Dense(8), ReLU(), Dense(7), ReLU(), Dropout(0.3)),
         *(Dense(3), Softmax()),
     )
+    layers = layers_of(hidden_layer_sizes=np.array([9]), dropout=np.array([0.1]))
+    assert repr(layers[2]) == "Dropout(0.1)"
     assert layers_of(hidden_layer_sizes=9, dropout=0.4, batch_norm=True) == (
         *(Dense(9), BatchNorm(), ReLU(), Dropout(0.4), Dense(3), Softmax()),
     )
@@ -245,6 +293,8 @@ def test_dropout_for_each_layer_and_for_the_input():
         ({"dropout": [0.1, 0.2]}, r"2 rates, \[0.1, 0.2\], for 1 hidden layers"),
         ({"dropout": [1.0]}, r"Dropout: rate must be a number in \[0, 1\), got 1.0"),
         ({"dropout": ["a"]}, "rate must be a number, got 'a'"),
+        ({"hidden_layer_sizes": (5.0,)}, r"must be integers, got \[5.0\]"),
+        ({"weight_init": Normal}, r"the class Normal; an instance is needed"),
         ({"input_dropout": 1}, "'input_dropout' parameter .* Got 1 instead"),
     ]:
         with pytest.raises((ValueError, TypeError), match=message):

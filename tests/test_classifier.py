@@ -138,6 +138,34 @@ def test_float32_is_close_to_float64(digits):
     assert_allclose(single.predict_proba(X), double.predict_proba(X), atol=1e-4)
 
 
+def test_log_probabilities_reach_where_probabilities_do_not():
+    X = np.array([[-1.0], [1.0]] * 20)
+    y = np.array([0, 1] * 20)
+    clf = quick((), max_iter=200, learning_rate_init=0.1, alpha=0).fit(X, y)
+    w, b = clf.coefs_[0][0, 0], clf.intercepts_[0][0]
+    z = w * 1000 + b  # far beyond what float32 can hold as a probability
+    assert_allclose(clf.predict_log_proba([[1000.0]]), [[-z, 0]], rtol=1e-6)
+    assert_allclose(clf.predict_proba([[1000.0]]), [[0, 1]], atol=1e-30)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "auto"])
+def test_too_large_for_the_network_is_an_error_also_when_predicting(
+    iris, dtype, tmp_path
+):
+    X, y = iris
+    X = X.astype(np.float32)
+    clf = quick(dtype=dtype).fit(X, y)
+    huge = np.memmap(tmp_path / "x", np.float64, "w+", shape=X.shape)
+    huge[:] = X.astype(np.float64) * 1e39
+    for given in (np.array(huge), huge):
+        with pytest.raises(ValueError, match="too large for dtype"):
+            clf.predict_proba(given)
+    with pytest.raises(ValueError, match="too large for dtype"):
+        quick().fit(huge, y)
+    with pytest.raises(ValueError, match="too large for dtype"):
+        clf.set_params(dtype="float64").predict(np.array(huge))
+
+
 # ------------------------------------------------------------------- architecture
 
 

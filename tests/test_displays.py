@@ -166,6 +166,23 @@ def test_training_curve_errors(plain, estimators, metric, message):
     assert plt.get_fignums() == []
 
 
+@pytest.mark.parametrize(
+    ("metric", "row", "message"),
+    [
+        (
+            "score",
+            {"loss": 1.0, "validation_loss": 2.0, "validation_score": np.nan},
+            "all validation scores of the estimator 'a' are NaN",
+        ),
+        ("loss", {"loss": np.inf}, "all losses of the estimator 'a' are NaN or in"),
+    ],
+)
+def test_all_values_are_nan(metric, row, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingCurveDisplay(histories={"a": [row, row]}, metric=metric).plot()
+    assert plt.get_fignums() == []
+
+
 @pytest.mark.parametrize("display_class", [TrainingCurveDisplay, GradientNormDisplay])
 def test_only_fitted_networks(display_class):
     with pytest.raises(NotFittedError):
@@ -350,6 +367,56 @@ def test_prediction_grid_errors(options, message):
     with pytest.raises(ValueError, match=message):
         PredictionGridDisplay.from_predictions(IMAGES, LABELS, PREDICTED, **options)
     assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("name", ["y_true", "y_pred", "y_confidence"])
+@pytest.mark.parametrize("order", ["first", "mistakes"])
+def test_one_label_for_each_image(name, order):
+    values = {"y_true": LABELS, "y_pred": PREDICTED, "y_confidence": CONFIDENCE}
+    values[name] = np.ones((6, 3))
+    message = rf"{name} has shape \(6, 3\), but must be one-dimensional"
+    with pytest.raises(ValueError, match=message):
+        PredictionGridDisplay.from_predictions(
+            IMAGES, **values, image_shape=(6, 8), order=order
+        )
+    with pytest.raises(ValueError, match=message):
+        PredictionGridDisplay(images=IMAGES.reshape(6, 6, 8), **values).plot()
+    assert plt.get_fignums() == []
+
+
+def test_multilabel_estimator():
+    forest = RandomForestClassifier(2).fit(X, np.column_stack([Y > 4, Y % 2]))
+    with pytest.raises(ValueError, match=r"^y_pred has shape \(5, 2\)"):
+        PredictionGridDisplay.from_estimator(forest, X[:5])
+    with pytest.raises(ValueError, match=r"^y has shape \(5, 2\)"):
+        PredictionGridDisplay.from_estimator(forest, X[:5], np.ones((5, 2)))
+
+
+@pytest.mark.parametrize("shape", [(0, 48), (6, 0)])
+def test_nothing_to_draw(shape):
+    empty, labels = np.ones(shape), LABELS[: shape[0]]
+    with pytest.raises(ValueError, match="X is empty: give at least one sample"):
+        PredictionGridDisplay.from_predictions(empty, labels, labels)
+    images = empty[:, np.newaxis]
+    with pytest.raises(ValueError, match="images is empty: give at least one"):
+        PredictionGridDisplay(images=images, y_pred=labels).plot()
+    assert plt.get_fignums() == []
+
+
+def test_series_with_any_index():
+    pandas = pytest.importorskip("pandas")
+    index = [7, 3, 0, 9, 5, 2]
+    arrays = {"y_true": LABELS, "y_pred": PREDICTED, "y_confidence": CONFIDENCE}
+    series = {name: pandas.Series(arrays[name], index) for name in arrays}
+    images = IMAGES.reshape(6, 6, 8)
+    expected = PredictionGridDisplay(images=images, **arrays).plot()
+    display = PredictionGridDisplay(images=images, **series).plot()
+    assert captions(display) == captions(expected)
+    assert display.mistakes_.tolist() == expected.mistakes_.tolist()
+    display = PredictionGridDisplay.from_predictions(
+        IMAGES, **series, image_shape=(6, 8), order="mistakes"
+    )
+    assert display.y_true.tolist() == [3, 4, 1, 2, 0, 5]
 
 
 def test_mistakes_need_labels(plain):

@@ -273,15 +273,32 @@ def test_warm_start_goes_on(iris):
         clf.set_params(hidden_layer_sizes=(100,)).fit(X[:, :3], y)
 
 
-def test_warm_start_never_ends_worse_than_the_best_epoch_so_far(digits):
+def test_warm_start_never_ends_worse_than_it_began(digits):
     X, y = digits
-    clf = quick(early_stopping=True, warm_start=True, max_iter=20).fit(X, y)
+    X, X_val, y, y_val = X[300:], X[:300], y[300:], y[:300]
+    clf = quick(early_stopping=True, warm_start=True, max_iter=20)
+    clf.fit(X, y, X_val=X_val, y_val=y_val)
     best = clf.best_validation_score_
     clf.set_params(solver="sgd", learning_rate_init=50.0, max_iter=3)
     with np.errstate(all="ignore"):
-        clf.fit(X, y)
-    assert clf.best_validation_score_ == best
-    assert clf.score(X, y) > 0.9
+        clf.fit(X, y, X_val=X_val, y_val=y_val)
+    assert clf.best_validation_score_ == best == clf.score(X_val, y_val)
+    # measured anew: another kind of score cannot be compared with the last fit's
+    clf.set_params(solver="adam", learning_rate_init=0.001, scoring="loss")
+    clf.fit(X, y, X_val=X_val, y_val=y_val)
+    assert clf.best_validation_score_ == max(clf.validation_scores_[-3:]) < 0
+
+
+def test_warm_starts_and_shuffles_are_scikit_learns(digits):
+    X, y = digits
+    settings = {"warm_start": True, "max_iter": 3, "random_state": 0, "batch_size": 300}
+    theirs = MLPClassifier(**settings)
+    ours = MLPClassifierDIY(dtype="auto", **settings)
+    for _ in range(3):
+        theirs.fit(X, y)
+        ours.fit(X, y)
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
+    assert_allclose(ours.best_loss_, theirs.best_loss_, rtol=1e-10)
 
 
 def test_partial_fit_is_scikit_learns(digits):
@@ -330,6 +347,78 @@ def test_partial_fit_of_all_data_is_an_epoch_of_fit(digits):
         fitted = quick(shuffle=False, **settings).fit(X, y)
         assert clf.loss_curve_ == fitted.loss_curve_
         assert_array_equal(clf.network_.parameters, fitted.network_.parameters)
+
+
+def test_parameters_set_between_calls_of_partial_fit_take_effect(digits):
+    X, y = digits
+    classes = np.arange(10)
+
+    def second_call(**changed):
+        clf = quick(shuffle=False, dtype="float64").partial_fit(
+            X[:20], y[:20], None, classes
+        )
+        clf.set_params(**changed).partial_fit(X, y)
+        return clf
+
+    theirs = MLPClassifier(random_state=0, shuffle=False)
+    theirs.partial_fit(X[:20], y[:20], classes=classes)
+    theirs.set_params(alpha=10.0).partial_fit(X, y)
+    # batches of 200 again, after a first chunk of 20
+    assert_allclose(second_call(alpha=10.0).loss_, theirs.loss_, rtol=1e-8)
+    plain = second_call().network_.parameters
+    for changed in (
+        {"learning_rate_init": 0.1},
+        {"batch_size": 50},
+        {"max_grad_norm": 1e-3},
+        {"solver": "sgd", "learning_rate_init": 0.1},
+        {"label_smoothing": 0.5},
+        {"ema_decay": 0.5},
+    ):
+        clf = second_call(**changed)
+        assert (clf.network_.parameters != plain).any(), changed
+    clf = second_call()
+    for changed in ({"hidden_layer_sizes": (9,)}, {"dtype": "float32"}):
+        clf = second_call()
+        with pytest.raises(ValueError, match="can only go on with the layers, dtype"):
+            clf.set_params(**changed).partial_fit(X, y)
+
+
+def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits):
+    X, y = digits
+    clf = quick().partial_fit(X, y, classes=np.arange(10))
+    assert not {"X", "targets", "full"} & set(vars(clf._trainer))
+    assert clf.best_loss_ == clf.loss_
+    theirs = MLPClassifier(random_state=0, shuffle=False)
+    ours = quick(shuffle=False, dtype="float64")
+    for _ in range(3):
+        for each in (ours, theirs):
+            each.partial_fit(X, y, classes=np.arange(10))
+        assert_allclose(ours.best_loss_, theirs.best_loss_)
+
+
+def test_the_adaptive_rate_falls_in_partial_fit_too(iris):
+    X, y = iris
+    settings = {"solver": "sgd", "learning_rate": "adaptive", "tol": 10.0}
+    clf = quick(n_iter_no_change=2, **settings)
+    for _ in range(8):
+        clf.partial_fit(X, y, classes=[0, 1, 2])
+    rates = [row["learning_rate"] for row in clf.history_]
+    assert_allclose(rates, 0.001 / 5.0 ** np.array([0, 0, 0, 0, 1, 1, 1, 2]))
+
+
+def test_partial_fit_needs_two_classes_and_true_indicators(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="at least 2 classes"):
+        quick().partial_fit(X[:50], y[:50], classes=[0])
+    Y = np.eye(3, dtype=int)[y]
+    clf = quick().partial_fit(X, Y, classes=[0, 1, 2])
+    for bad in (Y * 0.5 + 0.25, Y.astype(str), Y[:, :2]):
+        with pytest.raises(ValueError, match="indicator matrix"):
+            clf.partial_fit(X, bad)
+        with pytest.raises(ValueError, match="y_val .*indicator matrix"):
+            quick().fit(X, Y, X_val=X, y_val=bad)
+    with pytest.raises(ValueError, match="2 columns is needed"):
+        quick().partial_fit(X, Y, classes=[0, 1])
 
 
 def test_partial_fit_after_fit_and_fit_after_partial_fit(digits, tmp_path):

@@ -1,7 +1,7 @@
 """scikit-learn's own tests of its MLPClassifier, run against MLPClassifierDIY.
 
-The installed test module is loaded a second time with the class exchanged. dtype="auto"
-removes the one difference in the arguments' defaults.
+The installed test module is loaded a second time with the class exchanged. With
+dtype="auto" the arithmetic is scikit-learn's.
 """
 
 import functools

@@ -26,8 +26,8 @@ class Constant:
 class Adaptive(Constant):
     """Constant, until the loss stops improving: then divided by `divisor`.
 
-    The division is the training loop's, which knows the losses; training ends where
-    the rate would fall to `smallest_rate` or below.
+    The division is the training loop's, which knows the losses; training ends
+    where it would be divided once more, and is at `smallest_rate` or below.
     """
 
     divisor: float = 5.0
