@@ -95,6 +95,25 @@ def test_a_pickled_optimizer_goes_on_where_it_was():
     assert_array_equal(twin_parameters, parameters)
 
 
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=["sgd", "adam"])
+def test_numbers_that_fade_away_never_become_subnormal(optimizer):
+    # Nothing but a penalty moves these parameters: they decay to 0.
+    parameters = np.full(50, 1e-3, np.float32)
+    parameters[0] = 1  # this one is moved by a gradient
+    gradients = np.empty_like(parameters)
+    optimizer.start(parameters, gradients, 50)
+    for step in range(3000):
+        gradients[:] = 1e-2 * parameters
+        gradients[0] = np.sin(step)
+        optimizer.step(0.5)
+        if step % 100 == 99:
+            for vector in (parameters, *optimizer.state.values()):
+                tiny = np.finfo(np.float32).tiny
+                assert not np.any((vector != 0) & (np.abs(vector) < tiny))
+    assert not parameters[1:].any()
+    assert parameters[0] != 0
+
+
 def test_clipping_by_global_norm():
     gradients = np.array([3.0, 4.0])
     clip_by_global_norm(gradients, 5.0, 10.0)

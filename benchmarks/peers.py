@@ -1,0 +1,171 @@
+"""What skdnn is measured against: torch, skorch, and matrix products alone.
+
+torch and skorch are optional, and imported where they are used: the processes in which
+memory is measured do without them. scikit-learn's classifier needs no more than its
+constructor, and is called where it is compared.
+"""
+
+from importlib.metadata import version
+from importlib.util import find_spec
+from itertools import pairwise
+
+import numpy as np
+
+PEERS = ("torch", "skorch")
+
+
+def is_installed(name):
+    """Return whether a library can be imported."""
+    return find_spec(name) is not None
+
+
+def describe_peers():
+    """Return a line with the versions of the peers, and the threads of torch."""
+    parts = []
+    for name in PEERS:
+        if is_installed(name):
+            parts.append(f"{name} {version(name)}")
+        else:
+            parts.append(f"{name} is not installed, its rows are left out")
+    if is_installed("torch"):
+        import torch
+
+        parts.append(f"torch has {torch.get_num_threads()} threads")
+    return f"{'; '.join(parts)}."
+
+
+def make_torch_network(n_features, hidden, n_classes, *, batch_norm=False, dropout=0.0):
+    """Return a network that ends in logits, with ReLU."""
+    from torch import nn
+
+    layers, width = [], n_features
+    for units in hidden:
+        layers.append(nn.Linear(width, units))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(units))
+        layers.append(nn.ReLU())
+        if dropout:
+            layers.append(nn.Dropout(dropout))
+        width = units
+    return nn.Sequential(*layers, nn.Linear(width, n_classes))
+
+
+def train_torch(
+    X, y, hidden, batch_size, *, epochs=1, learning_rate=0.001, one_cycle=False, **extra
+):
+    """Train a network with Adam and return it.
+
+    The loop is what a tutorial teaches, with what makes it fast on a CPU: tensors that
+    share memory with the arrays, no DataLoader, the fused optimizer. It records
+    nothing and has no penalty: it does less than the estimator.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    n_classes = int(y.max()) + 1
+    X, y = torch.from_numpy(X), torch.from_numpy(y)
+    model = make_torch_network(X.shape[1], hidden, n_classes, **extra)
+    cross_entropy = torch.nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    schedule = None
+    if one_cycle:
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=learning_rate,
+            total_steps=epochs * -(-len(X) // batch_size),
+            pct_start=0.2,
+            anneal_strategy="linear",
+            cycle_momentum=False,
+        )
+    for _ in range(epochs):
+        for rows in torch.randperm(len(X)).split(batch_size):
+            optimizer.zero_grad()
+            batch = X.index_select(0, rows)  # faster than X[rows]
+            cross_entropy(model(batch), y[rows]).backward()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+    return model.eval()
+
+
+def score_torch(model, X, y):
+    """Return the accuracy."""
+    import torch
+
+    with torch.inference_mode():
+        return float((model(torch.from_numpy(X)).argmax(1).numpy() == y).mean())
+
+
+def make_skorch_classifier(n_features, hidden, n_classes, batch_size, epochs):
+    """Return a classifier with the settings of scikit-learn's defaults."""
+    import torch
+    from skorch import NeuralNetClassifier
+
+    return NeuralNetClassifier(
+        make_torch_network(n_features, hidden, n_classes),
+        criterion=torch.nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        optimizer__fused=True,
+        lr=0.001,
+        max_epochs=epochs,
+        batch_size=batch_size,
+        iterator_train__shuffle=True,
+        train_split=None,
+        verbose=0,
+    )
+
+
+class MatrixProducts:
+    """The matrix products of a network, on arrays that are allocated once.
+
+    Rows are taken in order, as views: nothing but products is left, so that this is
+    what no NumPy implementation can beat.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    hidden : tuple of int
+    n_outputs : int
+    batch_size : int
+    """
+
+    def __init__(self, X, hidden, n_outputs, batch_size):
+        rng = np.random.default_rng(0)
+        self.X, self.batch_size = X, batch_size
+        widths = [X.shape[1], *hidden, n_outputs]
+        shapes = list(pairwise(widths))
+        # Of a size that lets values neither explode nor vanish: both are slow.
+        self.weights = [
+            (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(X.dtype)
+            for shape in shapes
+        ]
+        self.d_weights = [np.empty_like(W) for W in self.weights]
+        self.outputs, self.d_outputs = (
+            [
+                rng.standard_normal((batch_size, width)).astype(X.dtype)
+                for width in widths[1:]
+            ]
+            for _ in range(2)
+        )
+
+    def train(self):
+        """Do the products of an epoch: forward, and backward down to the weights."""
+        for start in range(0, len(self.X), self.batch_size):
+            A = self.X[start : start + self.batch_size]
+            inputs = [A, *(output[: len(A)] for output in self.outputs[:-1])]
+            self._forward(A)
+            for i in reversed(range(len(self.weights))):
+                dZ = self.d_outputs[i][: len(A)]
+                np.matmul(inputs[i].T, dZ, out=self.d_weights[i])
+                if i:  # nobody needs the gradient of the input
+                    dA = self.d_outputs[i - 1][: len(A)]
+                    np.matmul(dZ, self.weights[i].T, out=dA)
+
+    def predict(self):
+        """Do the products of the forward pass."""
+        for start in range(0, len(self.X), self.batch_size):
+            self._forward(self.X[start : start + self.batch_size])
+
+    def _forward(self, A):
+        for W, output in zip(self.weights, self.outputs, strict=True):
+            A = np.matmul(A, W, out=output[: len(A)])

@@ -1,0 +1,129 @@
+"""Tests of benchmarks/speed.py, run as a user would, on scikit-learn's digits.
+
+What is fast differs from machine to machine: only what is measured is tested. The
+sections on memory and on searches start many processes and are left to the full run.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from matplotlib.image import imread
+
+ROOT = Path(__file__).resolve().parents[1]
+HAS_TORCH, HAS_SKORCH = (find_spec(name) is not None for name in ("torch", "skorch"))
+
+
+def run(*arguments, cwd):
+    options = "--quick --dataset digits --repeats 1 --output-dir results"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    # Threads that wait for each other take long where other tests run beside.
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [
+            sys.executable,
+            ROOT / "benchmarks" / "speed.py",
+            *options.split(),
+            *arguments,
+        ],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def read_tables(path):
+    """Return the tables of a file by heading: a list of dict for each."""
+    tables = {}
+    for part in path.read_text().split("\n## ")[1:]:
+        lines = [line for line in part.splitlines() if line.startswith("|")]
+        cells = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in lines
+        ]
+        rows = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+        tables[part.splitlines()[0]] = rows
+    return tables
+
+
+def run_well(folder, *sections):
+    """Return what was printed, the text of the results, and their tables."""
+    result = run("--only", *sections, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    path = folder / "results" / "speed.md"
+    tables = read_tables(path)
+    for rows in tables.values():
+        for row in rows:
+            assert all(row.values())
+            if row.get("target") == "none":
+                assert row["met"] == "-"
+            elif "target" in row:
+                assert row["met"] in ("yes", "**no**")
+    return result.stdout, path.read_text(), tables
+
+
+def first_number(text):
+    return float(re.search(r"-?\d+(\.\d+)?", text.replace(",", ""))[0])
+
+
+def seconds(text):
+    return first_number(text) * {"s": 1, "ms": 1e-3, "µs": 1e-6}[text.split()[-1]]
+
+
+def test_times(tmp_path):
+    printed, text, tables = run_well(
+        tmp_path, "epoch", "extras", "small", "predict", "scaling"
+    )
+    scaling = tables.pop("Scaling")
+    samples = [int(first_number(row["samples"])) for row in scaling]
+    assert samples[0] < samples[1]
+    assert list(tables) == [
+        "An epoch of Adam",
+        "Batch normalization and dropout",
+        "Small problems",
+        "Predictions",
+    ]
+    for heading in tables:
+        assert heading in printed
+    for name, is_there in (("torch", HAS_TORCH), ("skorch", HAS_SKORCH)):
+        assert is_there != (f"{name} is not installed" in printed)
+        assert is_there != (f"{name} is not installed" in text)
+    assert "1,437 training samples" in text
+    assert "Rounds: 1," in text
+    for word in ("NumPy", "scikit-learn", "threads", "other processes"):
+        assert word in text
+
+    for rows in (tables["An epoch of Adam"], tables["Small problems"]):
+        for row in rows:
+            if "as fast" in row["result"]:
+                ratio = seconds(row["its time"]) / seconds(row["our time"])
+                # Three digits are printed of each time, and two after the point.
+                assert first_number(row["result"]) == pytest.approx(
+                    ratio, rel=0.02, abs=0.01
+                )
+                if row["target"] != "none":
+                    met = first_number(row["result"]) >= first_number(row["target"])
+                    assert (row["met"] == "yes") == met
+    cases = {row["case"] for row in tables["An epoch of Adam"]}
+    assert cases == {"100, batches of 200", "512-256, batches of 512"}
+    peers = {row["compared with"] for row in tables["An epoch of Adam"]}
+    assert {"scikit-learn", "matrix products alone"} <= peers
+    assert ("torch" in peers) == HAS_TORCH
+    peers = {row["compared with"] for row in tables["Small problems"]}
+    assert ("skorch" in peers) == HAS_SKORCH
+    for name in ("epoch", "scaling"):
+        picture = imread(tmp_path / "results" / "plots" / f"speed_{name}.png")
+        assert picture.shape[1] == 800
+
+
+def test_unknown_section(tmp_path):
+    result = run("--only", "nonsense", cwd=tmp_path)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "argument --only: invalid choice: 'nonsense'" in result.stderr
