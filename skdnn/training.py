@@ -356,6 +356,10 @@ class GradientDescent(Trainer):
         network = self.network
         self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
 
+    def _share_statistics(self):
+        if self.averaged is not None:
+            self.averaged.statistics[:] = self.network.statistics
+
     def result(self):
         """Return the network to predict with: the averaged one, with `ema_decay`."""
         return self.network if self.averaged is None else self.averaged
@@ -400,8 +404,7 @@ class GradientDescent(Trainer):
                 sum_weights += weight
                 sum_squared_norms += squared_norms
                 n_steps += 1
-        if self.averaged is not None:
-            self.averaged.statistics[:] = self.network.statistics
+        self._share_statistics()
         return self.record(
             start_time,
             sum_losses / (sum_rows or 1),
@@ -485,6 +488,7 @@ class GradientDescent(Trainer):
             return self.schedule.per_step  # laid out to end here
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=6)
+            self._share_statistics()
             if in_epoch:
                 on_epoch_end(None)
             return True

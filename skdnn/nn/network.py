@@ -9,7 +9,8 @@ from skdnn.nn.initializers import Glorot
 from skdnn.nn.layers import BatchNorm, Dense, Dropout, Identity, Layer, Softmax
 
 TABLE_HEAD = ("layer", "output shape", "parameters")
-INFERENCE_ROWS = 1024  # a chunk's activations stay in the cache
+INFERENCE_ROWS = 4096  # bounds the memory that predictions take beside their output
+FOLD_ROWS = 1024  # from here on folding batch normalization saves more than it costs
 BLOCK = 1 << 15  # elements: a few blocks of float32 fit the second-level cache
 
 
@@ -235,7 +236,7 @@ class Network:
         """
         stop = len(self.layers[:stop])
         normalizes = any(isinstance(layer, BatchNorm) for layer in self.layers[:stop])
-        if normalizes and X.shape[0] > INFERENCE_ROWS:  # else it would not pay
+        if normalizes and X.shape[0] >= FOLD_ROWS:
             return self.folded(stop)._predict(X, None)
         return self._predict(X, stop)
 
