@@ -16,7 +16,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import (
-    _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
@@ -28,7 +27,7 @@ from skdnn.building import (
     network_for,
     trainer_for,
 )
-from skdnn.labels import Labels, as_columns, weigh
+from skdnn.labels import Labels, as_columns, check_weights, weigh
 from skdnn.nn import logistic
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.validation import Validation, split
@@ -413,9 +412,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             X, y = self._validate(X, y, reset=not warm)
             labels = self._labels_again(y) if warm else Labels.of(y)
             targets = labels.encode(y)
-            weights = weigh(X, targets, labels, self.class_weight, sample_weight)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X)
+            sample_weight = check_weights(sample_weight, X)
+            weights = weigh(targets, labels, self.class_weight, sample_weight)
             rng = check_random_state(self.random_state)
             previous = self.network_.copy() if warm else None
             network = network_for(self, X, labels, rng, previous)
@@ -493,7 +491,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             else:
                 labels = Labels(self.classes_)
             targets = labels.encode(y)
-            weights = weigh(X, targets, labels, self.class_weight, sample_weight)
+            sample_weight = check_weights(sample_weight, X)
+            weights = weigh(targets, labels, self.class_weight, sample_weight)
             running = getattr(self, "_trainer", None)
             if running is not None:
                 previous, rng = running.network, running.rng
@@ -501,7 +500,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 previous = self.network_.copy() if fitted else None
                 rng = check_random_state(self.random_state)
             network = network_for(self, X, labels, rng, previous)
-            trainer = trainer_for(self, network, rng, fitted)
+            goes_on = fitted and running is None
+            trainer = trainer_for(self, network, rng, goes_on)
             if running is not None:
                 trainer.take_over(running)
             before = trainer.state()

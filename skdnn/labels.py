@@ -98,19 +98,23 @@ def check_kind(y):
     check_classification_targets(y)
 
 
-def weigh(X, targets, labels, class_weight, sample_weight):
+def check_weights(weights, X):
+    """Return an array of a weight for each row of X, none of them negative, or None."""
+    if weights is None:
+        return None
+    return _check_sample_weight(weights, X, ensure_non_negative=True)
+
+
+def weigh(targets, labels, class_weight, sample_weight):
     """Return each sample's weight, its class's included, or None.
 
     Parameters
     ----------
-    X : {ndarray, sparse array} of shape (n_samples, n_features)
     targets : ndarray of shape (n_samples,) or (n_samples, n_classes)
     labels : Labels
     class_weight : dict, "balanced" or None
-    sample_weight : array-like of shape (n_samples,) or None
+    sample_weight : ndarray of shape (n_samples,) or None
     """
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     if class_weight is None:
         return sample_weight
     if labels.multilabel:

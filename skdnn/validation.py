@@ -5,9 +5,9 @@ import copy
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
-from skdnn.labels import as_columns
+from skdnn.labels import as_columns, check_weights
 
 
 def split(estimator, X, targets, labels, sample_weight, given, rng):
@@ -29,10 +29,7 @@ def split(estimator, X, targets, labels, sample_weight, given, rng):
         except ValueError as error:
             raise ValueError(f"X_val does not go with X: {error}") from error
         check_consistent_length(X_val, y_val)
-        if sample_weight_val is not None:
-            sample_weight_val = _check_sample_weight(
-                sample_weight_val, X_val, ensure_non_negative=True
-            )
+        sample_weight_val = check_weights(sample_weight_val, X_val)
         return None, (X_val, labels.encode(y_val, "y_val"), sample_weight_val)
     if sample_weight_val is not None:
         raise ValueError(
