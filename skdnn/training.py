@@ -180,8 +180,11 @@ class Trainer:
             network.restore(self.best_state)
         return network
 
-    def objective(self, batch, index):
+    def objective(self, batch, index, walk=()):
         """Compute loss and gradient on the rows `index`.
+
+        `walk` is the optimizer's, if it can step at once: see
+        :meth:`~skdnn.nn.Network.penalize`.
 
         Returns
         -------
@@ -210,7 +213,7 @@ class Trainer:
             score = np.count_nonzero(hits) / workspace.n_rows
         else:
             score = float(workspace.row_weights @ hits)
-        penalty, squared_norms = network.penalize(self.alpha / total_weight)
+        penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
         return loss + penalty, score, total_weight, squared_norms
 
     def record(self, start_time, loss, score, squared_norms, **further):
@@ -415,14 +418,16 @@ class GradientDescent(Trainer):
 
     def step(self, batch, index, learning_rate):
         """Take one step; return what :meth:`objective` returns."""
-        result = self.objective(batch, index)
+        clips = self.max_grad_norm is not None  # which needs the whole gradient
+        walk = () if clips else self.optimizer.walk(learning_rate)
+        result = self.objective(batch, index, walk)
         _, _, total_weight, squared_norms = result
         if total_weight == 0:
             return result
-        if self.max_grad_norm is not None:
+        if clips:
             norm = sqrt(sum(squared_norms))
             clip_by_global_norm(self.network.gradients, norm, self.max_grad_norm)
-        self.optimizer.step(learning_rate)
+            self.optimizer.step(learning_rate)
         if self.averaged is not None:
             # At first little is worth remembering: the average warms up.
             t = self.optimizer.n_steps

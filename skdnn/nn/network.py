@@ -1,6 +1,6 @@
 """The network: an ordered stack of layers over one flat parameter vector."""
 
-from math import prod
+from math import ceil, prod
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,18 +102,22 @@ class Network:
         self._prepare_penalize()
 
     def _prepare_penalize(self):
-        """Cut weights and their gradients into blocks, for :meth:`penalize`."""
+        """Cut weights and their gradients as optimizers do, and then by layer."""
         scratch = np.empty(BLOCK, self.dtype)
-        self._weight_blocks, self._other_gradients = [], []
+        self._weight_blocks = [[] for _ in blocks(0, self.n_weights)]
+        self._other_gradients = []
+        start = 0
         for i, view in enumerate(view for view in self.views if view):
             for name, array in view.items():
-                if name == "d_weights":
-                    weights, gradients = view["weights"].reshape(-1), array.reshape(-1)
-                    for start in range(0, array.size, BLOCK):
-                        parts = [v[start : start + BLOCK] for v in (weights, gradients)]
-                        part = (i, *parts, scratch[: parts[0].size])
-                        self._weight_blocks.append(part)
-                elif name.startswith("d_"):
+                if name == "weights":
+                    stop = start + array.size
+                    for k in range(start // BLOCK, ceil(stop / BLOCK)):
+                        part = slice(max(start, k * BLOCK), min(stop, (k + 1) * BLOCK))
+                        weights, gradients = self.parameters[part], self.gradients[part]
+                        entry = (i, weights, gradients, scratch[: weights.size])
+                        self._weight_blocks[k].append(entry)
+                    start = stop
+                elif name.startswith("d_") and name != "d_weights":
                     self._other_gradients.append((i, array))
 
     def _layers_and_inputs(self):
@@ -298,8 +302,15 @@ class Network:
                     mine[name][...] = its[name]
         return network
 
-    def penalize(self, strength):
+    def penalize(self, strength, walk=()):
         """Add the gradient of the penalty ``strength / 2 * sum(weights ** 2)``.
+
+        Parameters
+        ----------
+        strength : float
+        walk : iterable, default=()
+            The :meth:`~skdnn.nn.optimizers.Optimizer.walk` of an optimizer, which
+            then finds each block of the vectors still in the cache.
 
         Returns
         -------
@@ -308,14 +319,18 @@ class Network:
             The squared norm of the gradient of each of `parameter_layers`.
         """
         penalty, squared_norms = 0.0, [0.0] * len(self.parameter_layers)
-        # Block by block, so that all three products find their data in the cache.
-        for i, weights, gradients, scratch in self._weight_blocks:
-            if strength:
-                gradients += np.multiply(weights, strength, out=scratch)
-                penalty += float(np.dot(weights, weights))
-            squared_norms[i] += float(np.dot(gradients, gradients))
+        walk = iter(walk)
+        for parts in self._weight_blocks:
+            for i, weights, gradients, scratch in parts:
+                if strength:
+                    gradients += np.multiply(weights, strength, out=scratch)
+                    penalty += float(np.dot(weights, weights))
+                squared_norms[i] += float(np.dot(gradients, gradients))
+            next(walk, None)
         for i, gradients in self._other_gradients:
             squared_norms[i] += float(np.dot(gradients, gradients))
+        for _ in walk:  # what is not weights
+            pass
         return strength / 2 * penalty, squared_norms
 
     def table(self):
@@ -471,6 +486,11 @@ class Workspace:
             memory = np.empty(size, dtype or self._dtype)
             self._memory[key] = memory
         return memory[:size].reshape(shape)
+
+
+def blocks(start, stop):
+    """Return slices of at most `BLOCK` elements from start to stop."""
+    return [slice(i, min(i + BLOCK, stop)) for i in range(start, stop, BLOCK)]
 
 
 def check_layers(layers):

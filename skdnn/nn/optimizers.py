@@ -10,7 +10,7 @@ from math import sqrt
 
 import numpy as np
 
-from skdnn.nn.network import BLOCK
+from skdnn.nn.network import BLOCK, blocks
 
 FLUSH_EVERY = 100  # steps
 
@@ -69,8 +69,7 @@ class Optimizer:
             (0, n_weights, True),
             (n_weights, parameters.size, False),
         ):
-            for i in range(start, stop, BLOCK):
-                block = slice(i, min(i + BLOCK, stop))
+            for block in blocks(start, stop):
                 vectors = [parameters, gradients, *self.state.values()]
                 views = [vector[block] for vector in vectors]
                 views.append(scratch[: views[0].size])
@@ -78,8 +77,16 @@ class Optimizer:
 
     def step(self, learning_rate):
         """Take one step."""
+        for _ in self.walk(learning_rate):
+            pass
+
+    def walk(self, learning_rate):
+        """Take one step, block by block: yields after each.
+
+        A block's gradient is not read before the one before it was yielded.
+        """
         self.n_steps += 1
-        self._update(learning_rate)
+        yield from self._update(learning_rate)
         if self.n_steps % FLUSH_EVERY == 0:
             self._flush_tiny_numbers()
 
@@ -140,6 +147,7 @@ class SGD(Optimizer):
                 p += np.multiply(v, self.momentum, out=step)
             else:
                 p += v
+            yield
 
 
 class Adam(Optimizer):
@@ -194,6 +202,7 @@ class Adam(Optimizer):
             if decays and shrink != 1:
                 p *= shrink
             p -= step
+            yield
 
 
 class AdamW(Adam):
