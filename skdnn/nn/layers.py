@@ -395,7 +395,8 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float
-        The probability that an activation is set to 0, in [0, 1).
+        The probability that an activation is set to 0, in [0, 1); taken to the nearest
+        multiple of 2⁻¹⁶, which is what 16 random bits an activation can tell apart.
 
     References
     ----------
@@ -417,9 +418,11 @@ class Dropout(Layer):
                 np.copyto(slot.output, A)
             return slot.output
         M = slot.scaled_mask
-        slot.rng.random(out=M, dtype=M.dtype)
-        np.greater_equal(M, self.rate, out=slot.mask)
-        np.multiply(slot.mask, 1 / (1 - self.rate), out=M, dtype=M.dtype)
+        # Raw bits: a third of the time that random floats take.
+        bits = slot.rng.bit_generator.random_raw(-(-M.size // 4)).view(np.uint16)
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        np.greater_equal(bits[: M.size].reshape(M.shape), dropped, out=slot.mask)
+        np.multiply(slot.mask, 2**16 / (2**16 - dropped), out=M, dtype=M.dtype)
         return np.multiply(A, M, out=slot.output)
 
     def backward(self, dY, slot):

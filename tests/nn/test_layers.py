@@ -249,13 +249,25 @@ class TestDropout:
         network, workspace = workspace_of(Dropout(0.3), 400, 500, np.float32, rng=rng)
         A = np.full((400, 500), 2, np.float32)
         Y = network.forward(A, workspace).copy()
-        assert_allclose(np.unique(Y), [0, 2 / 0.7], rtol=1e-6)
+        assert_allclose(np.unique(Y), [0, 2 / 0.7], rtol=2**-16)
         # The share dropped: 0.3 with a standard error of 0.001.
         assert abs((Y == 0).mean() - 0.3) < 0.005
         assert abs(Y.mean() - 2) < 0.01
         dA = network.backward(np.ones_like(A), workspace)
         assert_allclose(dA, Y / 2)  # the same mask
         assert (network.forward(A, workspace) != Y).any()  # a new one each time
+
+    @pytest.mark.parametrize("rate", [1e-6, 1e-3, 0.999, 1 - 1e-6])
+    def test_the_mean_is_kept_at_extreme_rates(self, rate):
+        rng = np.random.default_rng(1)
+        _, workspace = workspace_of(Dropout(rate), 1000, 1001, rng=rng)
+        Y = Dropout(rate).forward(np.ones((1000, 1001)), workspace.slots[0], True)
+        dropped = (Y == 0).mean()
+        assert abs(dropped - rate) < 2**-16 + 5 * (rate * (1 - rate) / Y.size) ** 0.5
+        kept = np.unique(Y[Y > 0])
+        assert len(kept) == 1
+        # 5 standard errors
+        assert abs(Y.mean() - 1) < 5 * ((kept[0] - 1) / Y.size) ** 0.5 + 1e-12
 
     def test_inference_is_the_identity(self):
         network, _ = workspace_of(Dropout(0.9), 5, 4)
