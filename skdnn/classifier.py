@@ -706,8 +706,23 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self._labels().decode(LOSSES[self.network_.layers[-1]].decide(Z))
 
     def _outputs(self, X, stop=None):
-        X = self._validate(X, reset=False, dtype=self.network_.dtype)
+        if not self._is_valid(X):
+            X = self._validate(X, reset=False, dtype=self.network_.dtype)
         return self.network_.predict(X, stop)
+
+    def _is_valid(self, X):
+        """Return whether X can be taken as it is: for one row, this halves the time."""
+        if (
+            type(X) is not np.ndarray
+            or X.dtype != self.network_.dtype
+            or X.ndim != 2
+            or not X.shape[0]
+            or X.shape[1] != self.n_features_in_
+            or hasattr(self, "feature_names_in_")
+        ):
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isfinite(X.sum()))  # if that overflows: look closer
 
     def summary(self):
         """Print the layers of the fitted network, output shapes and parameter counts.

@@ -8,8 +8,8 @@ network learns (weights, gradients, running statistics, buffers) belongs to the
 - ``slot.<name>`` and ``slot.d_<name>``: a parameter and dL/d(parameter), both views
   into the network's flat vectors; ``slot.<statistic>``: a running statistic;
 - ``slot.output``, ``slot.d_input``: where ``forward`` and ``backward`` write;
-- ``slot.scratch``, ``slot.mask``: room for one intermediate result, float and bool,
-  of the layer's shape, free again when the call returns;
+- ``slot.scratch``, ``slot.mask``: in training, room for one intermediate result,
+  float and bool, of the layer's shape, free again when the call returns;
 - ``slot.ones``: ones of shape (m,), as ``ones @ dZ`` is the fastest column sum;
 - ``slot.row_weights``: of shape (m,), each sample's share of the mean over the
   mini-batch: 1/m, or w_i / sum(w) where there are sample weights;

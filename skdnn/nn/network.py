@@ -432,22 +432,20 @@ class Workspace:
             rng = np.random.default_rng()
         self._dtype = network.dtype
         self._memory = {} if like is None else like._memory
-        shared = {"rng": rng, "d_input": None}
+        shared = {"rng": rng, "d_input": None, "scratch": None}
         if training:
             self.row_weights = np.full(n_rows, 1 / n_rows, network.dtype)
             shared["row_weights"] = self.row_weights
             shared["ones"] = np.ones(n_rows, network.dtype)
             shared["batch_fraction"] = 1.0 if like is None else n_rows / like.n_rows
-        with_parameters = [i for i, view in enumerate(network.views) if view]
-        self.first = 0 if input_gradient else min(with_parameters, default=0)
         self.slots = []
         n_arrays = 0
         protected = True  # whether a layer still needs the array before the next one
         for i, layer in enumerate(network.layers):
             n_inputs, n_outputs = network.widths[i : i + 2]
             slot = SimpleNamespace(**network.views[i], **shared)
-            slot.scratch = self._array("scratch", (n_rows, n_outputs))
             if training:
+                slot.scratch = self._array("scratch", (n_rows, n_outputs))
                 slot.mask = self._array("mask", (n_rows, n_outputs), bool)
             if isinstance(layer, Dense) or protected:
                 # At inference nothing is kept, so that two arrays can take turns.
@@ -463,6 +461,8 @@ class Workspace:
                     setattr(slot, name, self._array((name, i), shape))
             self.slots.append(slot)
         if training:
+            with_parameters = [i for i, view in enumerate(network.views) if view]
+            self.first = 0 if input_gradient else min(with_parameters, default=0)
             self._give_gradient_buffers(network, input_gradient)
 
     def _give_gradient_buffers(self, network, input_gradient):
