@@ -1,0 +1,291 @@
+"""Draw the diagrams of skdnn/nn/README.md: each layer forward and backward, as SVG."""
+
+import argparse
+from dataclasses import dataclass
+from itertools import pairwise
+from math import atan2, degrees
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from common import folder
+from drawing import BLUE, INK, RED, STYLE, save_svg
+
+DIAGRAMS_DIR = Path(__file__).resolve().parents[1] / "skdnn" / "nn" / "diagrams"
+SCALE, RADIUS = 0.85, 0.33  # inches; in this unit
+UNITS = (1, 2, 3)
+
+
+@dataclass
+class Graph:
+    """A computation: its forward pass, and the way of one gradient back through it.
+
+    Parameters
+    ----------
+    nodes : dict of str to (float, float)
+        The place of each variable, named as in TeX.
+    edges : dict of (str, str) to (str, str)
+        From variable to variable: what is written there, forward and backward; None
+        where nothing comes back.
+    forward, backward : str
+        The equations below.
+    way : dict of (str, str) to str
+        The edges that the gradient takes, each with its line style.
+    label_at : float, default=0.5
+        Where along its edge a label stands.
+    stacked : bool, default=False
+        Whether the backward pass is drawn below the forward pass, not beside it.
+    """
+
+    nodes: dict
+    edges: dict
+    forward: str
+    backward: str
+    way: dict
+    label_at: float = 0.5
+    stacked: bool = False
+
+    def draw(self):
+        """Return a figure with both passes."""
+        xs, ys = np.transpose(list(self.nodes.values()))
+        left, right, bottom, top = xs.min(), xs.max(), ys.min(), ys.max()
+        width, height = right - left + 1.2, top - bottom + 2
+        rows, columns = (2, 1) if self.stacked else (1, 2)
+        size = (SCALE * columns * width, SCALE * rows * height)
+        figure, axes = plt.subplots(rows, columns, figsize=size)
+        passes = (("forward", self.forward, BLUE), ("backward", self.backward, RED))
+        for ax, (title, equation, color) in zip(axes, passes, strict=True):
+            ax.set(xlim=(left - 0.6, right + 0.6), ylim=(bottom - 1.2, top + 0.8))
+            ax.axis("off")
+            ax.text(left - RADIUS, top + 0.6, title, weight="bold")
+            middle = ((left + right) / 2, bottom - 0.9)
+            ax.text(*middle, equation, color=color, ha="center", size=12)
+        for (start, end), (forward, backward) in self.edges.items():
+            self._draw_edge(axes[0], start, end, forward, color=BLUE)
+            style = {"color": INK, "alpha": 0.5}
+            if (start, end) in self.way:
+                line = self.way[start, end]
+                style = {"color": RED, "linewidth": 2.2, "linestyle": line}
+            if backward is not None:
+                self._draw_edge(axes[1], end, start, backward, **style)
+        on_way = {name for edge in self.way for name in edge}
+        for name in self.nodes:
+            self._draw_node(axes[0], name, name, BLUE)
+            gradient = "1" if name == "L" else f"d{name}"
+            self._draw_node(axes[1], name, gradient, RED if name in on_way else INK)
+        return figure
+
+    def _draw_node(self, ax, name, label, color):
+        place = self.nodes[name]
+        circle = plt.Circle(place, RADIUS, fill=False, edgecolor=color, linewidth=1.4)
+        ax.add_patch(circle)
+        style = {"ha": "center", "va": "center", "color": color}
+        ax.text(*place, f"${label}$", size=10.5 if "^" in label else 13, **style)
+
+    def _draw_edge(self, ax, start, end, label, **style):
+        start_at, end_at = np.array(self.nodes[start]), np.array(self.nodes[end])
+        along = end_at - start_at
+        gap = (RADIUS + 0.04) * along / np.hypot(*along)
+        arrow = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0} | style
+        ax.annotate("", end_at - gap, start_at + gap, arrowprops=arrow)
+        if label:
+            # Never upside down, and so always read from left to right.
+            leftmost, rightmost = sorted([tuple(start_at), tuple(end_at)])
+            along = np.subtract(rightmost, leftmost)
+            across = np.array([-along[1], along[0]]) / np.hypot(*along)
+            ax.text(
+                *(leftmost + self.label_at * along + 0.13 * across),
+                label,
+                color=style["color"],
+                ha="center",
+                rotation=degrees(atan2(along[1], along[0])),
+                rotation_mode="anchor",
+                size=10.5,
+            )
+
+
+def column(letter, x, step=1.0):
+    """Return three units of one letter, from top to bottom."""
+    return {f"{letter}_{j}": (x, step * (3 - j)) for j in UNITS}
+
+
+def element_wise(letters, at_edges, forward, backward):
+    """Return the graph of a function of each element; `at_edges` has their labels."""
+    source, target = letters
+    edges = {(f"{source}_{j}", f"{target}_{j}"): at_edges[j - 1] for j in UNITS}
+    nodes = column(source, 0, 0.8) | column(target, 3, 0.8)
+    return Graph(nodes, edges, forward, backward, {next(iter(edges)): "-"})
+
+
+def dense():
+    """Return three inputs, each of which goes into both outputs."""
+    nodes = column("a", 0) | {"z_1": (3.4, 1.6), "z_2": (3.4, 0.4)}
+    edges = {(f"a_{j}", f"z_{k}"): ("", "") for j in UNITS for k in (1, 2)}
+    way = {("a_1", "z_1"): "-", ("a_1", "z_2"): "-"}
+    for k in (1, 2):
+        edges["a_1", f"z_{k}"] = (f"$w_{{1{k}}}$", rf"$\times\, w_{{1{k}}}$")
+    return Graph(
+        nodes,
+        edges,
+        r"$z_k = \sum_j a_j\, w_{jk} + b_k$",
+        r"$da_1 = dz_1\, w_{11} + dz_2\, w_{12}$",
+        way,
+        label_at=0.25,
+    )
+
+
+def softmax():
+    """Return three units of one sample: each input moves every output."""
+    edges = {(f"z_{j}", f"a_{k}"): ("", "") for j in UNITS for k in UNITS}
+    for k in UNITS:
+        factor = r"$\times\, a_1 (1 - a_1)$" if k == 1 else rf"$\times\, (-a_1 a_{k})$"
+        edges["z_1", f"a_{k}"] = ("", factor)
+    return Graph(
+        column("z", 0) | column("a", 4),
+        edges,
+        r"$a_k = e^{z_k} /\, \sum_l e^{z_l}$",
+        r"$dz_1 = a_1\, (da_1 - \sum_k da_k\, a_k)$",
+        {("z_1", f"a_{k}"): "-" for k in UNITS},
+        label_at=0.36,
+    )
+
+
+def batch_norm():
+    """Return one feature of three samples, which meet in their mean and variance."""
+    nodes = column("a", 0, 0.9) | column("c", 3.2, 0.9) | column("y", 6.4, 0.9)
+    nodes |= {r"\mu": (1.6, -1.1), "v": (4.8, -1.1)}
+    edges, way = {}, {}
+    for i in UNITS:
+        a, c, y = f"a_{i}", f"c_{i}", f"y_{i}"
+        for edge in ((a, c), (c, y), (a, r"\mu"), (r"\mu", c), (c, "v"), ("v", y)):
+            edges[edge] = ("", "")
+        way[r"\mu", c] = way[c, y] = ":"
+        way["v", y] = (0, (3, 1.5))
+    way["c_1", "v"] = (0, (3, 1.5))
+    way["a_1", r"\mu"] = ":"
+    way["a_1", "c_1"] = way["c_1", "y_1"] = "-"
+    return Graph(
+        nodes,
+        edges,
+        r"$y_i = \gamma\, c_i /\, \sqrt{v} + \beta$",
+        "direct (solid), by variance (dashed) and mean (dotted)",
+        way,
+    )
+
+
+def categorical_cross_entropy():
+    """Return softmax and loss of one sample whose class is 2."""
+    edges = {(f"z_{j}", f"p_{k}"): ("", None) for j in UNITS for k in UNITS}
+    for j in UNITS:
+        factor = "p_2 (1 - p_2)" if j == 2 else f"(-p_2 p_{j})"
+        edges[f"z_{j}", "p_2"] = ("", rf"$\times\, {factor}$")
+    edges["p_2", "L"] = (r"$-r \log p_2$", r"$\times\, (-r / p_2)$")
+    return Graph(
+        column("z", 0) | column("p", 2.7) | {"L": (5, 1)},
+        edges,
+        r"$L = -r \sum_k y_k \log p_k, \quad y = (0, 1, 0)$",
+        r"$dz_k = r\, (p_k - y_k)$",
+        {("p_2", "L"): "-"} | {(f"z_{j}", "p_2"): "-" for j in UNITS},
+    )
+
+
+def binary_cross_entropy():
+    """Return logistic sigmoid and loss of one sample with three outputs."""
+    edges = {(f"z_{k}", f"p_{k}"): (r"$\sigma$", "") for k in UNITS}
+    edges |= {(f"p_{k}", "L"): ("", "") for k in UNITS}
+    edges["z_1", "p_1"] = (r"$\sigma$", r"$\times\, p_1 (1 - p_1)$")
+    edges["p_1", "L"] = ("", r"$\times\, r\,(p_1 - y_1) / (p_1 (1 - p_1))$")
+    return Graph(
+        column("z", 0) | column("p", 2.3) | {"L": (5, 1)},
+        edges,
+        r"$L = -r \sum_k [\, y_k \log p_k + (1 - y_k) \log(1 - p_k)\, ]$",
+        r"$dz_k = r\, (p_k - y_k)$",
+        {("z_1", "p_1"): "-", ("p_1", "L"): "-"},
+    )
+
+
+def network():
+    """Return two dense layers, an activation between them, and the loss."""
+    names = ["X", "Z^{(1)}", "A^{(1)}", "Z^{(2)}", "P", "L"]
+    layers = ["Dense", "ReLU", "Dense", "Softmax", "cross-entropy"]
+    nodes = {name: (2 * i, 0) for i, name in enumerate(names)}
+    nodes |= {"W^{(1)}": (2, 1.3), "W^{(2)}": (6, 1.3)}
+    pairs = list(pairwise(names))
+    edges = {pair: (layer, "") for pair, layer in zip(pairs, layers, strict=True)}
+    edges |= {(f"W^{{({i})}}", f"Z^{{({i})}}"): ("", "") for i in (1, 2)}
+    return Graph(
+        nodes,
+        edges,
+        "each layer keeps what its backward pass needs",
+        r"the way of one gradient, $dW^{(1)} = X^T dZ^{(1)}$",
+        dict.fromkeys([("W^{(1)}", "Z^{(1)}"), *pairs[1:]], "-"),
+        stacked=True,
+    )
+
+
+def graphs():
+    """Return the graph of each file by name."""
+    stay = (r"$\times\, 1/(1-p)$", r"$\times\, 1/(1-p)$")
+    return {
+        "network": network(),
+        "dense": dense(),
+        "relu": element_wise(
+            ("z", "a"),
+            [
+                ("$z_1 > 0$", r"$\times\, 1$"),
+                (r"$z_2 \leq 0$", r"$\times\, 0$"),
+                ("", ""),
+            ],
+            r"$a = \max(z, 0)$",
+            r"$dz = da\, [a > 0]$",
+        ),
+        "leaky_relu": element_wise(
+            ("z", "a"),
+            [
+                ("$z_1 > 0$", r"$\times\, 1$"),
+                (r"$z_2 \leq 0$", r"$\times\, s$"),
+                ("", ""),
+            ],
+            r"$a = \max(z, s z)$",
+            r"$dz = da\, (s + (1 - s)\, [a > 0])$",
+        ),
+        "tanh": element_wise(
+            ("z", "a"),
+            [(r"$\tanh$", rf"$\times\, (1 - a_{j}^2)$") for j in UNITS],
+            r"$a = \tanh(z)$",
+            "$dz = da\\, (1 - a^2)$",
+        ),
+        "logistic": element_wise(
+            ("z", "a"),
+            [(r"$\sigma$", rf"$\times\, a_{j} (1 - a_{j})$") for j in UNITS],
+            r"$a = \sigma(z) = 1 /\, (1 + e^{-z})$",
+            r"$dz = da\, a\, (1 - a)$",
+        ),
+        "softmax": softmax(),
+        "batch_norm": batch_norm(),
+        "dropout": element_wise(
+            ("a", "y"),
+            [stay, (r"$\times\, 0$", r"$\times\, 0$"), stay],
+            r"$y = a\, m /\, (1 - p), \quad m = (1, 0, 1)$",
+            r"$da = dy\, m /\, (1 - p)$",
+        ),
+        "categorical_cross_entropy": categorical_cross_entropy(),
+        "binary_cross_entropy": binary_cross_entropy(),
+    }
+
+
+def main():
+    """Run the script."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--output-dir", type=folder, default=DIAGRAMS_DIR, help="where the SVGs go"
+    )
+    args = parser.parse_args()
+    with plt.rc_context(STYLE):
+        for name, graph in graphs().items():
+            save_svg(graph.draw(), args.output_dir / f"{name}.svg")
+    print(f"Written to {args.output_dir}")
+
+
+if __name__ == "__main__":
+    main()
