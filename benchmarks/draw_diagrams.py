@@ -117,6 +117,16 @@ def element_wise(letters, at_edges, forward, backward):
     return Graph(nodes, edges, forward, backward, {next(iter(edges)): "-"})
 
 
+def rectified(slope):
+    """Return the labels of a rectifier whose second unit is off."""
+    on = r"$\times\, 1$"
+    return [
+        ("$z_1 > 0$", on),
+        (r"$z_2 \leq 0$", rf"$\times\, {slope}$"),
+        ("$z_3 > 0$", on),
+    ]
+
+
 def dense():
     """Return three inputs, each of which goes into both outputs."""
     nodes = column("a", 0) | {"z_1": (3.4, 1.6), "z_2": (3.4, 0.4)}
@@ -231,21 +241,13 @@ def graphs():
         "dense": dense(),
         "relu": element_wise(
             ("z", "a"),
-            [
-                ("$z_1 > 0$", r"$\times\, 1$"),
-                (r"$z_2 \leq 0$", r"$\times\, 0$"),
-                ("", ""),
-            ],
+            rectified("0"),
             r"$a = \max(z, 0)$",
             r"$dz = da\, [a > 0]$",
         ),
         "leaky_relu": element_wise(
             ("z", "a"),
-            [
-                ("$z_1 > 0$", r"$\times\, 1$"),
-                (r"$z_2 \leq 0$", r"$\times\, s$"),
-                ("", ""),
-            ],
+            rectified("s"),
             r"$a = \max(z, s z)$",
             r"$dz = da\, (s + (1 - s)\, [a > 0])$",
         ),

@@ -250,6 +250,33 @@ def test_compare_architectures(tmp_path, digits):
     assert "300 training samples, 2 folds" in text
 
 
+def test_draw_diagrams(tmp_path):
+    def texts(path):  # matplotlib writes each as a comment beside its outlines
+        return re.findall("<!-- (.*?) -->", path.read_text())
+
+    run_well("draw_diagrams", "--output-dir", "drawn", cwd=tmp_path)
+    kept = {path.name: path for path in (ROOT / "skdnn/nn/diagrams").iterdir()}
+    drawn = {path.name: path for path in (tmp_path / "drawn").iterdir()}
+    assert set(drawn) == set(kept)
+    for name, path in drawn.items():
+        assert texts(path) == texts(kept[name]) != []
+
+
+def test_mathematics(tmp_path):
+    run_well("mathematics", "--quick", "--output-dir", "results", cwd=tmp_path)
+    rows = read_table(tmp_path / "results" / "one_over_m.md")
+    assert len(rows) == 2
+    for row in rows:
+        m, once = float(row["batch size m"]), float(row["once: best rate"])
+        assert float(row["twice: best rate"]) == m * once
+        assert row["its loss"] == row["loss there"]
+    (row,) = read_table(tmp_path / "results" / "softmax_jacobian.md")
+    assert row["own: exploded"] == "0 of 2"
+    assert row["averaged: exploded"] == "2 of 2"
+    for name in ("one_over_m", "softmax_jacobian"):
+        assert "</svg>" in (tmp_path / "results" / f"{name}.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [

@@ -2,7 +2,8 @@
 
 `layers` and `losses` hold the equations, `network` puts layers together over one flat
 parameter vector, `initializers`, `optimizers` and `schedules` are what training needs
-besides, and `gradient_check` proves the backward passes right.
+besides, and `gradient_check` proves the backward passes right. README.md in this folder
+derives all of it step by step.
 """
 
 from skdnn.nn.gradient_check import gradient_check

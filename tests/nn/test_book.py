@@ -1,0 +1,324 @@
+"""The book, skdnn/nn/README.md: its formulas, numbers, links and pictures hold."""
+
+import importlib
+import re
+from math import exp, log, sqrt, tanh
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import skdnn.nn
+from skdnn.nn import (
+    BatchNorm,
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    Dense,
+    Dropout,
+    Identity,
+    LeakyReLU,
+    Logistic,
+    Network,
+    ReLU,
+    Softmax,
+    Tanh,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+BOOK = ROOT / "skdnn" / "nn" / "README.md"
+TEXT = BOOK.read_text()
+M, N, U = 5, 4, 3  # samples, features in, units out
+
+
+# The table, element by element: each function takes the input A, dL/d(output), the
+# layer's slot and the shares r, and returns what comes out, dL/dA, and dL/d(parameter).
+
+
+def dense(A, dZ, slot, r):
+    W, b = slot.weights, slot.bias
+    Z, dA, dW, db = np.empty((M, U)), np.empty((M, N)), np.empty((N, U)), np.empty(U)
+    for i in range(M):
+        for k in range(U):
+            Z[i, k] = sum(A[i, j] * W[j, k] for j in range(N)) + b[k]
+        for j in range(N):
+            dA[i, j] = sum(dZ[i, k] * W[j, k] for k in range(U))
+    for k in range(U):
+        for j in range(N):
+            dW[j, k] = sum(A[i, j] * dZ[i, k] for i in range(M))
+        db[k] = sum(dZ[i, k] for i in range(M))
+    return Z, dA, {"weights": dW, "bias": db}
+
+
+def element_wise(f, slope):
+    """Make one from a = f(z), and da/dz as a function of a."""
+
+    def formula(Z, dA, slot, r):
+        A, dZ = np.empty((M, N)), np.empty((M, N))
+        for i, j in np.ndindex(M, N):
+            A[i, j] = f(Z[i, j])
+            dZ[i, j] = dA[i, j] * slope(A[i, j])
+        return A, dZ, {}
+
+    return formula
+
+
+def softmax(Z, dA, slot, r):
+    A, dZ = np.empty((M, N)), np.empty((M, N))
+    for i, j in np.ndindex(M, N):
+        A[i, j] = exp(Z[i, j]) / sum(exp(Z[i, k]) for k in range(N))
+    for i, j in np.ndindex(M, N):
+        dZ[i, j] = A[i, j] * (dA[i, j] - sum(dA[i, k] * A[i, k] for k in range(N)))
+    return A, dZ, {}
+
+
+def batch_norm(A, dY, slot, r):
+    Y, dA, dbeta, dgamma = np.empty((M, N)), np.empty((M, N)), np.empty(N), np.empty(N)
+    samples = range(M)
+    for j in range(N):
+        gamma, beta = slot.gamma[j], slot.beta[j]
+        mu = sum(r[i] * A[i, j] for i in samples)
+        c = [A[i, j] - mu for i in samples]
+        v = sum(r[i] * c[i] ** 2 for i in samples) + 1e-5
+        S = sum(dY[i, j] * c[i] for i in samples)
+        dbeta[j] = sum(dY[i, j] for i in samples)
+        dgamma[j] = S / sqrt(v)
+        for i in samples:
+            Y[i, j] = gamma * c[i] / sqrt(v) + beta
+            back = dY[i, j] - r[i] * dbeta[j] - r[i] * c[i] * S / v
+            dA[i, j] = back * gamma / sqrt(v)
+    return Y, dA, {"gamma": dgamma, "beta": dbeta}
+
+
+def dropout(A, dY, slot, r):
+    mask = slot.scaled_mask > 0
+    assert 0 < mask.mean() < 1
+    Y, dA = np.empty((M, N)), np.empty((M, N))
+    for i, j in np.ndindex(M, N):
+        Y[i, j] = A[i, j] * mask[i, j] / (1 - 0.4)
+        dA[i, j] = dY[i, j] * mask[i, j] / (1 - 0.4)
+    return Y, dA, {}
+
+
+LAYERS = {
+    "dense": (Dense(U), dense),
+    "identity": (Identity(), element_wise(lambda z: z, lambda a: 1)),
+    "relu": (ReLU(), element_wise(lambda z: max(z, 0), lambda a: a > 0)),
+    "leaky_relu": (
+        LeakyReLU(0.3),
+        element_wise(lambda z: max(z, 0.3 * z), lambda a: (1 - 0.3) * (a > 0) + 0.3),
+    ),
+    "tanh": (Tanh(), element_wise(tanh, lambda a: 1 - a**2)),
+    "logistic": (
+        Logistic(),
+        element_wise(lambda z: 1 / (1 + exp(-z)), lambda a: a * (1 - a)),
+    ),
+    "softmax": (Softmax(), softmax),
+    "batch_norm": (BatchNorm(), batch_norm),
+    "dropout": (Dropout(0.4), dropout),
+}
+
+
+def network_of(layer, rng):
+    network = Network([layer], N, np.float64)
+    network.parameters[:] = rng.normal(size=network.parameters.size)
+    return network
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_tables_formulas_of_layers(name):
+    layer, formula = LAYERS[name]
+    rng = np.random.default_rng(0)
+    network = network_of(layer, rng)
+    workspace = network.workspace(M, input_gradient=True, rng=rng)
+    workspace.row_weights[:] = r = rng.dirichlet(np.ones(M))
+    A = rng.normal(size=(M, N))
+    output = network.forward(A, workspace).copy()
+    d_output = rng.normal(size=output.shape)
+    (slot,) = workspace.slots
+    expected, d_input, d_parameters = formula(A, d_output, slot, r)
+    assert_allclose(output, expected, rtol=1e-12, atol=1e-14)
+    actual = network.backward(d_output.copy(), workspace)
+    assert_allclose(actual, d_input, rtol=1e-12, atol=1e-14)
+    for parameter, gradient in d_parameters.items():
+        actual = network.views[0][f"d_{parameter}"]
+        assert_allclose(actual, gradient, rtol=1e-12, atol=1e-14)
+
+
+def test_running_averages_and_inference():
+    rng = np.random.default_rng(1)
+    network = network_of(BatchNorm(momentum=0.6), rng)
+    network.reset_statistics()
+    full = network.workspace(M)
+    small = network.workspace(2, like=full)
+    mean, variance, t = np.zeros(N), np.ones(N), 0.0
+    for workspace in (full, small, full, full, small):
+        A = rng.normal(size=(workspace.n_rows, N))
+        network.forward(A, workspace)
+        f = len(A) / M
+        t += f
+        rho = f * max(1 - 0.6, 1 / t)
+        for j in range(N):
+            mu = sum(A[:, j]) / len(A)
+            sigma_2 = sum((a - mu) ** 2 for a in A[:, j]) / len(A)
+            mean[j] += rho * (mu - mean[j])
+            variance[j] += rho * (sigma_2 - variance[j])
+    view = network.views[0]
+    Y = network.predict(A)
+    for i, j in np.ndindex(Y.shape):
+        y = view["gamma"][j] * (A[i, j] - mean[j]) / sqrt(variance[j] + 1e-5)
+        assert_allclose(Y[i, j], y + view["beta"][j], rtol=1e-12, atol=1e-14)
+
+
+def categorical(P, Y, r):
+    dP = np.empty_like(P)
+    for i, k in np.ndindex(P.shape):
+        dP[i, k] = -r[i] * Y[i, k] / P[i, k]
+    pairs = np.ndindex(P.shape)
+    return -sum(r[i] * Y[i, k] * log(P[i, k]) for i, k in pairs), dP
+
+
+def binary(P, Y, r):
+    L, dP = 0, np.empty_like(P)
+    for i, k in np.ndindex(P.shape):
+        p, y = P[i, k], Y[i, k]
+        L -= r[i] * (y * log(p) + (1 - y) * log(1 - p))
+        dP[i, k] = r[i] * (p - y) / (p * (1 - p))
+    return L, dP
+
+
+@pytest.mark.parametrize(
+    ("loss", "formula", "link"),
+    [
+        (CategoricalCrossEntropy(), categorical, "softmax"),
+        (BinaryCrossEntropy(), binary, "logistic"),
+    ],
+    ids=["categorical", "binary"],
+)
+def test_the_tables_formulas_of_losses(loss, formula, link):
+    rng = np.random.default_rng(2)
+    Z, r = rng.normal(size=(M, N)), rng.dirichlet(np.ones(M))
+    Y = rng.dirichlet(np.ones(N), M)  # in [0, 1], and each row sums to 1
+    P, _, _ = LAYERS[link][1](Z, Z, None, r)
+    L, dP = formula(P, Y, r)
+    assert_allclose(loss.value(P, Y, r), L, rtol=1e-12)
+    assert_allclose(loss.gradient(P, Y, r, np.empty_like(P)), dP, rtol=1e-12)
+    dZ = np.empty_like(Z)
+    assert_allclose(loss.from_logits(Z, Y, r, dZ, np.empty_like(Z)), L, rtol=1e-12)
+    for i, k in np.ndindex(Z.shape):
+        expected = r[i] * (P[i, k] - Y[i, k])
+        assert_allclose(dZ[i, k], expected, rtol=1e-12, atol=1e-15)
+
+
+def section(title):
+    """Return the text of one section of the book."""
+    return re.search(rf"^#+ {title}\n(.*?)(?=^#|\Z)", TEXT, re.M | re.S)[1]
+
+
+def test_the_worked_example():
+    matrices = {}
+    pattern = r"(\S+) = (\\lambda )?\\begin\{bmatrix\}(.*?)\\end\{bmatrix\}"
+    for name, factor, body in re.findall(pattern, section("A worked example")):
+        rows = [[float(x) for x in row.split("&")] for row in body.split(r"\\")]
+        name = name.replace("^{(1)}", "1").replace("^{(2)}", "2")
+        matrices[name] = np.array(rows) * (log(3) if factor else 1)
+    assert len(matrices) == 17
+    X, Y = matrices.pop("X"), matrices.pop("Y")
+    network = Network([Dense(2), ReLU(), Dense(2), Softmax()], 2, np.float64)
+    first, _, second, _ = network.views
+    for view, i in ((first, "1"), (second, "2")):
+        view["weights"][:] = matrices["W" + i]
+        view["bias"][:] = matrices["b" + i].ravel()
+    workspace = network.workspace(2)
+    dZ, loss = np.empty((2, 2)), CategoricalCrossEntropy()
+    actual = {
+        name: network.predict(X, stop)
+        for stop, name in enumerate(["Z1", "A1", "Z2", "P"], start=1)
+    }
+    Z = network.forward(X, workspace, 3)
+    L = loss.from_logits(Z, Y, workspace.row_weights, dZ, np.empty((2, 2)))
+    for i, name in ((2, "dZ2"), (1, "dA1"), (0, "dZ1")):
+        actual[name] = dZ.copy()
+        dZ = network.layers[i].backward(dZ, workspace.slots[i])
+    for view, i in ((first, "1"), (second, "2")):
+        actual |= {f"dW{i}": view["d_weights"], f"db{i}": [view["d_bias"]]}
+        actual |= {f"W{i}": view["weights"], f"b{i}": [view["bias"]]}
+    for name, values in matrices.items():
+        assert_allclose(actual[name], values, rtol=1e-12, atol=1e-14, err_msg=name)
+
+    text = section("A worked example")
+    assert f"= {L:.4f}$" in text
+    losses = []
+    for step in (0.001, -0.001):
+        first["weights"][0, 0] = 1 + step
+        P = network.predict(X)
+        losses.append(loss.value(P, Y, workspace.row_weights))
+        assert f" {losses[-1]:.7f}" in text
+    assert f" is {(losses[0] - losses[1]) / 0.002:.4f}" in text
+    assert f"{first['d_weights'][0, 0]:.4f}" in text
+    assert f"{log(3):.4f}" in text
+
+
+@pytest.mark.parametrize("name", ["one_over_m", "softmax_jacobian"])
+def test_measured_tables_are_those_of_the_results(name):
+    result = (ROOT / "benchmarks/results/mathematics" / f"{name}.md").read_text()
+    table = [line for line in result.splitlines() if line.startswith("|")]
+    assert len(table) > 4
+    assert "\n".join(table) in TEXT
+
+
+PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.S)
+LINKS = re.findall(r"(!?)\[([^\]]+)\]\(([^)]+)\)", PROSE)
+
+
+def anchor(heading):
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_and_names_exist():
+    headings = re.findall(r"^#+ (.*)$", TEXT, re.M)
+    anchors = {f"#{anchor(heading)}" for heading in headings}
+    n_names = 0
+    for _, text, target in LINKS:
+        if target.startswith("#"):
+            assert target in anchors
+            continue
+        path = (BOOK.parent / target).resolve()
+        assert path.is_file(), target
+        if path.is_relative_to(ROOT / "skdnn") and path.suffix == ".py":
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            value = importlib.import_module(".".join(parts))
+            if text != f"`{path.name}`":
+                for name in text.strip("`").split("."):
+                    assert hasattr(value, name), f"{text} is not in {target}"
+                    value = getattr(value, name)
+                assert value.__module__ == ".".join(parts), f"{text}: wrong file"
+                n_names += 1
+    assert n_names > 40
+
+
+def test_all_that_has_an_equation_is_in_the_book():
+    linked = {text.strip("`") for _, text, _ in LINKS}
+    assert set(skdnn.nn.__all__) - {"Layer"} <= linked
+
+
+def test_every_diagram_is_shown():
+    # That the script draws these files, and no others, is tested with the script.
+    files = {f"diagrams/{path.name}" for path in (BOOK.parent / "diagrams").iterdir()}
+    shown = {target for mark, _, target in LINKS if mark}
+    assert files == {target for target in shown if target.startswith("diagrams")}
+    assert len(shown) == len(files) + 2
+
+
+def test_inline_mathematics_survives_markdown():
+    # As Markdown without mathematics would take it: nothing becomes emphasis, a link,
+    # a cell of a table or an escaped character.
+    markdown_it = pytest.importorskip("markdown_it")
+    html = markdown_it.MarkdownIt("commonmark").enable("table").render(PROSE)
+    formulas = re.findall(r"(\$[^$]+\$)(.?)", PROSE)
+    assert len(formulas) > 300
+    for formula, after in formulas:
+        assert formula in html
+        assert not re.search(r"^\$\s|\s\$$|\\\\", formula), formula
+        assert not after.isalnum(), formula  # or the second dollar would not close
+    assert TEXT.count("```math") == TEXT.count("```") / 2
