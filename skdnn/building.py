@@ -60,6 +60,11 @@ def network_for(estimator, X, labels, rng, previous=None):
     return network.initialize(rng, _initializer(estimator))
 
 
+def count_parameters(estimator, n_features, labels):
+    """Return the number of parameters of the network that an estimator asks for."""
+    return nn.Network(_layers(estimator, labels), n_features).parameters.size
+
+
 def _layers(estimator, labels):
     if estimator.architecture is None:
         layers = _simple_hidden_layers(estimator)

@@ -9,19 +9,24 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdnn import MLPClassifierDIY
 from skdnn.displays import (
+    ArchitectureComparisonDisplay,
     GradientNormDisplay,
     PredictionGridDisplay,
     TrainingCurveDisplay,
+    WeightGridDisplay,
 )
+from skdnn.nn import BatchNorm, Dense, ReLU
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -91,11 +96,29 @@ def test_loss_curves_are_those_of_the_history(validated):
 
 def test_scores_are_those_of_the_history(validated):
     display = TrainingCurveDisplay.from_estimator(validated, metric="score")
-    (line,) = display.lines_
+    training, validation = display.lines_
     scores = validated.validation_scores_
-    assert_allclose(line.get_ydata(), scores)
+    assert_allclose(training.get_ydata(), [row["score"] for row in validated.history_])
+    assert_allclose(validation.get_ydata(), scores)
     assert dots(display) == [(1 + np.argmax(scores), max(scores))]
-    assert display.ax_.get_ylabel() == "Validation score"
+    assert legend(display) == ["training", "validation", "best epoch (highest score)"]
+    assert display.ax_.get_ylabel() == "Score"
+
+
+def test_accuracy_is_not_drawn_beside_another_score():
+    estimator = fit(early_stopping=True, scoring="f1_macro")
+    display = TrainingCurveDisplay.from_estimator(estimator, metric="score")
+    (line,) = display.lines_
+    assert_allclose(line.get_ydata(), estimator.validation_scores_)
+    assert line.get_linestyle() == "--"
+
+
+def test_scores_far_below_the_others_are_cut_off():
+    rows = [{"score": score} for score in (0.1, 0.5, 0.96, 0.97, 0.98, 0.99)]
+    display = TrainingCurveDisplay(histories={"": rows}, metric="score").plot()
+    bottom, top = display.ax_.get_ylim()
+    assert 0.5 < bottom < 0.96
+    assert 0.99 < top < 1
 
 
 def test_without_validation_set_only_the_training(plain):
@@ -153,14 +176,17 @@ def test_given_axes_and_line_options_are_used(validated, display_class):
 @pytest.mark.parametrize(
     ("estimators", "metric", "message"),
     [
-        ("plain", "score", "metric='score' needs a validation set, but the estimator "),
-        ("named", "score", "the estimator 'a' was fitted without one: pass X_val"),
+        ("other", "score", "the estimator has no score that is finite; a score other"),
+        ("named", "score", "the estimator 'a' has no score that is finite"),
         ("plain", "accuracy", "metric='accuracy' .* must be 'loss' or 'score'"),
         ("none", "loss", "estimator={} is empty"),
     ],
 )
 def test_training_curve_errors(plain, estimators, metric, message):
-    estimators = {"plain": plain, "named": {"a": plain}, "none": {}}[estimators]
+    other = clone(plain).set_params(scoring="loss").fit(X, Y)  # no validation set
+    estimators = {"plain": plain, "other": other, "named": {"a": other}, "none": {}}[
+        estimators
+    ]
     with pytest.raises(ValueError, match=message):
         TrainingCurveDisplay.from_estimator(estimators, metric=metric)
     assert plt.get_fignums() == []
@@ -172,9 +198,9 @@ def test_training_curve_errors(plain, estimators, metric, message):
         (
             "score",
             {"loss": 1.0, "validation_loss": 2.0, "validation_score": np.nan},
-            "all validation scores of the estimator 'a' are NaN",
+            "the estimator 'a' has no score that is finite",
         ),
-        ("loss", {"loss": np.inf}, "all losses of the estimator 'a' are NaN or in"),
+        ("loss", {"loss": np.inf}, "the estimator 'a' has no loss that is finite"),
     ],
 )
 def test_all_values_are_nan(metric, row, message):
@@ -427,3 +453,223 @@ def test_mistakes_need_labels(plain):
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         PredictionGridDisplay.from_predictions(IMAGES, LABELS[:5], PREDICTED)
+
+
+# WeightGridDisplay
+
+
+def test_weights_are_those_of_the_first_layer(plain):
+    display = WeightGridDisplay.from_estimator(plain, n_units=6)
+    W = plain.coefs_[0]
+    for j, image in enumerate(display.images_):
+        assert_allclose(image.get_array(), W[:, j].reshape(8, 8))
+        # One scale for all, with 0 in the middle.
+        assert image.norm.vmax == -image.norm.vmin == np.abs(W[:, :6]).max()
+    assert captions(display) == [f"unit {j}" for j in range(6)]
+    assert display.colorbar_.ax.get_ylabel() == "Weight"
+
+
+def test_units_with_the_greatest_weights_first(plain):
+    display = WeightGridDisplay.from_estimator(plain, n_units=3, order="norm")
+    norms = np.linalg.norm(plain.coefs_[0], axis=0)
+    assert display.units.tolist() == np.argsort(-norms)[:3].tolist()
+    assert captions(display)[0] == f"unit {np.argmax(norms)}"
+
+
+def test_weights_of_color_images(plain):
+    display = WeightGridDisplay.from_estimator(
+        fit_on(X[:, :48]), image_shape=(4, 4, 3), n_units=2
+    )
+    limit = np.abs(display.images).max()
+    assert_allclose(
+        display.images_[1].get_array(), 0.5 + display.images[1] / limit / 2, atol=1e-6
+    )
+    assert display.colorbar_ is None
+
+
+def fit_on(samples):
+    return MLPClassifierDIY((5,), max_iter=1, random_state=0).fit(samples, Y)
+
+
+def test_weights_of_other_networks(plain):
+    pipeline = make_pipeline(MinMaxScaler(), MLPClassifier((4,), max_iter=1)).fit(X, Y)
+    display = WeightGridDisplay.from_estimator(pipeline, image_shape=(4, 16))
+    assert_allclose(display.images[3], pipeline[-1].coefs_[0][:, 3].reshape(4, 16))
+    assert len(display.images_) == 4  # all there are
+
+
+def test_weights_on_given_axes(plain):
+    figure, ax = plt.subplots()
+    display = WeightGridDisplay.from_estimator(plain, ax=ax, colorbar=False)
+    assert display.ax_ is ax
+    assert figure.axes == [ax]
+    assert display.colorbar_ is None
+
+
+@pytest.mark.parametrize("image_shape", [(8, 8), (4, 16), (16, 4)])
+def test_weights_do_not_overlap(plain, image_shape):
+    display = WeightGridDisplay.from_estimator(plain, image_shape=image_shape)
+    display.figure_.canvas.draw()
+    artists = [*display.captions_, *display.images_, display.colorbar_.ax]
+    assert not overlap([artist.get_window_extent() for artist in artists])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_shape": (6, 7)}, r"image_shape=\(6, 7\) makes 42 values"),
+        ({"image_shape": (4, 4, 4)}, "with 1 or 3 channels"),
+        ({"n_units": 0}, "n_units=0 must be an integer of at least 1"),
+        ({"order": "last"}, "order='last' .* must be 'first' or 'norm'"),
+    ],
+)
+def test_weight_grid_errors(plain, options, message):
+    with pytest.raises(ValueError, match=message):
+        WeightGridDisplay.from_estimator(plain, **options)
+    forest = RandomForestClassifier(2).fit(X, Y)
+    with pytest.raises(ValueError, match="has no weights in coefs_"):
+        WeightGridDisplay.from_estimator(forest)
+    assert plt.get_fignums() == []
+
+
+# ArchitectureComparisonDisplay
+
+ARCHITECTURES = [
+    [Dense(5), ReLU()],
+    [Dense(9), BatchNorm(), ReLU()],
+    [Dense(5), ReLU(), Dense(4), ReLU()],
+]
+N_PARAMETERS = [
+    64 * 5 + 5 + 5 * 10 + 10,
+    64 * 9 + 9 + 2 * 9 + 9 * 10 + 10,
+    64 * 5 + 5 + 5 * 4 + 4 + 4 * 10 + 10,
+]
+
+
+@pytest.fixture(scope="module")
+def search():
+    mlp = MLPClassifierDIY(max_iter=3, random_state=0)
+    grid = {"mlpclassifierdiy__architecture": ARCHITECTURES}
+    return GridSearchCV(make_pipeline(MinMaxScaler(), mlp), grid, cv=3).fit(X, Y)
+
+
+def positions(display):
+    return [tuple(point.get_xydata()[0]) for point in display.points_]
+
+
+@pytest.mark.parametrize("x", ["fit_time", "parameters"])
+def test_candidates_are_those_of_the_search(search, x):
+    display = ArchitectureComparisonDisplay.from_search(search, x=x)
+    results = search.cv_results_
+    costs = {"fit_time": results["mean_fit_time"], "parameters": N_PARAMETERS}[x]
+    order = np.argsort(-results["mean_test_score"], kind="stable")
+    expected = np.column_stack([costs, results["mean_test_score"]])[order]
+    assert_allclose(positions(display), expected)
+    names = [", ".join(map(repr, ARCHITECTURES[i])) for i in order]
+    expected = [f"{i}  {name}" for i, name in enumerate(names, 1)]
+    assert legend(display) == [*expected, "Pareto front"]
+    assert [text.get_text() for text in display.numbers_] == ["1", "2", "3"]
+    # The bars span the spread over the folds.
+    bars = [c.get_segments() for c in display.ax_.collections]
+    heights = [segment[1][1] - segment[0][1] for segment in bars[-1]]
+    assert_allclose(heights, 2 * results["std_test_score"][order])
+    assert len(bars) == (2 if x == "fit_time" else 1)
+
+
+def test_parameters_are_those_of_the_fitted_network(search):
+    network = search.best_estimator_[-1].network_
+    display = ArchitectureComparisonDisplay.from_search(search, x="parameters")
+    assert display.costs[search.best_index_] == network.parameters.size
+    assert display.ax_.get_ylabel().startswith("Accuracy (mean ± std")
+
+
+def test_pareto_front():
+    display = ArchitectureComparisonDisplay(
+        costs=[1, 2, 3, 4, 2, np.nan],
+        scores=[0.5, 0.8, 0.7, 0.9, 0.8, 1.0],
+        labels=list("abcdef"),
+    ).plot()
+    assert display.order_.tolist() == [3, 1, 4, 2, 0]
+    assert display.front_.tolist() == [True, True, True, False, True]
+    filled = [point.get_markerfacecolor() != "white" for point in display.points_]
+    assert filled == display.front_.tolist()
+    assert_allclose(display.front_line_.get_xdata(), [1, 2, 2, 4])
+
+
+@pytest.mark.parametrize("n_candidates", [3, 30])
+@pytest.mark.parametrize("factor", [1.05, 1.3])
+def test_numbers_do_not_overlap(n_candidates, factor):
+    rng = np.random.default_rng(0)
+    display = ArchitectureComparisonDisplay(
+        costs=factor ** np.arange(n_candidates),
+        scores=0.9 + 0.01 * rng.uniform(size=n_candidates),
+        score_spreads=np.full(n_candidates, 0.003),
+        labels=["Dense(100), BatchNorm(), LeakyReLU(), Dropout(0.5), " * 3] * 30,
+    )
+    display.labels = display.labels[:n_candidates]
+    display.plot()
+    display.figure_.canvas.draw()
+    texts = [*display.numbers_, *display.ax_.get_legend().get_texts()]
+    boxes = [plt.Text.get_window_extent(text) for text in texts]
+    assert not overlap(boxes)
+    figure = display.figure_.bbox
+    for box in boxes:
+        assert figure.x0 <= box.x0
+        assert box.x1 <= figure.x1
+        assert figure.y0 <= box.y0
+
+
+def test_labels_name_what_differs():
+    grid = {
+        "hidden_layer_sizes": [(3,), (4,)],
+        "alpha": [0.1, 0.2],
+        "max_iter": [1],
+    }
+    search = RandomizedSearchCV(
+        MLPClassifierDIY(), grid, n_iter=4, cv=2, random_state=0, scoring="f1_macro"
+    ).fit(X, Y)
+    display = ArchitectureComparisonDisplay.from_search(search)
+    params = search.cv_results_["params"][0]
+    assert f"hidden_layer_sizes: {params['hidden_layer_sizes']}" in display.labels[0]
+    assert "max_iter" not in display.labels[0]
+    assert display.ax_.get_ylabel().startswith("f1_macro")
+    display = ArchitectureComparisonDisplay.from_search(search, labels=list("abcd"))
+    assert {text[3:] for text in legend(display)[:4]} == set("abcd")
+
+
+def test_search_over_two_classes_and_several_metrics():
+    scoring = ["accuracy", "roc_auc"]
+    search = GridSearchCV(
+        MLPClassifierDIY(max_iter=1, random_state=0),
+        {"hidden_layer_sizes": [(3,), (3, 2)]},
+        cv=2,
+        scoring=scoring,
+        refit="roc_auc",
+    ).fit(X, Y > 4)
+    display = ArchitectureComparisonDisplay.from_search(search, x="parameters")
+    assert display.costs.tolist() == [64 * 3 + 3 + 3 + 1, 64 * 3 + 3 + 6 + 2 + 2 + 1]
+    assert_allclose(display.scores, search.cv_results_["mean_test_roc_auc"])
+    assert display.score_name == "roc_auc"
+
+
+def test_comparison_errors(search):
+    from_search = ArchitectureComparisonDisplay.from_search
+    with pytest.raises(ValueError, match="x='time' .* 'fit_time' or 'parameters'"):
+        from_search(search, x="time")
+    grid = {"max_depth": [1, 2]}
+    forests = GridSearchCV(RandomForestClassifier(2), grid, cv=2).fit(X, Y)
+    assert len(from_search(forests).points_) == 2
+    with pytest.raises(ValueError, match="has no network_ to count"):
+        from_search(forests, x="parameters")
+    unfitted = clone(search).set_params(refit=False).fit(X, Y)
+    with pytest.raises(ValueError, match="made with refit=False"):
+        from_search(unfitted, x="parameters")
+    with pytest.raises(NotFittedError):
+        from_search(clone(search))
+    several = clone(forests).set_params(scoring=["accuracy", "f1_macro"], refit=False)
+    with pytest.raises(ValueError, match="several metrics and refit=False"):
+        from_search(several.fit(X, Y))
+    with pytest.raises(ValueError, match="of one length, got 1, 2 and 1"):
+        ArchitectureComparisonDisplay(costs=[1], scores=[1, 2], labels=["a"]).plot()
+    with pytest.raises(ValueError, match="No candidate has a finite score"):
+        ArchitectureComparisonDisplay(costs=[1], scores=[np.nan], labels=["a"]).plot()

@@ -1,0 +1,19 @@
+"""Pictures of a training and of what came out of it, as scikit-learn Display classes.
+
+Each class holds the data of one picture. `from_estimator` takes them from a fitted
+estimator, `plot` draws them, on axes of its own or on those it is given.
+"""
+
+from skdnn.displays.comparison import ArchitectureComparisonDisplay
+from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
+from skdnn.displays.diagnosis import DiagnosisDisplay
+from skdnn.displays.grids import PredictionGridDisplay, WeightGridDisplay
+
+__all__ = [
+    "ArchitectureComparisonDisplay",
+    "DiagnosisDisplay",
+    "GradientNormDisplay",
+    "PredictionGridDisplay",
+    "TrainingCurveDisplay",
+    "WeightGridDisplay",
+]

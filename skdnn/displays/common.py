@@ -1,0 +1,57 @@
+"""What the displays share: colours, axes, scales, and the network in an estimator."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+# Okabe and Ito (2008), told apart with every kind of colour vision.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
+MISTAKE_COLOR = PALETTE[1]
+WIDTH = 8  # inches: 800 pixels at the usual 100 dots per inch
+
+
+def final_estimator(estimator, attribute="history_", what="history_ of epochs"):
+    """Return the fitted network that a search or pipeline ends in, or itself."""
+    check_is_fitted(estimator)
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    if not getattr(estimator, attribute, None):
+        raise ValueError(
+            f"estimator={estimator!r} has no {what}: give a fitted"
+            " MLPClassifierDIY, or a pipeline or search that ends in one."
+        )
+    return estimator
+
+
+def make_axes(ax, width=WIDTH, height=WIDTH / 2):
+    """Return the axes, new ones if None, and their figure."""
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return ax, ax.figure
+
+
+def colors(n_colors):
+    """Return colours that can be told apart."""
+    return PALETTE[:n_colors] if n_colors <= len(PALETTE) else shades(n_colors)
+
+
+def shades(n_colors):
+    """Return colours from dark to light, all visible on white."""
+    import matplotlib
+
+    return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n_colors))
+
+
+def scale_log(ax, axis="y"):
+    """Make an axis logarithmic, with plain numbers at enough ticks to read it."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    getattr(ax, f"set_{axis}scale")("log")
+    low, high = getattr(ax, f"get_{axis}lim")()
+    axis = getattr(ax, f"{axis}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 500 * low else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
