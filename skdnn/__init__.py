@@ -2,7 +2,8 @@
 
 from skdnn.classifier import MLPClassifierDIY
 from skdnn.datasets import fetch_mnist
+from skdnn.diagnosis import diagnose
 
 __version__ = "0.1.0"
 
-__all__ = ["MLPClassifierDIY", "fetch_mnist"]
+__all__ = ["MLPClassifierDIY", "diagnose", "fetch_mnist"]

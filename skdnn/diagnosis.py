@@ -1,0 +1,450 @@
+"""Diagnosis: what ails a trained network, in numbers and in plain sentences."""
+
+import warnings
+from dataclasses import dataclass
+from html import escape
+from math import isnan, nan, sqrt
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_consistent_length
+
+from skdnn.building import trainer_for
+from skdnn.displays import DiagnosisDisplay
+from skdnn.displays.common import final_estimator
+from skdnn.labels import as_columns
+from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, Logistic, ReLU, Tanh
+from skdnn.nn.network import INFERENCE_ROWS
+
+# Rules of thumb: a finding begins beyond them.
+LIMITS = {
+    "dead": 0.4,  # of a layer's units
+    "saturated": 0.4,
+    "update_ratio": 0.03,  # about 0.001 is right (Karpathy, CS231n's notes, 2015)
+}
+SMALL_UPDATE = 1e-4  # if the loss is still on its way
+FLAT = 0.02  # of the greatest slope: a tanh beyond 0.99, a sigmoid beyond 0.995
+VANISHED = 0.01  # gradient norm of a layer, relative to that of the last
+EXPLODED = 100.0  # gradient norm of all layers: cross-entropies begin near 1
+INPUT_RANGE = 0.01, 30.0  # root mean square of the largest feature
+OVERFIT_GAP = 0.1  # accuracy in training less that in validation
+OVERFIT_RISE = 1.5  # validation loss, relative to its lowest
+N_STEPS = 40  # of which the second half is measured
+
+COLUMNS = {  # of the printed table: its head, and how a number is written
+    "dead": ("dead", "{:.0%}"),
+    "saturated": ("saturated", "{:.0%}"),
+    "mean": ("mean", "{:.3g}"),
+    "std": ("std", "{:.3g}"),
+    "gradient_norm": ("gradient norm", "{:.1e}"),
+    "update_ratio": ("update / weight", "{:.1e}"),
+}
+
+
+@dataclass(repr=False)
+class Diagnosis:
+    """What :func:`diagnose` returns: printed, a table with the findings below it.
+
+    Parameters
+    ----------
+    layers : list of dict
+        A row for each dense layer, with what follows it up to the next one. What does
+        not apply is NaN. ``pandas.DataFrame(diagnosis.layers)`` makes a table of them.
+
+        - "layer": its number, from 1 on; "name": the layers; "units": how many.
+        - "dead": the share of units of a ReLU or LeakyReLU that are not positive for
+          any sample.
+        - "saturated": the share of units of a hidden tanh or logistic sigmoid whose
+          slope is less than 2 % of the greatest, for more than half of the samples.
+        - "mean", "std": of the activations, over all samples and units.
+        - "gradient_norm": of weights and bias, in the last epoch of training: the root
+          mean square over its mini-batches, before clipping.
+        - "update_ratio": the root mean square, over 20 steps, of the norm of a step
+          relative to that of the weights. NaN for "lbfgs", which has no learning rate.
+
+    findings : list of str
+        What is wrong, and what may help: a sentence each. Empty if nothing is.
+    """
+
+    layers: list
+    findings: list
+
+    def plot(self, ax=None):
+        """Draw the layers.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; by default in a new figure.
+
+        Returns
+        -------
+        display : DiagnosisDisplay
+        """
+        return DiagnosisDisplay(layers=self.layers, limits=LIMITS).plot(ax)
+
+    def _table(self):
+        """Return the cells of the table as text, the head first."""
+        rows = [["layer", *(head for head, _ in COLUMNS.values())]]
+        for layer in self.layers:
+            numbers = [
+                "–" if isnan(layer[key]) else pattern.format(layer[key])
+                for key, (_, pattern) in COLUMNS.items()
+            ]
+            rows.append([f"{layer['layer']}  {layer['name']}", *numbers])
+        return rows
+
+    def __repr__(self):
+        rows = self._table()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        ]
+        findings = [f"- {text}" for text in self.findings] or ["Nothing found."]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:], rule, *findings])
+
+    def _repr_html_(self):
+        left, right = "text-align: left", "text-align: right"
+        rows = "".join(
+            f"<tr><td style='{left}'>{escape(row[0])}</td>"
+            + "".join(f"<td style='{right}'>{cell}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in self._table()
+        )
+        findings = "".join(f"<li>{escape(text)}</li>" for text in self.findings)
+        return (
+            f"<table style='font-family: monospace'>{rows}</table>"
+            f"<ul>{findings or '<li>Nothing found.</li>'}</ul>"
+        )
+
+
+def diagnose(clf, X, y=None):
+    """Look at what a trained network does with X, and say what is wrong with it.
+
+    Named are dead and saturated units, vanishing and exploding gradients, updates that
+    are too large or too small, inputs that were not scaled, and overfitting where the
+    history has a validation set. The limits are rules of thumb.
+
+    The network is looked at as it predicts. How large updates are is measured: an
+    optimizer as the estimator's, begun anew, takes 40 steps on a copy of the network,
+    on mini-batches of X. The first 20 warm its moments up. Its learning rate is the
+    median of those in the history, so that a schedule that ends at 0 hides nothing.
+    Gradient norms and losses are those of the history. The estimator stays as it is,
+    and so do its random numbers.
+
+    Parameters
+    ----------
+    clf : estimator
+        A fitted :class:`~skdnn.MLPClassifierDIY`, or a pipeline or search that ends in
+        one.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Samples like those of training, at least 2; some hundreds are enough.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        Their labels, for the steps. Without them, labels are drawn from the predicted
+        probabilities, which amounts to the same as far as these are calibrated.
+
+    Returns
+    -------
+    diagnosis : Diagnosis
+        With `layers`, a row for each, `findings`, and `plot`.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If X or y do not fit the estimator.
+
+    See Also
+    --------
+    skdnn.displays.GradientNormDisplay : The gradient norms of all epochs.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skdnn import MLPClassifierDIY, diagnose
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MLPClassifierDIY(
+    ...     learning_rate="one_cycle", learning_rate_init=0.01, random_state=0
+    ... )
+    >>> diagnose(clf.fit(X / 16, y), X / 16, y).findings
+    []
+    """
+    estimator, X, y = _unwrap(clf, X, y)
+    with np.errstate(all="ignore"):  # a network that explodes may overflow
+        input_sizes, outputs = _observe(estimator.network_, X)
+        ratios = _update_ratios(estimator, X, y)
+    layers = _describe_layers(estimator, X.shape[0], outputs, ratios)
+    case = SimpleNamespace(
+        estimator=estimator,
+        history=estimator.history_,
+        layers=layers,
+        input_sizes=input_sizes,
+    )
+    findings = [sentence for check in CHECKS for sentence in check(case)]
+    return Diagnosis(layers, findings)
+
+
+def _unwrap(clf, X, y):
+    """Return the network's estimator, and X and y as that one takes them."""
+    estimator = final_estimator(clf, "network_", "network_")
+    clf = getattr(clf, "best_estimator_", clf)
+    if isinstance(clf, Pipeline) and len(clf) > 1:
+        X = clf[:-1].transform(X)
+    X = estimator._validate(X, reset=False, dtype=estimator.network_.dtype)
+    if X.shape[0] < 2:
+        raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
+    if y is not None:
+        check_consistent_length(X, y)
+        y = estimator._labels().encode(y)
+    return estimator, X, y
+
+
+def _observe(network, X):
+    """Return each feature's root mean square, and what is summed over each output."""
+    outputs = [
+        SimpleNamespace(sum=0.0, squares=0.0, fires=False, n_flat=0)
+        for _ in network.layers
+    ]
+    squares = 0.0
+    for start in range(0, X.shape[0], INFERENCE_ROWS):
+        A = X[start : start + INFERENCE_ROWS].astype(network.dtype)
+        squares = squares + _column_squares(A)
+        workspace = network.workspace(A.shape[0], training=False)
+        # One by one, as layers write over what earlier ones put out.
+        for layer, slot, seen in zip(
+            network.layers, workspace.slots, outputs, strict=True
+        ):
+            A = layer.forward(A, slot, False)
+            seen.sum += A.sum(dtype=np.float64)
+            seen.squares += np.square(A, dtype=np.float64).sum()
+            seen.fires |= (A > 0).any(axis=0)
+            seen.n_flat += (_relative_slope(layer, A) < FLAT).sum(axis=0)
+    return np.sqrt(squares / X.shape[0]), outputs
+
+
+def _column_squares(X):
+    if issparse(X):
+        X = X.astype(np.float64)
+        return np.asarray(X.multiply(X).sum(axis=0)).ravel()
+    return np.square(X, dtype=np.float64).sum(axis=0)
+
+
+def _relative_slope(layer, A):
+    """Return the slope of an activation that saturates, relative to its greatest."""
+    if isinstance(layer, Tanh):
+        return 1 - A * A
+    if isinstance(layer, Logistic):
+        return 4 * A * (1 - A)
+    return np.ones_like(A)
+
+
+def _update_ratios(estimator, X, targets):
+    """Return, for each dense layer, how large a step is relative to the weights."""
+    network = estimator.network_.copy()
+    weights = [view["weights"] for view in network.views if "weights" in view]
+    rates = [
+        row["learning_rate"] for row in estimator.history_ if "learning_rate" in row
+    ]
+    if estimator.solver == "lbfgs" or not rates:
+        return [nan] * len(weights)
+    rng = np.random.RandomState(0)
+    if targets is None:
+        targets = _draw_targets(estimator, X, rng)
+    trainer = trainer_for(estimator, network, rng)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Got `batch_size` less than 1")
+        trainer.load(X, as_columns(targets, network))
+    n_rows = trainer.full.workspace.n_rows
+    squared_ratios = []
+    for _ in range(N_STEPS):
+        before = [W.copy() for W in weights]
+        rows = rng.choice(X.shape[0], n_rows, replace=False)
+        trainer.step(trainer.full, rows, np.median(rates))
+        squared_ratios.append(
+            [
+                (np.linalg.norm(W - old) / np.linalg.norm(old)) ** 2
+                for W, old in zip(weights, before, strict=True)
+            ]
+        )
+    return np.sqrt(np.mean(squared_ratios[N_STEPS // 2 :], axis=0)).tolist()
+
+
+def _draw_targets(estimator, X, rng):
+    """Return targets at random, with the probabilities that the network predicts."""
+    P = estimator.network_.predict(X)
+    if estimator.out_activation_ == "logistic":
+        return (rng.random_sample(P.shape) < P).astype(np.int8)
+    drawn = (rng.random_sample((len(P), 1)) > P.cumsum(axis=1)).sum(axis=1)
+    return drawn.clip(max=P.shape[1] - 1)
+
+
+def _describe_layers(estimator, n_samples, outputs, ratios):
+    """Return the rows of the diagnosis."""
+    network, history = estimator.network_, estimator.history_
+    norms = history[-1]["gradient_norm"] if history else {}
+    n_layers = len(network.layers)
+    dense = [i for i in range(n_layers) if isinstance(network.layers[i], Dense)]
+    places = zip([0, *dense[1:]], [*dense[1:], n_layers], ratios or [nan], strict=True)
+    rows = []
+    for k, (start, stop, ratio) in enumerate(places, 1):
+        block, seen = network.layers[start:stop], outputs[start:stop]
+        dead = [
+            1 - s.fires.mean()
+            for layer, s in zip(block, seen, strict=True)
+            if isinstance(layer, (ReLU, LeakyReLU))
+        ]
+        saturated = [
+            np.mean(s.n_flat > n_samples / 2)
+            for i, (layer, s) in enumerate(zip(block, seen, strict=True), start)
+            if isinstance(layer, (Tanh, Logistic)) and i < n_layers - 1
+        ]
+        units = network.widths[stop]
+        mean = seen[-1].sum / (n_samples * units)
+        variance = max(seen[-1].squares / (n_samples * units) - mean**2, 0.0)
+        rows.append(
+            {
+                "layer": k,
+                "name": ", ".join(map(repr, block)),
+                "units": units,
+                "dead": float(max(dead, default=nan)),
+                "saturated": float(max(saturated, default=nan)),
+                "mean": float(mean),
+                "std": sqrt(variance),
+                "gradient_norm": norms.get(f"Dense_{k}", nan),
+                "update_ratio": ratio,
+            }
+        )
+    return rows
+
+
+# Each check takes the case and yields what it finds.
+
+
+def _check_dead_units(case):
+    for row in case.layers:
+        if row["dead"] > LIMITS["dead"]:
+            cure = "set batch_norm=True" if "Leaky" in row["name"] else "use LeakyReLU"
+            yield (
+                f"{_percent(row['dead'])} of the units of layer {row['layer']} never"
+                f" fire: lower learning_rate_init, or {cure}."
+            )
+
+
+def _check_saturated_units(case):
+    for row in case.layers:
+        if row["saturated"] > LIMITS["saturated"]:
+            yield (
+                f"{_percent(row['saturated'])} of the units of layer {row['layer']} are"
+                " saturated: scale X, lower learning_rate_init, start with smaller"
+                " weights, or normalize batches."
+            )
+
+
+def _check_vanishing_gradients(case):
+    last = case.layers[-1]["gradient_norm"]
+    row = min(case.layers, key=lambda row: row["gradient_norm"])
+    # Dead and saturated units let no gradient through, but have findings of their own.
+    if row["gradient_norm"] < VANISHED * last and not _is_blocked(case):
+        yield (
+            f"The gradient vanishes on its way back: its norm is"
+            f" {row['gradient_norm']:.1e} in layer {row['layer']}, and {last:.1e} in"
+            f" the last: normalize batches, use ReLU, or fewer layers."
+        )
+
+
+def _check_exploding_gradients(case):
+    norms = [
+        sqrt(sum(norm**2 for norm in row["gradient_norm"].values()))
+        for row in case.history
+    ]
+    largest = max(norms, default=0.0)
+    if largest > EXPLODED and case.estimator.max_grad_norm is None:
+        yield (
+            f"The gradient norm was {largest:.3g} in epoch {1 + norms.index(largest)}:"
+            " scale X, lower learning_rate_init, or set max_grad_norm=1."
+        )
+
+
+def _check_large_updates(case):
+    row = max(case.layers, key=lambda row: row["update_ratio"])
+    if row["update_ratio"] > LIMITS["update_ratio"]:
+        yield (
+            f"A step changes the weights of layer {row['layer']} by"
+            f" {_percent(row['update_ratio'])}: lower learning_rate_init."
+        )
+
+
+def _check_small_updates(case):
+    largest = max(row["update_ratio"] for row in case.layers)
+    losses = [row["loss"] for row in case.history]
+    if largest < SMALL_UPDATE and len(losses) > 1 and not _is_blocked(case):
+        middle = losses[len(losses) // 2]
+        still_falls = middle - losses[-1] > (losses[0] - middle) / 2
+        if still_falls or losses[-1] > 0.9 * losses[0]:
+            yield (
+                f"A step changes no layer's weights by more than {largest:.1e} of"
+                f" them, and the loss is still {losses[-1]:.3g} after"
+                f" {losses[0]:.3g}: raise learning_rate_init."
+            )
+
+
+def _check_inputs(case):
+    layers = case.estimator.network_.layers
+    first = next(layer for layer in layers if not isinstance(layer, Dropout))
+    feature = int(np.argmax(case.input_sizes))
+    size = case.input_sizes[feature]
+    low, high = INPUT_RANGE
+    if not low < size < high and not isinstance(first, BatchNorm):
+        yield (
+            f"The inputs are far from 1: the largest, feature {feature}, has a root"
+            f" mean square of {size:.3g}: scale X, for example with StandardScaler."
+        )
+
+
+def _check_overfitting(case):
+    cure = "stop early, or use dropout, a larger alpha or more data"
+    rows = [row for row in case.history if "validation_loss" in row]
+    if not rows:
+        return
+    row = rows[-1]
+    best = min(rows, key=lambda row: row["validation_loss"])
+    if case.estimator.early_stopping:  # the weights are those of the best epoch
+        row = best = max(rows, key=lambda row: row["validation_score"])
+    gap = row["score"] - row["validation_score"]
+    if case.estimator.scoring is None and gap > OVERFIT_GAP:
+        yield (
+            f"The accuracy is {row['score']:.3f} in training and"
+            f" {row['validation_score']:.3f} in validation: {cure}."
+        )
+    elif row["validation_loss"] > OVERFIT_RISE * best["validation_loss"]:
+        yield (
+            f"The validation loss has risen from {best['validation_loss']:.3g} in epoch"
+            f" {best['epoch']} to {row['validation_loss']:.3g}: {cure}."
+        )
+
+
+CHECKS = (
+    _check_inputs,
+    _check_dead_units,
+    _check_saturated_units,
+    _check_vanishing_gradients,
+    _check_exploding_gradients,
+    _check_large_updates,
+    _check_small_updates,
+    _check_overfitting,
+)
+
+
+def _is_blocked(case):
+    return any(
+        row[key] > LIMITS[key] for row in case.layers for key in ("dead", "saturated")
+    )
+
+
+def _percent(share):
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,413 @@
+"""Tests of `skdnn.diagnose`: each illness is made on purpose, and named."""
+
+import pickle
+
+import joblib
+import matplotlib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
+
+from skdnn import MLPClassifierDIY, diagnose
+from skdnn.nn import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    Logistic,
+    Normal,
+    ReLU,
+    Softmax,
+    Tanh,
+)
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, Y = load_digits(return_X_y=True)
+X = X / 16
+IRIS, IRIS_Y = load_iris(return_X_y=True)
+IRIS = scale(IRIS)
+CANCER, CANCER_Y = load_breast_cancer(return_X_y=True)
+CANCER = scale(CANCER)
+LABEL_SETS = (X[:, [20, 30, 42]] > 0.5).astype(int)
+
+
+def fit(hidden=(20,), X=X, y=Y, fit_params=None, **params):
+    params = {"max_iter": 10, "random_state": 0} | params
+    return MLPClassifierDIY(hidden, **params).fit(X, y, **fit_params or {})
+
+
+def biased(bias):
+    """Return an initializer that gives every unit this bias."""
+    return lambda n_inputs, n_outputs, rng: (
+        rng.normal(0, 0.1, (n_inputs, n_outputs)),
+        np.full(n_outputs, bias),
+    )
+
+
+# Healthy networks
+
+
+@pytest.mark.parametrize("with_y", [True, False])
+@pytest.mark.parametrize(
+    ("data", "hidden", "params"),
+    [
+        ("digits", (100,), {"max_iter": 60}),
+        ("digits", (50, 50), {"batch_norm": True, "learning_rate_init": 0.01}),
+        ("digits", (50, 50), {"learning_rate": "one_cycle", "max_iter": 40}),
+        ("digits", (50,), {"solver": "sgd", "learning_rate_init": 0.1}),
+        ("digits", (50,), {"solver": "adamw", "dropout": 0.2, "max_iter": 40}),
+        ("digits", (50, 50), {"activation": "tanh", "max_iter": 60}),
+        ("digits", (50,), {"activation": "logistic", "learning_rate_init": 0.01}),
+        ("digits", (50,) * 4, {"activation": "leaky_relu", "max_iter": 40}),
+        ("digits", (100,), {"early_stopping": True, "learning_rate_init": 0.01}),
+        ("iris", (100,), {"max_iter": 200}),
+        ("iris", (20, 20), {"batch_norm": True, "max_iter": 100}),
+        ("iris", (10,), {"solver": "lbfgs", "max_iter": 200}),
+        ("cancer", (30,), {"max_iter": 60}),
+        ("labels", (30,), {"max_iter": 60, "learning_rate_init": 0.01}),
+    ],
+)
+def test_healthy_networks_have_no_findings(data, hidden, params, with_y):
+    samples, targets = {
+        "digits": (X, Y),
+        "iris": (IRIS, IRIS_Y),
+        "cancer": (CANCER, CANCER_Y),
+        "labels": (X, LABEL_SETS),
+    }[data]
+    clf = fit(hidden, samples, targets, **params)
+    diagnosis = diagnose(clf, samples, targets if with_y else None)
+    assert diagnosis.findings == []
+    assert "Nothing found." in str(diagnosis)
+
+
+# Illnesses
+
+
+def findings(clf, X=X, y=Y):
+    """Return what is found, as one text; the labels make no difference to it."""
+    assert [text[:25] for text in diagnose(clf, X).findings] == [
+        text[:25] for text in diagnose(clf, X, y).findings
+    ]
+    return "\n".join(diagnose(clf, X, y).findings)
+
+
+def test_dead_units():
+    clf = fit(max_iter=1)
+    clf.intercepts_[0][:] = np.where(np.arange(20) < 15, -100, 1)
+    row = diagnose(clf, X).layers[0]
+    assert row["dead"] == 0.75
+    expected = "75 % of the units of layer 1 never fire: lower learning_rate_init, or"
+    assert f"{expected} use LeakyReLU." in findings(clf)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_training_that_kills_its_units(solver):
+    rate = {"adam": 0.5, "sgd": 5}[solver]
+    clf = fit((50, 50), learning_rate_init=rate, solver=solver)
+    assert "units of layer 2 never fire" in findings(clf)
+
+
+def test_units_of_a_leaky_relu_get_other_advice():
+    clf = fit(activation="leaky_relu", max_iter=1, weight_init=biased(-100.0))
+    expected = "layer 1 never fire: lower learning_rate_init, or set batch_norm=True"
+    assert expected in findings(clf)
+
+
+@pytest.mark.parametrize(
+    ("activation", "scale"),
+    [("tanh", 3.0), ("logistic", 6.0)],
+    ids=["tanh", "logistic"],
+)
+def test_saturated_units(activation, scale):
+    clf = fit(activation=activation, weight_init=Normal(scale))
+    assert "of the units of layer 1 are saturated: scale X" in findings(clf)
+
+
+def test_confident_predictions_are_not_saturation():
+    clf = fit((), CANCER, CANCER_Y, weight_init=Normal(50.0), max_iter=1)
+    (row,) = diagnose(clf, CANCER).layers
+    assert np.isnan(row["saturated"])
+
+
+def test_vanishing_gradients():
+    text = findings(fit((20,) * 6, activation="logistic", max_iter=3))
+    assert "The gradient vanishes on its way back" in text
+    assert "in layer 1" in text
+
+
+def test_exploding_gradients():
+    init = {"weight_init": Normal(1.0), "solver": "sgd", "learning_rate_init": 1e-6}
+    clf = fit((50,) * 4, **init)
+    norms = [np.linalg.norm(list(r["gradient_norm"].values())) for r in clf.history_]
+    epoch = 1 + np.argmax(norms)
+    assert f"The gradient norm was {max(norms):.3g} in epoch {epoch}" in findings(clf)
+    assert "The gradient norm" not in findings(fit((50,) * 4, max_grad_norm=1, **init))
+
+
+def test_updates_that_are_too_large():
+    text = findings(fit(batch_norm=True, learning_rate_init=3.0))
+    assert "A step changes the weights of layer" in text
+    assert "%: lower learning_rate_init" in text
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"learning_rate_init": 1e-6},
+        {"learning_rate_init": 1e-5, "max_iter": 60},
+        {"learning_rate_init": 1e-5, "solver": "sgd"},
+        {"learning_rate_init": 1e-6, "activation": "tanh", "batch_norm": True},
+    ],
+    ids=["adam", "longer", "sgd", "batch_norm"],
+)
+def test_updates_that_are_too_small(params):
+    assert "raise learning_rate_init" in findings(fit(**params))
+
+
+def test_small_updates_at_the_end_are_no_finding():
+    clf = fit(learning_rate_init=0.01, learning_rate="invscaling", max_iter=60)
+    assert findings(clf) == ""
+
+
+@pytest.mark.parametrize("factor", [255, 1e-4])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_inputs_that_were_not_scaled(factor, sparse):
+    samples = csr_array(X * factor) if sparse else X * factor
+    sizes = np.sqrt(np.mean((X * factor) ** 2, axis=0))
+    expected = f"feature {sizes.argmax()}, has a root mean square of {sizes.max():.3g}"
+    assert expected in findings(fit(X=samples), samples)
+    scaled = make_pipeline(
+        MinMaxScaler(), MLPClassifierDIY(max_iter=20, random_state=0)
+    )
+    assert diagnose(scaled.fit(X * factor, Y), X * factor, Y).findings == []
+
+
+def test_batch_normalization_of_the_inputs_scales_them():
+    clf = fit(architecture=[Dropout(0.1), BatchNorm(), Dense(20), ReLU()], X=X * 255)
+    assert "scale X" not in findings(clf, X * 255)
+
+
+def test_overfitting():
+    validation = {"X_val": X[60:], "y_val": Y[60:]}
+    clf = fit((50,), X[:40], Y[:40], validation, max_iter=100)
+    row = clf.history_[-1]
+    expected = f"{row['score']:.3f} in training and {row['validation_score']:.3f} in"
+    assert f"The accuracy is {expected} validation" in findings(clf, X[:40], Y[:40])
+
+
+def test_validation_loss_that_rises():
+    clf = fit()
+    for row, loss in zip(clf.history_, [0.9, 0.5, 0.3, *[0.6] * 7], strict=True):
+        row |= {"validation_loss": loss, "validation_score": row["score"]}
+    assert "has risen from 0.3 in epoch 3 to 0.6: stop early" in findings(clf)
+    clf.early_stopping = True  # then the weights are those of the best epoch
+    assert findings(clf) == ""
+
+
+# What is measured
+
+
+def test_activations_are_those_of_the_network():
+    architecture = [Dense(9), BatchNorm(), Tanh(), Dropout(0.5), Dense(8), LeakyReLU()]
+    clf = fit(architecture=architecture)
+    first, second, last = diagnose(clf, X).layers
+    network = clf.network_
+    for row, stop in ((first, 3), (second, 6), (last, 8)):
+        A = network.predict(X.astype(np.float32), stop)
+        assert_allclose(row["mean"], A.mean(), rtol=1e-4, atol=1e-5)
+        assert_allclose(row["std"], A.std(), rtol=1e-4)
+        assert row["units"] == A.shape[1]
+    A = network.predict(X.astype(np.float32), 3)
+    flat = np.mean(np.abs(A) > np.sqrt(0.98), axis=0) > 0.5
+    assert first["saturated"] == flat.mean()
+    A = network.predict(X.astype(np.float32), 6)
+    assert second["dead"] == np.mean(A.max(axis=0) <= 0)
+    assert np.isnan([first["dead"], second["saturated"], last["dead"]]).all()
+    norms = clf.history_[-1]["gradient_norm"]
+    assert [row["gradient_norm"] for row in (first, second, last)] == [
+        norms[f"Dense_{k}"] for k in (1, 2, 3)
+    ]
+    assert first["name"] == "Dense(9), BatchNorm(), Tanh(), Dropout(0.5)"
+    assert last["name"] == "Dense(10), Softmax()"
+
+
+def test_update_ratio_of_plain_gradient_descent():
+    """Steps on all samples, so short that the network stays where it is."""
+    rate = 1e-6
+    settings = {"solver": "sgd", "momentum": 0.0, "alpha": 0.0, "dtype": "float64"}
+    clf = fit(batch_size=len(X), learning_rate_init=rate, **settings)
+    network, Y_hot = clf.network_, Y[:, np.newaxis] == np.arange(10)
+    hidden = network.predict(X, 2)
+    dZ = (network.predict(X) - Y_hot) / len(X)
+    dW = [X.T @ ((dZ @ clf.coefs_[1].T) * (hidden > 0)), hidden.T @ dZ]
+    for row, W, d in zip(diagnose(clf, X, Y).layers, clf.coefs_, dW, strict=True):
+        expected = rate * np.linalg.norm(d) / np.linalg.norm(W)
+        assert_allclose(row["update_ratio"], expected, rtol=1e-4)
+
+
+def test_update_ratio_grows_with_the_learning_rate():
+    ratios = [
+        [row["update_ratio"] for row in diagnose(clf, X, Y).layers]
+        for clf in (fit(learning_rate_init=rate) for rate in (1e-6, 1e-5))
+    ]
+    assert_allclose(ratios[1], np.multiply(ratios[0], 10), rtol=0.1)
+
+
+def test_lbfgs_has_no_learning_rate():
+    diagnosis = diagnose(fit((10,), IRIS, IRIS_Y, solver="lbfgs"), IRIS, IRIS_Y)
+    assert np.isnan([row["update_ratio"] for row in diagnosis.layers]).all()
+    assert diagnosis.layers[0]["gradient_norm"] > 0
+
+
+def test_large_data_is_taken_in_parts(monkeypatch):
+    clf = fit(batch_norm=True)
+    whole = diagnose(clf, X, Y)
+    monkeypatch.setattr("skdnn.diagnosis.INFERENCE_ROWS", 100)
+    for row, expected in zip(diagnose(clf, X, Y).layers, whole.layers, strict=True):
+        assert row["name"] == expected["name"]
+        for key in ("dead", "mean", "std", "update_ratio"):
+            assert_allclose(row[key], expected[key], rtol=1e-5)
+
+
+@pytest.mark.parametrize("with_y", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("plain", {"batch_norm": True, "dropout": 0.2}),
+        ("generator", {"ema_decay": 0.9, "input_dropout": 0.1}),
+        ("partial", {"class_weight": {0: 2.0}, "label_smoothing": 0.1}),
+        ("sparse", {"solver": "adamw", "batch_size": 10_000}),
+        ("two classes", {"early_stopping": True, "max_grad_norm": 0.5}),
+        ("labels", {"batch_norm": True}),
+        ("lbfgs", {"solver": "lbfgs"}),
+        ("softmax", {"architecture": [Tanh(), Softmax()]}),
+        ("odd", {"architecture": [Logistic(), Dense(4), ReLU(), Tanh()]}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*batch_size")
+def test_nothing_changes(kind, params, with_y):
+    samples = csr_array(X) if kind == "sparse" else X
+    targets = {"two classes": Y > 4, "labels": LABEL_SETS}.get(kind, Y)
+    if kind == "softmax":
+        samples = X[:, 20:30]
+    seed = np.random.RandomState(0) if kind == "generator" else 0
+    clf = MLPClassifierDIY((5,), max_iter=2, random_state=seed).set_params(**params)
+    if kind == "partial":
+        clf.partial_fit(samples, targets, classes=np.arange(10))
+    else:
+        clf.fit(samples, targets)
+
+    def bits():
+        network = clf.network_
+        state = seed.get_state() if kind == "generator" else None
+        vectors = network.parameters, network.gradients, network.statistics
+        random = np.random.get_state(legacy=False)
+        return pickle.dumps(clf), joblib.hash([*vectors, state, random])
+
+    before = bits()
+    first = diagnose(clf, samples, targets if with_y else None)
+    assert bits() == before
+    # And it draws its own random numbers.
+    again = diagnose(clf, samples, targets if with_y else None)
+    assert str(again) == str(first)
+
+
+def test_pipeline_and_search_are_unwrapped():
+    pipeline = make_pipeline(StandardScaler(), MLPClassifierDIY(random_state=0))
+    search = GridSearchCV(pipeline, {"mlpclassifierdiy__max_iter": [3]}, cv=2)
+    search.fit(X * 255, Y)
+    best = search.best_estimator_
+    expected = diagnose(best[-1], best[:-1].transform(X * 255), Y)
+    for estimator in (search, best):
+        assert str(diagnose(estimator, X * 255, Y)) == str(expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "targets", "message"),
+    [
+        (X[:1], None, "X has 1 sample: at least 2 are needed"),
+        (X[:, :5], None, "X has 5 features, but MLPClassifierDIY is expecting 64"),
+        (X[:5], Y[:4], "inconsistent numbers of samples"),
+        (X[:5], np.full(5, 11), "`y` has classes not in `self.classes_`"),
+    ],
+    ids=["one", "features", "lengths", "classes"],
+)
+def test_errors(samples, targets, message):
+    with pytest.raises(ValueError, match=message):
+        diagnose(fit(max_iter=1), samples, targets)
+
+
+def test_only_fitted_networks():
+    with pytest.raises(NotFittedError):
+        diagnose(MLPClassifierDIY(), X)
+    with pytest.raises(ValueError, match="estimator=MinMax.* has no network_"):
+        diagnose(MinMaxScaler().fit(X), X)
+
+
+# How it is shown
+
+
+def test_text_and_html():
+    diagnosis = diagnose(fit(solver="lbfgs", X=X * 255), X * 255)
+    lines = str(diagnosis).splitlines()
+    assert lines[0].split()[:3] == ["layer", "dead", "saturated"]
+    assert len({len(line) for line in lines[:5]}) == 1  # aligned
+    row = diagnosis.layers[0]
+    assert lines[2].startswith("1  Dense(20), ReLU()")
+    assert f"{row['dead']:.0%}" in lines[2]
+    assert lines[2].endswith("–")
+    assert lines[-len(diagnosis.findings) :] == [f"- {f}" for f in diagnosis.findings]
+    html = diagnosis._repr_html_()
+    assert html.count("<tr>") == 3
+    assert all(f"<li>{text}</li>" in html for text in diagnosis.findings)
+
+
+def test_picture():
+    clf = fit((20, 10), max_iter=1)
+    clf.intercepts_[0][:15] = -100
+    diagnosis = diagnose(clf, X, Y)
+    figure, ax = plt.subplots()
+    display = diagnosis.plot(ax)
+    assert (display.ax_, display.figure_) == (ax, figure)
+    shares, activations, gradients, updates = display.axes_
+    dead = [row["dead"] for row in diagnosis.layers[:2]]
+    bars = [patch for patch in shares.patches if patch.get_height() == 0.5]
+    assert [bar.get_width() for bar in bars] == dead
+    assert bars[0].get_facecolor() != bars[1].get_facecolor()  # the first is ill
+    means = activations.lines[0].get_xdata()
+    assert_allclose(means, [row["mean"] for row in diagnosis.layers])
+    for panel, key in ((gradients, "gradient_norm"), (updates, "update_ratio")):
+        points = [line.get_xdata()[0] for line in panel.lines]
+        assert_allclose(points, [row[key] for row in diagnosis.layers])
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("n_layers", [1, 8])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_nothing_overlaps(n_layers, solver):
+    clf = fit((5,) * (n_layers - 1), solver=solver, max_iter=2)
+    display = diagnose(clf, X).plot()
+    display.figure_.canvas.draw()
+    texts = [panel.xaxis.label for panel in display.axes_]
+    for panel in display.axes_:
+        low, high = panel.get_xlim()
+        for place, label in zip(
+            panel.get_xticks(), panel.get_xticklabels(), strict=True
+        ):
+            if low <= place <= high and label.get_text():
+                texts.append(label)
+    texts += display.axes_[0].get_yticklabels()
+    boxes = [text.get_window_extent() for text in texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    figure = display.figure_.bbox
+    assert all(figure.x0 <= box.x0 and box.x1 <= figure.x1 for box in boxes)
+    plt.close(display.figure_)
