@@ -1,11 +1,13 @@
 """Compare architectures by cross-validation: GridSearchCV over a pipeline.
 
 The fitted search is persisted with joblib, loaded again, and tested on the test set.
+Pictures show scores against fit times and numbers of parameters.
 """
 
 import warnings
 
 import joblib
+import matplotlib.pyplot as plt
 import numpy as np
 from common import (
     Parser,
@@ -21,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skdnn import MLPClassifierDIY
+from skdnn.displays import ArchitectureComparisonDisplay
 from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, ReLU, Tanh
 
 ARCHITECTURES = [
@@ -69,6 +72,7 @@ def main():
     probabilities = loaded.predict_proba(dataset.X_test)
     if not np.array_equal(probabilities, search.predict_proba(dataset.X_test)):
         parser.error("persisted and loaded, the search predicts other probabilities")
+    draw(search, folder / "plots")
     report(
         folder / "compare_architectures.md",
         "Comparison of architectures",
@@ -99,6 +103,15 @@ def make_search(args):
         n_jobs=args.n_jobs,
         verbose=1,
     )
+
+
+def draw(search, folder):
+    """Draw the scores against what the candidates cost."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for x in ("fit_time", "parameters"):
+        display = ArchitectureComparisonDisplay.from_search(search, x=x)
+        display.figure_.savefig(folder / f"architectures_{x}.png", dpi=100)
+        plt.close(display.figure_)
 
 
 def make_table(results):

@@ -1,9 +1,10 @@
 """Evaluate what mnist_classification_train_and_validate.py wrote, on the test set.
 
 A table has the metrics of all runs with the test accuracy of their best and last
-models; pictures show their validation scores, and sample digits with label, prediction
-and confidence for the run with the best validation score. The runs are those in
---output-dir, by default those on MNIST if there are any, else those on the digits.
+models. Pictures show their scores by epoch and, for the run with the best validation
+score, sample digits with label, prediction and confidence, the weights of the first
+layer, and a diagnosis. The runs are those in --output-dir, by default those on MNIST if
+there are any, else those on the digits.
 """
 
 import csv
@@ -18,7 +19,12 @@ from mnist_classification_train_and_validate import (
     PLOTS_DIR,
 )
 
-from skdnn.displays import PredictionGridDisplay, TrainingCurveDisplay
+from skdnn import diagnose
+from skdnn.displays import (
+    PredictionGridDisplay,
+    TrainingCurveDisplay,
+    WeightGridDisplay,
+)
 
 
 def main():
@@ -105,13 +111,19 @@ def evaluate(run, dataset):
 
 
 def draw(runs, best, dataset, folder):
-    """Draw the validation scores of all runs, and digits of the best."""
+    """Draw the scores of all runs; digits, weights and diagnosis of the best."""
     folder.mkdir(parents=True, exist_ok=True)
     models = {run["name"]: run["last"] for run in runs}
     displays = {
-        "validation_scores": TrainingCurveDisplay.from_estimator(
-            models, metric="score"
+        "scores": TrainingCurveDisplay.from_estimator(models, metric="score"),
+        "weights": WeightGridDisplay.from_estimator(
+            best["best"],
+            image_shape=dataset.image_shape,
+            n_units=18,
+            order="norm",
+            n_columns=6,
         ),
+        "diagnosis": diagnose(best["best"], dataset.X_test, dataset.y_test).plot(),
     }
     for name, order in (("predictions", "first"), ("mistakes", "mistakes")):
         displays[name] = PredictionGridDisplay.from_estimator(

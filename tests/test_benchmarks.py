@@ -164,7 +164,8 @@ def test_table_of_evaluation(evaluated, digits):
 
 def test_pictures(evaluated):
     plots = evaluated.folder / "plots"
-    names = {"25", "50-50", "validation_scores", "predictions", "mistakes"}
+    names = {"25", "50-50", "scores", "predictions", "mistakes", "weights"}
+    names.add("diagnosis")
     assert {path.stem for path in plots.iterdir()} == names
     for name in names:
         picture = imread(plots / f"{name}.png")
@@ -248,6 +249,9 @@ def test_compare_architectures(tmp_path, digits):
     text = (tmp_path / f"{COMPARE}.md").read_text()
     assert f"has a test score of {score:.4f}" in text
     assert "300 training samples, 2 folds" in text
+    for x in ("fit_time", "parameters"):
+        picture = imread(tmp_path / "plots" / f"architectures_{x}.png")
+        assert picture.shape[1] == 800
 
 
 def test_draw_diagrams(tmp_path):
