@@ -95,8 +95,8 @@ def dropout(A, dY, slot, r):
     assert 0 < mask.mean() < 1
     Y, dA = np.empty((M, N)), np.empty((M, N))
     for i, j in np.ndindex(M, N):
-        Y[i, j] = A[i, j] * mask[i, j] / (1 - 0.4)
-        dA[i, j] = dY[i, j] * mask[i, j] / (1 - 0.4)
+        Y[i, j] = A[i, j] * mask[i, j] / (1 - 0.375)
+        dA[i, j] = dY[i, j] * mask[i, j] / (1 - 0.375)
     return Y, dA, {}
 
 
@@ -115,7 +115,7 @@ LAYERS = {
     ),
     "softmax": (Softmax(), softmax),
     "batch_norm": (BatchNorm(), batch_norm),
-    "dropout": (Dropout(0.4), dropout),
+    "dropout": (Dropout(0.375), dropout),
 }
 
 
