@@ -88,12 +88,13 @@ class Diagnosis:
     def _table(self):
         """Return the cells of the table as text, the head first."""
         rows = [["layer", *(head for head, _ in COLUMNS.values())]]
+        digits = len(str(len(self.layers)))
         for layer in self.layers:
             numbers = [
                 "–" if isnan(layer[key]) else pattern.format(layer[key])
                 for key, (_, pattern) in COLUMNS.items()
             ]
-            rows.append([f"{layer['layer']}  {layer['name']}", *numbers])
+            rows.append([f"{layer['layer']:{digits}}  {layer['name']}", *numbers])
         return rows
 
     def __repr__(self):
