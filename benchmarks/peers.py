@@ -119,7 +119,7 @@ class MatrixProducts:
     """The matrix products of a network, on arrays that are allocated once.
 
     Rows are taken in order, as views: nothing but products is left, so that this is
-    what no NumPy implementation can beat.
+    what no implementation with the same library of products can beat.
 
     Parameters
     ----------
@@ -127,22 +127,31 @@ class MatrixProducts:
     hidden : tuple of int
     n_outputs : int
     batch_size : int
+    in_torch : bool, default=False
+        Whether torch multiplies, on tensors that share the memory of the arrays,
+        rather than NumPy.
     """
 
-    def __init__(self, X, hidden, n_outputs, batch_size):
+    def __init__(self, X, hidden, n_outputs, batch_size, *, in_torch=False):
         rng = np.random.default_rng(0)
-        self.X, self.batch_size = X, batch_size
+        self.batch_size = batch_size
+        self._multiply, wrap = np.matmul, np.asarray
+        if in_torch:
+            import torch
+
+            self._multiply, wrap = torch.mm, torch.from_numpy
+        self.X = wrap(X)
         widths = [X.shape[1], *hidden, n_outputs]
         shapes = list(pairwise(widths))
         # Of a size that lets values neither explode nor vanish: both are slow.
         self.weights = [
-            (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(X.dtype)
+            wrap((rng.standard_normal(shape) / np.sqrt(shape[0])).astype(X.dtype))
             for shape in shapes
         ]
-        self.d_weights = [np.empty_like(W) for W in self.weights]
+        self.d_weights = [wrap(np.empty(shape, X.dtype)) for shape in shapes]
         self.outputs, self.d_outputs = (
             [
-                rng.standard_normal((batch_size, width)).astype(X.dtype)
+                wrap(rng.standard_normal((batch_size, width)).astype(X.dtype))
                 for width in widths[1:]
             ]
             for _ in range(2)
@@ -156,10 +165,10 @@ class MatrixProducts:
             self._forward(A)
             for i in reversed(range(len(self.weights))):
                 dZ = self.d_outputs[i][: len(A)]
-                np.matmul(inputs[i].T, dZ, out=self.d_weights[i])
+                self._multiply(inputs[i].T, dZ, out=self.d_weights[i])
                 if i:  # nobody needs the gradient of the input
                     dA = self.d_outputs[i - 1][: len(A)]
-                    np.matmul(dZ, self.weights[i].T, out=dA)
+                    self._multiply(dZ, self.weights[i].T, out=dA)
 
     def predict(self):
         """Do the products of the forward pass."""
@@ -168,4 +177,4 @@ class MatrixProducts:
 
     def _forward(self, A):
         for W, output in zip(self.weights, self.outputs, strict=True):
-            A = np.matmul(A, W, out=output[: len(A)])
+            A = self._multiply(A, W, out=output[: len(A)])
