@@ -1,10 +1,12 @@
-"""From the estimator's parameters to a network and a trainer."""
+"""From the estimator's parameters to a network, a trainer and a checkpoint."""
 
 from numbers import Integral
 
 import numpy as np
 
 from skdnn import nn
+from skdnn.checkpoint import FORMAT, Checkpoint
+from skdnn.fingerprint import fingerprint_of
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 
@@ -19,6 +21,8 @@ INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
 LOSSES = {
     loss.link: loss for loss in (nn.CategoricalCrossEntropy(), nn.BinaryCrossEntropy())
 }
+# What does not change the result of a fit, or is taken from the network it starts with.
+NO_MATTER = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start"}
 
 
 def network_for(estimator, X, labels, rng, previous=None):
@@ -208,3 +212,38 @@ def _check_lbfgs(estimator, network):
             " whose last iterate is the best. Use 'adam', 'adamw' or 'sgd', or set"
             " ema_decay=None."
         )
+
+
+def checkpoint_for(estimator, goes_on, *data):
+    """Return the checkpoint that the parameters ask for, or None.
+
+    Parameters
+    ----------
+    estimator : MLPClassifierDIY
+    goes_on : bool
+        Whether the fit starts with the network of an earlier one.
+    *data : array, or tuple of arrays, or None
+        All that the fit learns from.
+    """
+    if estimator.checkpoint_dir is None:
+        return None
+    settings = {}
+    for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, np.random.RandomState):
+            value = value.get_state(legacy=False)
+        try:
+            settings[name] = None if name in NO_MATTER else fingerprint_of(value)
+        except Exception as error:
+            raise ValueError(
+                f"{name}={value!r} could not be recognized in another process, which"
+                f" checkpoint_dir needs: {error}. A function, or an object that can be"
+                " pickled, could be."
+            ) from error
+    start = None
+    if goes_on:
+        learned = estimator.network_.state(np.asarray)
+        start = learned, estimator.t_, estimator.best_loss_, len(estimator.history_)
+    what = FORMAT, type(estimator), settings, data, start
+    return Checkpoint(
+        estimator.checkpoint_dir, fingerprint_of(what), estimator.checkpoint_every
+    )

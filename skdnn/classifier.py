@@ -3,6 +3,7 @@
 import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
@@ -24,13 +25,15 @@ from skdnn.building import (
     ACTIVATIONS,
     INITIALIZERS,
     LOSSES,
+    checkpoint_for,
     network_for,
     trainer_for,
 )
 from skdnn.labels import Labels, as_columns, check_weights, weigh
 from skdnn.nn import logistic
 from skdnn.nn.network import TABLE_HEAD
-from skdnn.validation import Validation, split
+from skdnn.training import NOT_FINITE
+from skdnn.validation import Validation, check_given, split
 
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
@@ -186,6 +189,21 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Of parameters, arithmetic and probabilities. "auto" is float32 for float32
         input and float64 for everything else, as in scikit-learn.
 
+    checkpoint_dir : str, path-like or None, default=None
+        A directory in which `fit` keeps its state. A `fit` that is run again, with the
+        same data and settings, goes on where the last one stopped, to the same bits as
+        one that was never interrupted ("seconds" in `history_` apart), and is over at
+        once where that one was finished; for "lbfgs", only the latter. Files are named
+        by a hash of data and settings, so that one directory serves any number of
+        fits, at the same time too. Of functions among the settings, the hash knows
+        name and code, but not what they call. `random_state` counts as a setting:
+        with None, a second fit of the same data is taken for the first. Callbacks see
+        the epochs that are run. A fit that a callback stops is finished, one that is
+        stopped by Ctrl-C is not. `partial_fit` writes nothing.
+
+    checkpoint_every : int, default=1
+        How many epochs lie between one checkpoint and the next.
+
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
@@ -294,6 +312,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64", "auto"})],
+        "checkpoint_dir": [str, PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -333,6 +353,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         max_fun=15000,
         max_grad_norm=None,
         dtype="float32",
+        checkpoint_dir=None,
+        checkpoint_every=1,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -368,6 +390,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.max_fun = max_fun
         self.max_grad_norm = max_grad_norm
         self.dtype = dtype
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -414,10 +438,16 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             targets = labels.encode(y)
             sample_weight = check_weights(sample_weight, X)
             weights = weigh(targets, labels, self.class_weight, sample_weight)
-            rng = check_random_state(self.random_state)
+            given = check_given(self, labels, X_val, y_val, sample_weight_val)
+            checkpoint = checkpoint_for(
+                self, warm, X, labels.classes, targets, sample_weight, given
+            )
+            if checkpoint is None:
+                rng = check_random_state(self.random_state)
+            else:
+                rng = checkpoint.begin(self.random_state)
             previous = self.network_.copy() if warm else None
             network = network_for(self, X, labels, rng, previous)
-            given = X_val, y_val, sample_weight_val
             rows, validation = split(
                 self, X, targets, labels, sample_weight, given, rng
             )
@@ -425,7 +455,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if validation is not None:
                 validation = Validation(self, trainer, labels, *validation)
             trainer.load(X, as_columns(targets, network), weights, rows)
-            outcome = self._train(trainer, labels, validation, data)
+            if checkpoint is not None:
+                checkpoint.resume(trainer)
+            outcome = self._train(trainer, labels, validation, data, checkpoint)
             self._publish(trainer, labels)
         if self.solver == "lbfgs":
             if outcome is not None:
@@ -557,7 +589,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         return labels
 
-    def _train(self, trainer, labels, validation, data):
+    def _train(self, trainer, labels, validation, data, checkpoint):
         """Run the trainer, with a callback task for each epoch."""
         context = self._init_callback_context(max_subtasks=self.max_iter)
         context.call_on_fit_task_begin(estimator=self, **data)
@@ -582,6 +614,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         options = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
         if getattr(self, "_skl_callbacks", None):  # contexts cost time: only if needed
             options |= {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
+        if checkpoint is not None:
+            options["save"] = lambda: checkpoint.save_if_due(trainer)
         if self.solver != "lbfgs":
             options["n_iter_no_change"] = self.n_iter_no_change
             options["early_stopping"] = self.early_stopping
@@ -594,11 +628,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _publish(self, trainer, labels):
         """Set the fitted attributes, if what was learned is finite."""
         network = trainer.result()
-        if not np.isfinite(network.parameters).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may"
-                " contain large values and need to be preprocessed."
-            )
+        losses = [row["loss"] for row in trainer.history[-1:]]
+        if not (network.is_finite() and np.isfinite(losses).all()):
+            raise ValueError(NOT_FINITE)
         vars(self).update(self._fitted_attributes(trainer, labels, network))
 
     def _fitted_attributes(self, trainer, labels, network):
@@ -680,7 +712,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         Z = self._outputs(X, stop=-1)
         if self.out_activation_ == "softmax":
-            Z -= Z.max(axis=1, keepdims=True)
+            with np.errstate(over="ignore"):  # to -inf
+                Z -= Z.max(axis=1, keepdims=True)
             Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
             return Z
         if self.n_outputs_ == 1:
@@ -708,7 +741,15 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _outputs(self, X, stop=None):
         if not self._is_valid(X):
             X = self._validate(X, reset=False, dtype=self.network_.dtype)
-        return self.network_.predict(X, stop)
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs = self.network_.predict(X, stop)
+        if not np.isfinite(outputs).all():
+            row = np.flatnonzero(~np.isfinite(outputs).all(axis=1))[0]
+            raise ValueError(
+                f"X has values so large that the network's {self.network_.dtype}"
+                f" arithmetic overflows, first in row {row}. Scale X, as for training."
+            )
+        return outputs
 
     def _is_valid(self, X):
         """Return whether X can be taken as it is: for one row, this halves the time."""

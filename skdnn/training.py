@@ -1,11 +1,12 @@
 """Training: mini-batches, epochs, stopping and the history. Knows no estimator."""
 
 import warnings
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from time import perf_counter
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
+from sklearn.exceptions import ConvergenceWarning
 
 from skdnn.nn import BatchNorm, Dropout
 from skdnn.nn.optimizers import clip_by_global_norm
@@ -13,6 +14,10 @@ from skdnn.nn.schedules import Adaptive
 
 # What `Trainer.load` sets.
 DATA = {"X", "targets", "sample_weight", "order", "in_order", "full", "last"}
+NOT_FINITE = (  # scikit-learn's words
+    "Solver produced non-finite parameter weights. The input data may"
+    " contain large values and need to be preprocessed."
+)
 
 
 class MiniBatch:
@@ -119,7 +124,12 @@ class Trainer:
         The smallest training loss and the largest validation score so far.
     best_state : tuple or None
         The network's state in the best epoch, if training is to go back to it.
+    ended : bool
+        Whether training ended before `max_epochs`, other than by Ctrl-C.
     """
+
+    kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
+    kept += ("samples_seen",)  # of the attributes, by `state`
 
     def __init__(
         self,
@@ -143,6 +153,12 @@ class Trainer:
         self.n_epochs = 0
         self.best_loss, self.best_score = best_loss, -inf
         self.best_state = None
+        self.ended = False
+
+    @property
+    def finished(self):
+        """Whether :meth:`fit` has nothing left to do."""
+        return self.ended or self.n_epochs >= self.max_epochs
 
     def load(self, X, targets, sample_weight=None, rows=None):
         """Take the data to train on, and allocate what a mini-batch needs.
@@ -179,6 +195,28 @@ class Trainer:
         if self.best_state is not None:
             network.restore(self.best_state)
         return network
+
+    def state(self, copy=np.copy):
+        """Return all that training changes, for :meth:`restore`.
+
+        Parameters
+        ----------
+        copy : callable, default=np.copy
+            ``np.asarray`` gives the arrays themselves, to be written somewhere at once.
+        """
+        return {
+            "network": self.network.state(copy),
+            "history": self.history,  # which only grows
+            "n_rows": len(self.history),
+            **{name: getattr(self, name) for name in self.kept},
+        }
+
+    def restore(self, state):
+        """Go back, or forward, to what :meth:`state` returned."""
+        self.network.restore(state["network"])
+        self.history[:] = state["history"][: state["n_rows"]]
+        for name in self.kept:
+            setattr(self, name, state[name])
 
     def objective(self, batch, index, walk=()):
         """Compute loss and gradient on the rows `index`.
@@ -274,6 +312,8 @@ class GradientDescent(Trainer):
     **settings
         See :class:`Trainer`.
     """
+
+    kept = (*Trainer.kept, "learning_rate", "n_no_improvement")
 
     def __init__(
         self,
@@ -446,6 +486,7 @@ class GradientDescent(Trainer):
         verbose=False,
         on_epoch_begin=lambda: None,
         on_epoch_end=lambda row: False,
+        save=lambda: None,
     ):
         """Run epochs until the loss, or the validation score, stops improving.
 
@@ -465,41 +506,80 @@ class GradientDescent(Trainer):
             Whether to print a line for each epoch.
         on_epoch_begin, on_epoch_end : callable
             Called around each epoch, the second with its row, or with None where
-            Ctrl-C ended it; training ends if that returns True.
+            Ctrl-C or numbers that are not finite ended it; training ends if that
+            returns True.
+        save : callable
+            Called after each epoch, when :meth:`state` is that of a fit which can go
+            on, or is finished.
 
         Returns
         -------
         converged : bool
             False if the number of epochs ran out, unless the schedule is made for it.
+
+        Raises
+        ------
+        ValueError
+            If loss or parameters are not finite after the first epoch. After a later
+            one, a warning says so, and the epoch before it is restored.
         """
         say = print if verbose else lambda line: None
-        if early_stopping and self.history:  # what earlier training has to be beaten
-            self.best_score = validate()[1]
+        if early_stopping and self.history and not self.n_epochs:
+            self.best_score = validate()[1]  # what earlier training has to be beaten
             self.best_state = self.result().state()
-        self.n_no_improvement, in_epoch = 0, False
+        good = self.result().state() if self.n_epochs else None
+        in_epoch = False
         try:
-            while self.n_epochs < self.max_epochs:
+            while not self.finished:
                 in_epoch = True
                 on_epoch_begin()
                 row = self.epoch()
                 say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
+                if not (isfinite(row["loss"]) and self.network.is_finite()):
+                    self._undo_epoch(good, early_stopping)
+                    on_epoch_end(None)
+                    return True
                 if validate is not None:
                     self.evaluate(validate, row)
                     say(f"Validation score: {row['validation_score']:f}")
                 ends = self.judge(row, tol, n_iter_no_change, early_stopping, say)
                 in_epoch = False
-                if on_epoch_end(row) or ends:
-                    return True
-            return self.schedule.per_step  # laid out to end here
+                good = None  # makes room for the next
+                good = self.best_state if early_stopping else self.result().state()
+                self.ended = bool(on_epoch_end(row) or ends)
+                save()
+            return self.ended or self.schedule.per_step  # which is laid out to end here
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=6)
+            warnings.warn("Training interrupted by user.", stacklevel=5)
             self._share_statistics()
+            if good is not None and not self.network.is_finite():
+                self.result().restore(good)
             if in_epoch:
                 on_epoch_end(None)
             return True
         finally:
             if self.best_state is not None:
                 self.result().restore(self.best_state)
+
+    def _undo_epoch(self, good, early_stopping):
+        """Go back to what `good` holds, and say why and what to change."""
+        row = self.history.pop()
+        self.n_epochs -= 1
+        self.samples_seen -= len(self.order)
+        if not self.n_epochs:
+            raise ValueError(NOT_FINITE)
+        self.result().restore(good)
+        finite = isfinite(row["loss"])
+        what = "Parameters" if finite else "The loss"
+        how = "infinite or NaN" if finite else f"{row['loss']:f}"
+        kept = "best epoch before it" if early_stopping else "epoch before it"
+        warnings.warn(
+            f"{what} became {how} in epoch {row['epoch']}: training ends, and the"
+            f" parameters of the {kept} are kept. Lower learning_rate_init (it is"
+            f" {self.initial_rate:g}), set max_grad_norm, or scale X.",
+            ConvergenceWarning,
+            stacklevel=6,  # the caller of the estimator's fit
+        )
 
     def judge(self, row, tol, n_iter_no_change, early_stopping=False, say=print):
         """Note what an epoch has achieved; return whether training should end."""
@@ -530,45 +610,34 @@ class GradientDescent(Trainer):
         self.n_no_improvement = 0
         return False
 
-    def state(self):
-        """Return a copy of all that training changes, for :meth:`restore`."""
+    def state(self, copy=np.copy):
+        """Return all that training changes, see :meth:`Trainer.state`."""
         averaged, dropout_rng = self.averaged, self.dropout_rng
+        order = getattr(self, "order", None) if self.shuffle else None
+        if order is not None:  # in as few bytes as hold it
+            order = order.astype(np.min_scalar_type(order.max()))
         return {
-            "network": self.network.state(),
-            "averaged": None if averaged is None else averaged.state(),
-            "optimizer": {k: v.copy() for k, v in self.optimizer.state.items()},
+            **super().state(copy),
+            "averaged": averaged and averaged.state(copy),
+            "optimizer": {k: copy(v) for k, v in self.optimizer.state.items()},
             "n_steps": self.optimizer.n_steps,
-            "learning_rate": self.learning_rate,
-            "n_epochs": self.n_epochs,
-            "samples_seen": self.samples_seen,
-            "best_loss": self.best_loss,
-            "n_no_improvement": self.n_no_improvement,
-            "n_rows": len(self.history),
-            "rng": self.rng.get_state(),
-            "dropout_rng": None
-            if dropout_rng is None
-            else dropout_rng.bit_generator.state,
+            "order": order,
+            "rng": self.rng.get_state(legacy=False),
+            "dropout_rng": dropout_rng and dropout_rng.bit_generator.state,
         }
 
     def restore(self, state):
-        """Go back to what :meth:`state` returned."""
-        self.network.restore(state["network"])
-        if self.averaged is not None:
-            self.averaged.restore(state["averaged"])
+        """Go back, or forward, to what :meth:`state` returned."""
+        super().restore(state)
         for name, vector in state["optimizer"].items():
             self.optimizer.state[name][:] = vector
         self.optimizer.n_steps = state["n_steps"]
-        for name in (
-            "learning_rate",
-            "n_epochs",
-            "samples_seen",
-            "best_loss",
-            "n_no_improvement",
-        ):
-            setattr(self, name, state[name])
-        del self.history[state["n_rows"] :]
         self.rng.set_state(state["rng"])
-        if self.dropout_rng is not None:
+        if state["averaged"] is not None:
+            self.averaged.restore(state["averaged"])
+        if state["order"] is not None:
+            self.order[:] = state["order"]
+        if state["dropout_rng"] is not None:
             self.dropout_rng.bit_generator.state = state["dropout_rng"]
 
     def __setstate__(self, state):
@@ -597,9 +666,12 @@ class LBFGS(Trainer):
     optimization"; Byrd, Lu, Nocedal and Zhu (1995), the bounded version in SciPy.
     """
 
+    kept = (*Trainer.kept, "outcome")
+
     def __init__(self, network, loss, *, max_fun, **settings):
         super().__init__(network, loss, **settings)
         self.max_fun = max_fun
+        self.outcome = None
 
     def _allocate(self, all_rows):
         smoothing = self.label_smoothing
@@ -616,6 +688,7 @@ class LBFGS(Trainer):
         verbose=False,
         on_epoch_begin=lambda: None,
         on_epoch_end=lambda row: False,
+        save=lambda: None,
     ):
         """Minimize the loss until no element of its gradient is larger than `tol`.
 
@@ -625,12 +698,23 @@ class LBFGS(Trainer):
         validate, verbose, on_epoch_begin, on_epoch_end
             See :meth:`GradientDescent.fit`; an epoch is an iteration here. Where the
             last one that began came to nothing, it ends without a row, with None.
+        save : callable
+            Called in the end, but not after Ctrl-C: SciPy can't go on in the middle.
 
         Returns
         -------
         result : scipy.optimize.OptimizeResult or None
-            None if Ctrl-C or `on_epoch_end` ended training.
+            "status", "message" and "nit"; None if Ctrl-C or `on_epoch_end` ended
+            training.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite to begin with. (SciPy takes no step to where it is
+            not, and says that it has not converged.)
         """
+        if self.ended:
+            return self.outcome and OptimizeResult(self.outcome)
         network, start_time = self.network, perf_counter()
         index = slice(None) if self.in_order else self.order
         accepted = network.parameters.copy()
@@ -682,5 +766,12 @@ class LBFGS(Trainer):
         if in_epoch:  # an iteration that came to nothing
             on_epoch_end(None)
         in_epoch = True
-        loss_and_gradient(accepted)
-        return None if result is not None and result.status == 99 else result
+        if not isfinite(loss_and_gradient(accepted)[0]):
+            raise ValueError(NOT_FINITE)
+        if result is None:
+            return None
+        self.ended = True
+        if result.status != 99:
+            self.outcome = {k: result[k] for k in ("status", "message", "nit")}
+        save()
+        return self.outcome and OptimizeResult(self.outcome)

@@ -10,15 +10,8 @@ from sklearn.utils.validation import check_consistent_length
 from skdnn.labels import as_columns, check_weights
 
 
-def split(estimator, X, targets, labels, sample_weight, given, rng):
-    """Return the rows to train on (None: all) and the validation set, or None.
-
-    Parameters
-    ----------
-    given : tuple
-        X_val, y_val and sample_weight_val, as passed to `fit`.
-    """
-    X_val, y_val, sample_weight_val = given
+def check_given(estimator, labels, X_val, y_val, sample_weight_val):
+    """Return what was passed to `fit`, as X, targets and weights, or None."""
     if X_val is not None or y_val is not None:
         if y_val is None:
             raise ValueError("X_val is provided, but y_val was not provided.")
@@ -30,11 +23,24 @@ def split(estimator, X, targets, labels, sample_weight, given, rng):
             raise ValueError(f"X_val does not go with X: {error}") from error
         check_consistent_length(X_val, y_val)
         sample_weight_val = check_weights(sample_weight_val, X_val)
-        return None, (X_val, labels.encode(y_val, "y_val"), sample_weight_val)
+        return X_val, labels.encode(y_val, "y_val"), sample_weight_val
     if sample_weight_val is not None:
         raise ValueError(
             "sample_weight_val is provided, but X_val and y_val were not provided."
         )
+    return None
+
+
+def split(estimator, X, targets, labels, sample_weight, given, rng):
+    """Return the rows to train on (None: all) and the validation set, or None.
+
+    Parameters
+    ----------
+    given : tuple or None
+        See :func:`check_given`.
+    """
+    if given is not None:
+        return None, given
     if not estimator.early_stopping or estimator.solver == "lbfgs":
         return None, None
     rows, val_rows = train_test_split(

@@ -1,6 +1,7 @@
 """The estimator: its arguments, its attributes and its place in scikit-learn."""
 
 import inspect
+import re
 import warnings
 
 import joblib
@@ -26,7 +27,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import MLPClassifierDIY
-from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, Logistic, ReLU, Softmax, Tanh
+from skdnn.nn import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    LeakyReLU,
+    Logistic,
+    Normal,
+    ReLU,
+    Softmax,
+    Tanh,
+)
+from skdnn.training import GradientDescent
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NORMALIZED = [Dense(20), BatchNorm(), ReLU()]
@@ -61,6 +73,8 @@ def test_signature_begins_as_scikit_learns_and_shares_its_defaults():
     assert set(ours) - set(theirs) == {
         "architecture",
         "batch_norm",
+        "checkpoint_dir",
+        "checkpoint_every",
         "class_weight",
         "dropout",
         "dtype",
@@ -649,6 +663,98 @@ def test_a_fit_that_diverges_says_so_and_keeps_the_last_one(iris, fitted):
     ):
         fitted.fit(X * 1e3, y)
     assert_array_equal(fitted.predict_proba(X), before)
+
+
+EXPLODES = {"alpha": 600.0, "learning_rate_init": 0.5, "momentum": 0, "solver": "sgd"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({}, "the epoch"),
+        ({"ema_decay": 0.5, "batch_norm": True}, "the epoch"),
+        ({"early_stopping": True}, "the best epoch"),
+    ],
+    ids=["plain", "ema", "early stopping"],
+)
+def test_a_loss_that_is_not_finite_ends_training_at_the_epoch_before(
+    iris, settings, kept
+):
+    X, y = iris
+    settings = {"batch_size": 50, **EXPLODES, **settings}
+    ends = []
+    with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as record:
+        clf = quick(**{**settings, "max_iter": 100})
+        clf.set_callbacks(Ends(ends)).fit(X, y)
+    assert re.fullmatch(
+        rf"The loss became (inf|nan) in epoch {clf.n_iter_ + 1}: training ends, and the"
+        rf" parameters of {kept} before it are kept. Lower learning_rate_init \(it is"
+        r" 0.5\), set max_grad_norm, or scale X.",
+        str(record[0].message),
+    )
+    assert (len(record), record[0].filename) == (1, __file__)
+    with np.errstate(all="ignore"):
+        shorter = quick(**{**settings, "max_iter": clf.n_iter_}).fit(X, y)
+    assert_array_equal(clf.network_.parameters, shorter.network_.parameters)
+    assert (clf.loss_curve_, clf.t_) == (shorter.loss_curve_, shorter.t_)
+    assert np.isfinite(clf.loss_curve_).all()
+    assert np.isfinite(clf.network_.parameters).all()
+    assert ends == [True] * clf.n_iter_ + [False]
+
+
+class Ends:
+    """Notes whether each epoch ended with a network."""
+
+    def __init__(self, ends):
+        self.ends = ends
+
+    def setup(self, estimator, context):
+        pass
+
+    teardown = on_fit_task_begin = setup
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            self.ends.append(fitted_estimator is not None)
+
+
+def test_parameters_that_are_not_finite_end_training_too(iris, monkeypatch):
+    X, y = iris
+    original = GradientDescent.epoch
+
+    def epoch(self):
+        row = original(self)
+        if row["epoch"] == 3:  # in its last step, which its loss does not know of
+            self.network.parameters[0] = np.inf
+        return row
+
+    two = quick(max_iter=2).fit(X, y)
+    monkeypatch.setattr(GradientDescent, "epoch", epoch)
+    with pytest.warns(ConvergenceWarning, match="Parameters became inf.* in epoch 3"):
+        clf = quick(max_iter=9).fit(X, y)
+    assert_array_equal(clf.network_.parameters, two.network_.parameters)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_loss_that_is_not_finite_to_begin_with(iris, solver):
+    X, y = iris
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite param"):
+        quick(solver=solver, weight_init=Normal(1e30)).fit(X, y)
+
+
+@pytest.mark.parametrize("predict", ["predict", "predict_proba", "predict_log_proba"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_no_prediction_is_nan(iris, predict, n_classes):
+    X, y = iris
+    clf = quick((20, 20)).fit(X[y < n_classes], y[y < n_classes])
+    assert not np.isnan(getattr(clf, predict)(X * 1e37)).any()
+    clf.network_.parameters[:] = 10
+    huge = X.copy()
+    huge[7] = [3e38, -3e38, 3e38, 3e38]
+    with pytest.raises(
+        ValueError, match="X has values so large.*first in row 7. Scale"
+    ):
+        getattr(clf, predict)(huge)
 
 
 def test_a_validation_set_needs_both_parts(iris):

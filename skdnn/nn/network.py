@@ -360,13 +360,19 @@ class Network:
         total = f"{self.parameters.size:,} parameters, {self.dtype}"
         return "\n".join([lines[0], rule, *lines[1:], rule, total])
 
-    def state(self):
+    def state(self, copy=np.copy):
         """Return a copy of what was learned, for :meth:`restore`."""
-        return self.parameters.copy(), self.statistics.copy()
+        return copy(self.parameters), copy(self.statistics)
 
     def restore(self, state):
         """Write a copy that :meth:`state` made back."""
         self.parameters[:], self.statistics[:] = state
+
+    def is_finite(self):
+        """Return whether all that was learned is finite."""
+        return bool(
+            np.isfinite(self.parameters).all() and np.isfinite(self.statistics).all()
+        )
 
     def copy(self):
         """Return an independent copy."""

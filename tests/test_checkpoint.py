@@ -1,0 +1,705 @@
+"""A fit that is killed goes on: the same bits, whatever happened to the files.
+
+``SKDNN_FULL=1`` runs the long form: more kills, and damage to every byte.
+"""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy.sparse import csc_array, csr_array
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV
+
+from skdnn import MLPClassifierDIY, checkpoint
+from skdnn.checkpoint import Checkpoint
+from skdnn.fingerprint import fingerprint_of
+from skdnn.nn import Adam, BatchNorm, Dense, Dropout, Normal, ReLU
+from skdnn.training import LBFGS, GradientDescent
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+FULL = bool(os.environ.get("SKDNN_FULL"))
+N_KILLS = 500 if FULL else 50
+X, y = load_digits(return_X_y=True)
+X, y = (X / 16)[:300], y[:300]
+
+
+def quick(directory=None, **settings):
+    settings = {"max_iter": 7, "batch_size": 64, "random_state": 0, **settings}
+    return MLPClassifierDIY((20,), checkpoint_dir=directory, **settings)
+
+
+class Crash(Exception):
+    pass
+
+
+@contextmanager
+def crash(epoch, error=Crash):
+    """Let the fit fail in that epoch, counted from where it goes on."""
+    calls, original = count(1), GradientDescent.epoch
+
+    def epoch_or_crash(self):
+        if next(calls) == epoch:
+            raise error
+        return original(self)
+
+    with mock.patch.object(GradientDescent, "epoch", epoch_or_crash):
+        yield
+
+
+def fit_with_crashes(clf, *args, **kwargs):
+    """Fit a new copy each time, each of which gets two epochs further."""
+    for n_fits in count(1):
+        with crash(epoch=3):
+            try:
+                return n_fits, clone(clf).fit(*args, **kwargs)
+            except Crash:
+                pass
+
+
+def learned(clf):
+    """Return all that a fit leaves behind, but for the time that it took."""
+    names = "n_iter_", "t_", "loss_", "best_loss_", "best_validation_score_"
+    rows = [{**row, "seconds": None} for row in clf.history_]
+    vectors = [vector.tolist() for vector in clf.network_.state()]
+    return vectors, rows, [getattr(clf, name) for name in names]
+
+
+def weights():
+    return np.random.default_rng(0).uniform(0.5, 2, len(y))
+
+
+def f1(clf, X, y):
+    return f1_score(y, clf.predict(X), average="macro")
+
+
+CASES = {
+    "adam": {},
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.1},
+    "adamw": {"solver": "adamw", "alpha": 0.01, "dtype": "float64"},
+    "batch norm, dropout": {"batch_norm": True, "dropout": 0.3, "input_dropout": 0.1},
+    "ema": {"ema_decay": 0.9, "batch_norm": True, "max_grad_norm": 0.5},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 2, "tol": 0.05},
+    "early stopping, ema": {"early_stopping": True, "ema_decay": 0.9, "dropout": 0.2},
+    "adaptive": {"learning_rate": "adaptive", "n_iter_no_change": 1, "tol": 0.2},
+    "one-cycle": {"learning_rate": "one_cycle", "shuffle": False, "batch_norm": True},
+    "invscaling": {"learning_rate": "invscaling", "class_weight": "balanced"},
+    "stops": {"tol": 10, "n_iter_no_change": 3},
+}
+
+
+@pytest.mark.parametrize("settings", CASES.values(), ids=CASES)
+def test_the_same_bits_however_often_it_crashes(settings, tmp_path):
+    straight = learned(quick(**settings).fit(X, y))
+    n_fits, clf = fit_with_crashes(quick(tmp_path, **settings), X, y)
+    assert n_fits > 1
+    assert learned(clf) == straight
+    with crash(epoch=1):  # there is none
+        assert learned(quick(tmp_path, **settings).fit(X, y)) == straight
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+DATA = {
+    "weights": {"sample_weight": weights()},
+    "validation set": {"X_val": X[:50], "y_val": y[:50].tolist()},
+    "weighted validation set": {
+        **{"X_val": csc_array(X), "y_val": y, "sample_weight_val": weights()},
+    },
+    "sparse": {"X": csr_array(X)},
+    "uint8": {"X": (X * 16).astype(np.uint8)},
+    "list": {"X": X.tolist(), "y": np.array(["even", "odd"], object)[y % 2]},
+    "multilabel": {"y": np.eye(10, dtype=int)[y]},
+}
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+def test_the_same_bits_with_data_of_any_kind(data, tmp_path):
+    data = {"X": X, "y": y, **data}
+    scoring = None if "sample_weight_val" in data else f1
+    settings = {"early_stopping": "X_val" in data, "scoring": scoring}
+    straight = quick(**settings).fit(**data)
+    _, clf = fit_with_crashes(quick(tmp_path, **settings), **data)
+    assert learned(clf) == learned(straight)
+
+
+def test_memory_maps_are_left_where_they_are(tmp_path):
+    mapped = np.memmap(tmp_path / "X", np.uint8, "w+", shape=X.shape)
+    mapped[:] = X * 16
+    _, clf = fit_with_crashes(quick(tmp_path), mapped, y)
+    with crash(epoch=1):
+        quick(tmp_path).fit(np.array(mapped), y)  # is the same
+    assert learned(clf) == learned(quick().fit(mapped, y))
+
+
+def test_a_random_state_goes_on_too(tmp_path):
+    settings = {"early_stopping": True, "dropout": 0.1}
+    rng = np.random.RandomState(3)
+    straight, after = quick(random_state=rng, **settings).fit(X, y), rng.rand()
+    for epoch in (4, 3, 99, 1):  # in the end there is nothing left to do
+        rng = np.random.RandomState(3)
+        with crash(epoch):
+            try:
+                clf = quick(tmp_path, random_state=rng, **settings).fit(X, y)
+            except Crash:
+                continue
+    assert learned(clf) == learned(straight)
+    assert rng.rand() == after
+
+
+def test_without_a_seed_it_goes_on_with_the_random_numbers_it_began_with(tmp_path):
+    settings = {"random_state": None, "early_stopping": True, "dropout": 0.1}
+    fits = []
+    for folder, epoch in (("a", 99), ("b", 4)):
+        np.random.seed(0)
+        with crash(epoch):
+            try:
+                fits.append(quick(tmp_path / folder, **settings).fit(X, y))
+            except Crash:
+                fits.append(quick(tmp_path / folder, **settings).fit(X, y))
+    assert learned(fits[0]) == learned(fits[1])
+    other = quick(tmp_path / "c", **settings).fit(X, y)
+    assert learned(other) != learned(fits[0])
+
+
+def test_warm_starts_are_fits_of_their_own(tmp_path):
+    settings = {"warm_start": True, "early_stopping": True}
+    straight = quick(**settings).fit(X, y)
+    first, second = learned(straight), learned(straight.fit(X, y))
+    assert len(straight.history_) > 7
+    clf = quick(tmp_path, **settings).fit(X, y)
+    with crash(epoch=4), pytest.raises(Crash):
+        clf.fit(X, y)
+    for _ in range(2):
+        clf = quick(tmp_path, **settings).fit(X, y)
+        assert learned(clf) == first
+        assert learned(clf.fit(X, y)) == second
+
+
+def test_lbfgs_is_kept_when_it_is_finished(tmp_path):
+    settings = {"solver": "lbfgs", "batch_norm": True}
+    straight = quick(**settings).fit(X, y)
+    for _ in range(2):
+        with pytest.warns(ConvergenceWarning, match="after 7 iteration"):
+            clf = quick(tmp_path, **settings).fit(X, y)
+        assert learned(clf) == learned(straight)
+        (tmp_path / "seen").touch()
+    with mock.patch.object(LBFGS, "objective", side_effect=Crash):
+        quick(tmp_path, **settings).fit(X, y)
+        with pytest.raises(Crash):
+            quick(tmp_path, alpha=1, **settings).fit(X, y)
+
+
+def test_ctrl_c_keeps_the_model_and_is_no_end(tmp_path):
+    with crash(5, KeyboardInterrupt), pytest.warns(UserWarning, match="interrupted"):
+        clf = quick(tmp_path).fit(X, y)
+    assert clf.n_iter_ == 4
+    assert np.isfinite(clf.predict_proba(X)).all()
+    with crash(epoch=4):
+        clf = quick(tmp_path).fit(X, y)
+    assert learned(clf) == learned(quick().fit(X, y))
+
+
+def test_the_warning_of_a_fit_that_ran_out_of_epochs_comes_again(tmp_path):
+    for _ in range(2):
+        with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(7\)"):
+            quick(tmp_path).fit(X, y)
+
+
+@pytest.mark.parametrize(("crash_in", "epochs_left"), [(3, 7), (4, 4), (7, 1)])
+def test_checkpoint_every(crash_in, epochs_left, tmp_path):
+    clf = quick(tmp_path, checkpoint_every=3)
+    with crash(crash_in), pytest.raises(Crash):
+        clf.fit(X, y)
+    with crash(epochs_left), pytest.raises(Crash):
+        clf.fit(X, y)
+    with crash(epochs_left + 1):
+        clf.fit(X, y)
+    with crash(1):
+        clf.fit(X, y)
+
+
+def test_a_callback_sees_the_epochs_that_are_run_and_may_finish_a_fit(tmp_path):
+    class StopsAtThree:
+        def __init__(self):
+            self.rows = []
+
+        def setup(self, estimator, context):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+            if context.task_name == "epoch":
+                self.rows = fitted_estimator.history_
+                return len(self.rows) == 3
+
+    stop = StopsAtThree()
+    with crash(3), pytest.raises(Crash):
+        quick(tmp_path).set_callbacks(stop).fit(X, y)
+    assert len(stop.rows) == 2
+    clf = quick(tmp_path).set_callbacks(stop).fit(X, y)
+    assert len(stop.rows) == clf.n_iter_ == 3
+    assert quick(tmp_path).fit(X, y).n_iter_ == 3
+
+
+# ---------------------------------------------------------------------- fingerprints
+
+
+class Scaled:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, fan_in, fan_out, rng):
+        return rng.normal(0, self.scale, (fan_in, fan_out)), np.zeros(fan_out)
+
+
+def closure(k):
+    return lambda x: x + k
+
+
+DIFFERENT = [
+    *(None, True, 1, 1.0, 2, "1", b"1", "", (), [1, [2]], [[1], 2], {1: 2}, {1, 2}),
+    *({"a": 1, "b": 2}, {"a": 2, "b": 1}, np.inf, -0.0, 0.0, "ab", ["a", "b"], ["ab"]),
+    *(np.arange(3), np.arange(3.0), np.arange(3)[None], np.zeros((0, 3)), np.zeros(0)),
+    *(np.array(["a", 1], object), np.array(["a", "b"]), np.array(3)),
+    *(csr_array(X), csr_array(X.astype(np.float32)), csr_array(X * 2), X[:, :20]),
+    *(Dense(50), Dense(51), Dropout(0.2), BatchNorm(), BatchNorm(epsilon=1e-3), ReLU()),
+    *(Normal(), Normal(0.2), Scaled(1), Scaled(2), Scaled, Adam(), Adam(0.8)),
+    *(lambda x: x, lambda x: x + 1, lambda x: x + 2, lambda x, k=2: x, f1, len, np.add),
+    *(closure(1), closure(2), partial(f1, 1), partial(f1, 2), partial(f1, a=1)),
+    make_scorer(f1_score, average="macro"),
+    make_scorer(f1_score, average="micro"),
+]
+
+
+def test_different_values_have_different_fingerprints():
+    assert len(set(map(fingerprint_of, DIFFERENT))) == len(DIFFERENT)
+
+
+def test_every_byte_of_a_large_array_counts():
+    large = np.zeros((1000, 3000))
+    before = fingerprint_of(large)
+    assert fingerprint_of(np.asfortranarray(large)) == before
+    for place in ((0, 0), (333, 1234), (999, 2999)):
+        large[place] = 1e-300
+        assert fingerprint_of(large) != before
+        large[place] = 0
+
+
+FINGERPRINT = """
+from functools import partial
+import numpy as np
+from sklearn.metrics import f1_score, make_scorer
+from skdnn.fingerprint import fingerprint_of
+from skdnn.nn import *
+layer = ReLU()
+found = fingerprint_of([
+    {"b": 1, "a": {"x", "y", "z"}}, [Dense(50), layer, Dense(50), LAST], Normal(0.2),
+    lambda x: x in {"one", "two", "three"}, partial(f1_score, average="macro"),
+    make_scorer(f1_score, average="macro"), np.arange(3.0), np.float64(0.1)])
+"""
+
+
+def test_fingerprints_are_those_of_other_processes():
+    here = {"__name__": "__main__"}
+    exec(FINGERPRINT.replace("LAST", "ReLU()"), here)
+    for seed in (1, 2) if FULL else (1,):
+        there = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                FINGERPRINT.replace("LAST", "layer") + "print(found)",
+            ],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert there.stdout.strip() == here["found"]
+
+
+def test_every_setting_and_all_data_count_but_for_what_changes_nothing(tmp_path):
+    quick(tmp_path).fit(X, y)
+    for settings in (
+        *({"alpha": 1e-5}, {"max_iter": 8}, {"random_state": 1}, {"dtype": "float64"}),
+        *({"weight_init": Normal()}, {"weight_init": Scaled(0.1)}, {"scoring": f1}),
+        {"architecture": [Dense(20), ReLU()]},
+    ):
+        with crash(1), pytest.raises(Crash):
+            quick(tmp_path, **settings).fit(X, y)
+    for data in ((X[::-1], y), (X, y[::-1]), (X, y, weights()), (X, y.astype(str))):
+        with crash(1), pytest.raises(Crash):
+            quick(tmp_path).fit(*data)
+    with crash(1), pytest.raises(Crash):
+        quick(tmp_path).fit(X, y, X_val=X, y_val=y)
+    with crash(1):
+        quick(str(tmp_path), checkpoint_every=4, verbose=True).fit(X, y)
+        quick(tmp_path, warm_start=True).fit(np.asfortranarray(X), y.tolist())
+
+
+def test_settings_that_cannot_be_recognized_are_an_error(tmp_path):
+    init = Scaled(threading.Lock())
+    with pytest.raises(ValueError, match="weight_init=.*Scaled.*another process.*lock"):
+        quick(tmp_path, weight_init=init).fit(X, y)
+    for settings, message in (
+        ({"checkpoint_every": 0}, "'checkpoint_every' parameter .* Got 0"),
+        ({"directory": 3}, "'checkpoint_dir' parameter .* Got 3"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            quick(**settings).fit(X, y)
+
+
+# --------------------------------------------------------------------------- damage
+
+
+def two_states(tmp_path):
+    """Return a checkpoint that has seen two states, and the older one."""
+    states = [{"n": n, "array": np.arange(3 + n)} for n in range(2)]
+    kept = Checkpoint(tmp_path, "name")
+    for state in states:
+        kept.save(state)
+    assert sorted(os.listdir(tmp_path)) == ["name.npz", "name.previous.npz"]
+    assert_same(kept.load(), states[1])
+    return kept, states[0]
+
+
+def assert_same(state, expected):
+    assert state["n"] == expected["n"]
+    assert_array_equal(state["array"], expected["array"])
+
+
+def assert_falls_back(kept, expected):
+    with pytest.warns(UserWarning, match=r"name\.npz is not used: it is damaged, or"):
+        assert_same(kept.load(), expected)
+
+
+def test_a_byte_that_changed_is_noticed(tmp_path):
+    kept, older = two_states(tmp_path)
+    whole = Path(kept.path).read_bytes()
+    places = range(len(whole))
+    for place in places if FULL else places[:: len(whole) // 100]:
+        for mask in (0xFF, 1 << place % 8):
+            damaged = bytearray(whole)
+            damaged[place] ^= mask
+            Path(kept.path).write_bytes(damaged)
+            assert_falls_back(kept, older)
+
+
+def test_a_file_of_any_other_length_is_noticed(tmp_path):
+    kept, older = two_states(tmp_path)
+    whole = Path(kept.path).read_bytes()
+    lengths = range(len(whole))
+    lengths = lengths if FULL else [*lengths[:: len(whole) // 50], len(whole) - 1]
+    for damaged in (*(whole[:n] for n in lengths), whole + b"\0", whole * 2):
+        Path(kept.path).write_bytes(damaged)
+        assert_falls_back(kept, older)
+
+
+def test_foreign_files_are_noticed(tmp_path):
+    kept, older = two_states(tmp_path)
+    other = Checkpoint(tmp_path, "other")
+    other.save({"n": 5})
+    shutil.copy(other.path, kept.path)
+    with pytest.warns(UserWarning, match=r"name\.npz .* belongs to another fit"):
+        assert_same(kept.load(), older)
+    np.savez(kept.path, json=np.arange(3))
+    assert_falls_back(kept, older)
+    shutil.copy(kept.path, kept.previous)
+    with pytest.warns(UserWarning) as record:
+        assert kept.load() is None
+    assert ["name.previous.npz" in str(w.message) for w in record] == [False, True]
+
+
+def test_a_file_is_data_and_no_code(tmp_path):
+    kept, _ = two_states(tmp_path)
+    with np.load(kept.path, allow_pickle=False) as archive:
+        content = json.loads(archive["json"].tobytes())
+        assert_array_equal(archive["array_0"], np.arange(4))
+    assert content["state"] == {"n": 1, "array": {"__array__": "array_0"}}
+    objects = np.array([print], object)
+    with pytest.raises(ValueError, match="allow_pickle=False|Object arrays"):
+        with open(kept.path, "w+b") as file:
+            checkpoint._write(file, {"fingerprint": "name", "state": objects})
+        checkpoint._read(kept.path)
+
+
+def test_the_good_one_is_never_replaced_by_a_damaged_one(tmp_path):
+    straight = learned(quick().fit(X, y))
+    with crash(5), pytest.raises(Crash):
+        quick(tmp_path).fit(X, y)
+    (current,) = tmp_path.glob("*[!s].npz")
+    current.write_bytes(b"torn")
+    previous = next(tmp_path.glob("*.previous.npz")).read_bytes()
+    with (
+        pytest.warns(UserWarning, match=f"{current}.*damaged"),
+        mock.patch.object(os, "replace", side_effect=Crash),
+        pytest.raises(Crash),  # before anything is renamed
+    ):
+        quick(tmp_path).fit(X, y)
+    assert next(tmp_path.glob("*.previous.npz")).read_bytes() == previous
+    renamed, replace = [], os.replace
+    with (
+        pytest.warns(UserWarning, match=f"{current}.*damaged"),
+        mock.patch.object(
+            os, "replace", lambda a, b: renamed.append(a) or replace(a, b)
+        ),
+        crash(2),
+        pytest.raises(Crash),
+    ):
+        quick(tmp_path).fit(X, y)
+    assert str(current) not in renamed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert learned(quick(tmp_path).fit(X, y)) == straight
+
+
+# ------------------------------------------------------------- directories and disks
+
+
+def test_a_directory_that_cannot_be_written_to_is_an_error_at_the_start(tmp_path):
+    (tmp_path / "file").touch()
+    refused = mock.patch.object(
+        checkpoint, "TemporaryFile", side_effect=PermissionError(13, "no", "there")
+    )
+    with crash(1):
+        for directory in (tmp_path / "file", tmp_path / "file" / "below"):
+            with pytest.raises(
+                OSError, match="checkpoint_dir='.*file.* directory that"
+            ):
+                quick(directory).fit(X, y)
+        with (
+            refused,
+            pytest.raises(OSError, match="checkpoint_dir=.* written to: .*no"),
+        ):
+            quick(tmp_path).fit(X, y)
+    clf = quick(tmp_path / "new" / "below").fit(X, y)
+    with refused:  # nothing to write any more
+        assert learned(clf.fit(X, y)) == learned(quick().fit(X, y))
+
+
+def test_a_disk_that_fills_up_is_a_warning(tmp_path):
+    straight = learned(quick().fit(X, y))
+    with crash(3), pytest.raises(Crash):
+        quick(tmp_path).fit(X, y)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.warns(
+            UserWarning, match="could not be written.*too large.*goes on"
+        ):
+            clf = quick(tmp_path).fit(X, y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert learned(clf) == straight
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert learned(quick(tmp_path).fit(X, y)) == straight
+
+
+@pytest.mark.parametrize("call", ["mkstemp", "_write", "_sync", "os.replace"])
+def test_whatever_fails_while_writing_is_a_warning(call, tmp_path, monkeypatch):
+    kept, _ = two_states(tmp_path)
+    with monkeypatch.context() as patch:
+        error = OSError(28, "No space left on device")
+        path = f"skdnn.checkpoint.{call}"
+        patch.setattr(path, mock.Mock(side_effect=error))
+        with pytest.warns(UserWarning, match="name.npz could not be .* No space left"):
+            kept.save({"n": 2})
+    assert kept.load()["n"] == 1
+    kept.save({"n": 3})
+    assert kept.load()["n"] == 3
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_what_a_crash_left_is_removed_later(tmp_path):
+    kept, _ = two_states(tmp_path)
+    for name in ("name.old.tmp", "name.new.tmp", "other.old.tmp"):
+        (tmp_path / name).touch()
+    long_ago = time.time() - 4000
+    for name in ("name.old.tmp", "other.old.tmp", "name.npz"):
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    kept.probe()
+    names = {"name.npz", "name.previous.npz", "name.new.tmp", "other.old.tmp"}
+    assert set(os.listdir(tmp_path)) == names
+
+
+# ---------------------------------------------------------------------------- kills
+
+# Forks for each job, so that a fit begins at once instead of after all imports.
+NURSERY = """
+import json, os, sys, warnings
+import numpy as np
+from sklearn.datasets import load_digits
+from skdnn import MLPClassifierDIY
+
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+X, y = (X / 16)[:300], y[:300]
+for line in iter(sys.stdin.readline, ""):
+    job = json.loads(line)
+    pids = []
+    for result in job["results"]:
+        pids.append(os.fork())
+        if not pids[-1]:
+            clf = MLPClassifierDIY((20,), **job["settings"]).fit(X, y)
+            rows = [{**row, "seconds": None} for row in clf.history_]
+            vectors = [vector.tolist() for vector in clf.network_.state()]
+            with open(result + ".tmp", "w") as file:
+                json.dump([vectors, rows], file)
+            os.replace(result + ".tmp", result)
+            os._exit(0)
+    print(*pids, flush=True)
+    for pid in pids:  # not before they may go: a process id is then given to others
+        sys.stdin.readline()
+        print(os.waitpid(pid, 0)[1], flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def nursery():
+    process = subprocess.Popen(
+        [sys.executable, "-c", NURSERY],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    with process:
+        yield process
+        process.stdin.close()
+
+
+def start(nursery, *results, **settings):
+    """Start a fit for each of the results, and return their process ids."""
+    job = {"results": list(map(str, results)), "settings": settings}
+    print(json.dumps(job), file=nursery.stdin, flush=True)
+    return list(map(int, nursery.stdout.readline().split()))
+
+
+def wait(nursery):
+    """Return how the next process ended."""
+    print(file=nursery.stdin, flush=True)
+    return int(nursery.stdout.readline())
+
+
+KILLED = {
+    "adam": {"batch_norm": True, "dropout": 0.2, "learning_rate": "one_cycle"},
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.1, "ema_decay": 0.9},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 40},
+}
+
+
+def test_the_same_bits_after_kills_at_random_moments(nursery, tmp_path):
+    rng = np.random.default_rng()
+    n_kills = n_torn = 0
+    for n_rounds in count():
+        if n_kills >= N_KILLS:
+            break
+        settings = list(KILLED.values())[n_rounds % 3]
+        settings = {"max_iter": 40, "batch_size": 64, "random_state": 0, **settings}
+        directory = tmp_path / str(n_rounds)
+        result, straight = tmp_path / "result", tmp_path / "straight"
+        start(nursery, straight, **settings)
+        assert wait(nursery) == 0
+        result.unlink(missing_ok=True)
+        while not result.exists():
+            (pid,) = start(nursery, result, checkpoint_dir=str(directory), **settings)
+            time.sleep(rng.uniform(0, 0.05))
+            if n_kills < N_KILLS:
+                os.kill(pid, signal.SIGKILL)
+            n_kills += wait(nursery) == signal.SIGKILL
+        assert result.read_text() == straight.read_text()
+        n_torn += len(list(directory.glob("*.tmp")))
+    print(f"{n_kills} kills, {n_torn} of them while a file was written")
+    if FULL:
+        assert n_torn > 10
+
+
+def test_two_processes_in_one_directory_do_no_harm(nursery, tmp_path):
+    results = [tmp_path / name for name in "abcd"]
+    settings = {"max_iter": 40, "random_state": 0, "dropout": 0.2}
+    start(nursery, results[0], **settings)
+    assert wait(nursery) == 0
+    settings["checkpoint_dir"] = str(tmp_path / "kept")
+    start(nursery, *results[1:3], **settings)
+    assert wait(nursery) == wait(nursery) == 0
+    with crash(1):
+        clf = MLPClassifierDIY((20,), **settings).fit(X, y)
+    start(nursery, results[3], **settings)
+    assert wait(nursery) == 0
+    assert len({result.read_text() for result in results}) == 1
+    assert clf.network_.parameters.tolist() == json.loads(results[0].read_text())[0][0]
+    assert len(os.listdir(tmp_path / "kept")) == 2
+
+
+SEARCH = """
+import sys
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from skdnn import MLPClassifierDIY
+
+X, y = load_digits(return_X_y=True)
+X, y = (X / 16)[:300], y[:300]
+clf = MLPClassifierDIY(random_state=0, max_iter=100, tol=0, checkpoint_dir=sys.argv[1])
+grid = {"hidden_layer_sizes": [(5,), (10,), (15,), (20,)]}
+GridSearchCV(clf, grid, cv=3, n_jobs=2).fit(X, y)
+"""
+
+
+def test_a_search_that_is_killed_skips_what_was_finished(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SEARCH, str(tmp_path)],
+        start_new_session=True,
+    )
+    while len(list(tmp_path.glob("*[!s].npz"))) < 6:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    clf = MLPClassifierDIY(random_state=0, max_iter=100, tol=0)
+    grid = {"hidden_layer_sizes": [(5,), (10,), (15,), (20,)]}
+    straight = GridSearchCV(clf, grid, cv=3).fit(X, y)
+    n_fits = n_epochs = 0
+    original_fit, original_epoch = GradientDescent.fit, GradientDescent.epoch
+
+    def fit(self, **options):
+        nonlocal n_fits
+        n_fits += not self.finished
+        return original_fit(self, **options)
+
+    def epoch(self):
+        nonlocal n_epochs
+        n_epochs += 1
+        return original_epoch(self)
+
+    with (
+        mock.patch.object(GradientDescent, "fit", fit),
+        mock.patch.object(GradientDescent, "epoch", epoch),
+    ):
+        search = GridSearchCV(clf.set_params(checkpoint_dir=tmp_path), grid, cv=3)
+        search.fit(X, y)
+    assert n_fits <= 13 - 4  # two were running, and six had begun
+    assert n_epochs < n_fits * 100  # of which at least one went on
+    for name in ("mean_test_score", "std_test_score", "rank_test_score"):
+        assert_array_equal(search.cv_results_[name], straight.cv_results_[name])
+    assert learned(search.best_estimator_) == learned(straight.best_estimator_)
