@@ -127,7 +127,7 @@ EXPERIMENTS = {
             },
             "label smoothing": {
                 "alpha": 0.0,
-                "label_smoothing": [0.01, 0.03, 0.1, 0.3],
+                "label_smoothing": [0.03, 0.1, 0.3, 0.5, 0.7],
             },
         },
         {"max_iter": 40, "batch_size": 50, "learning_rate": "one_cycle"},
@@ -326,17 +326,16 @@ def run_clipping(name, dataset, args):
             }
         )
     folder = output_dir(args, dataset.name)
-    figure, axes = plt.subplots(
-        2, 2, figsize=(8, 6), sharex=True, sharey="row", layout="constrained"
+    figure, (above, *below) = plt.subplots(
+        3, 1, figsize=(8, 9), sharex=True, layout="constrained"
     )
-    for (threshold, (clf, *_)), (above, below) in zip(
-        fits.items(), axes.T, strict=True
-    ):
-        TrainingCurveDisplay.from_estimator(clf, ax=above)
-        GradientNormDisplay.from_estimator(clf, ax=below)
-        above.set_title(f"max_grad_norm={threshold}", pad=20, fontsize="medium")
-        above.label_outer()
-        below.label_outer()
+    first = {f"max_grad_norm={key}": clfs[0] for key, clfs in fits.items()}
+    TrainingCurveDisplay.from_estimator(first, ax=above)
+    for (label, clf), ax in zip(first.items(), below, strict=True):
+        GradientNormDisplay.from_estimator(clf, ax=ax)
+        ax.set_ylabel(f"Gradient norm,\n{label}")
+    for ax in (above, *below):
+        ax.label_outer()
     figure.savefig(folder / "plots" / f"experiment_{name}.png", dpi=100)
     plt.close(figure)
     report(

@@ -290,6 +290,7 @@ def _finish_curves(ax, ylabel):
     ax.set(xlabel="Epoch", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(color="0.9")
+    ax.set_axisbelow(True)
     # Above the axes, where no curve can run through it.
     ax.legend(
         loc="lower left",
