@@ -115,6 +115,18 @@ def report(path, title, rows, notes, machine):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"# {title}\n\n{table}\n\n{notes}\n\n{machine}\n")
     print(f"Written to {path}")
+    _show_in_readme(path.resolve(), table)
+
+
+def _show_in_readme(path, table):
+    """Replace the table of this file in README.md, if there is one."""
+    readme = RESULTS_DIR.parent / "README.md"
+    if path.is_relative_to(RESULTS_DIR) and readme.exists():
+        mark = f"<!-- {path.relative_to(readme.parent)} -->\n"
+        head, found, tail = readme.read_text().partition(mark)
+        if found:
+            rest = tail.partition("\n\n")[2]
+            readme.write_text(f"{head}{mark}{table}\n\n{rest}")
 
 
 def describe_machine():

@@ -254,6 +254,77 @@ def test_compare_architectures(tmp_path, digits):
         assert picture.shape[1] == 800
 
 
+def test_experiments(tmp_path):
+    results = tmp_path / "results"
+    arguments = ["--quick", "--dataset", "digits", "--output-dir", results]
+    run_well("experiments", *arguments, cwd=tmp_path)
+    tables = {path.stem: read_table(path) for path in results.glob("*.md")}
+    assert len(tables) == 6
+    for name in tables:
+        assert imread(results / "plots" / f"{name}.png").std() > 0.05  # not empty
+    errors = {
+        row["variant"]: float(row["test error"].split()[0])
+        for row in tables["experiment_batch_norm"]
+    }
+    assert 0 < errors["5 hidden layers, with"] < errors["5 hidden layers, without"]
+    assert tables["experiment_schedules"][2]["variant"] == "adaptive"
+    free, clipped = tables["experiment_clipping"]
+    assert (free["max_grad_norm"], clipped["max_grad_norm"]) == ("None", "1.0")
+    assert float(clipped["largest loss"]) < float(free["largest loss"])
+    result = run("experiments", "colour", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "no such experiment: colour; there are ['batch_norm'," in result.stderr
+
+
+def test_the_readme_of_the_experiments_shows_what_was_measured():
+    folder = ROOT / "benchmarks"
+    tables = re.findall(
+        r"<!-- (\S+) -->\n((?:\|.*\n)+)", (folder / "README.md").read_text()
+    )
+    assert len(tables) == 7
+    for path, table in tables:
+        assert table in (folder / path).read_text(), path
+
+
+def test_a_new_result_goes_into_the_readme(tmp_path):
+    scripts = tmp_path / "benchmarks"
+    skipped = shutil.ignore_patterns("models", "metrics", "plots")
+    shutil.copytree(ROOT / "benchmarks", scripts, ignore=skipped)
+    code = (
+        "from pathlib import Path; from common import RESULTS_DIR, report;"
+        "path = RESULTS_DIR / 'mnist' / 'experiment_batch_size.md';"
+        "report(path, 'Title', [{'new': 1, 'row': 2}], 'Notes.', 'Machine.')"
+    )
+    before = (scripts / "README.md").read_text()
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=scripts, env=environment, check=True
+    )
+    after = (scripts / "README.md").read_text()
+    head, tail = after.split("| new | row |\n| --- | --: |\n| 1   |   2 |\n\n")
+    assert before.startswith(head) and before.endswith(tail)
+
+
+def test_every_picture_is_shown():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout: which files belong to it is not known")
+    listed = subprocess.run(
+        ["git", "ls-files", "*.png", "*.svg", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    pictures = {ROOT / path for path in listed if not path.endswith(".md")}
+    shown = {
+        (path.parent / link).resolve()
+        for path in (ROOT / path for path in listed if path.endswith(".md"))
+        for link in re.findall(r"\]\(([^)#]+\.(?:png|svg))\)", path.read_text())
+    }
+    assert len(pictures) > 20
+    assert pictures <= shown
+
+
 def test_draw_diagrams(tmp_path):
     def texts(path):  # matplotlib writes each as a comment beside its outlines
         return re.findall("<!-- (.*?) -->", path.read_text())
