@@ -1,9 +1,10 @@
 """A feed-forward neural network in NumPy, as a scikit-learn classifier."""
 
+__version__ = "0.1.0"
+
 from skdnn.classifier import MLPClassifierDIY
 from skdnn.datasets import fetch_mnist
 from skdnn.diagnosis import diagnose
+from skdnn.onnx import to_onnx
 
-__version__ = "0.1.0"
-
-__all__ = ["MLPClassifierDIY", "diagnose", "fetch_mnist"]
+__all__ = ["MLPClassifierDIY", "diagnose", "fetch_mnist", "to_onnx"]

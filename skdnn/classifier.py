@@ -1,7 +1,9 @@
 """The scikit-learn contract: arguments, validation, fitted attributes, tags."""
 
+import copy
 import warnings
 from contextlib import contextmanager
+from inspect import signature
 from numbers import Integral, Real
 from os import PathLike
 
@@ -29,6 +31,7 @@ from skdnn.building import (
     network_for,
     trainer_for,
 )
+from skdnn.files import opened, stamped
 from skdnn.labels import Labels, as_columns, check_weights, weigh
 from skdnn.nn import logistic
 from skdnn.nn.network import TABLE_HEAD
@@ -527,6 +530,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             weights = weigh(targets, labels, self.class_weight, sample_weight)
             running = getattr(self, "_trainer", None)
             if running is not None:
+                if not running.network.parameters.flags.writeable:
+                    running = copy.deepcopy(running)  # loaded as a memory map
                 previous, rng = running.network, running.rng
             else:
                 previous = self.network_.copy() if fitted else None
@@ -790,6 +795,15 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             f"<caption style='caption-side: bottom'>{network.parameters.size:,}"
             f" parameters, {network.dtype}</caption>{rows}</table>"
         )
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        # Arguments that the version that wrote the file did not have get their default.
+        arguments = signature(type(self)).parameters.values()
+        defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
+        super().__setstate__({**defaults, **opened(state)})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -56,14 +56,14 @@ class Network:
         check_layers(self.layers)
         self.n_features = int(n_features)
         self.dtype = np.dtype(dtype)
-        widths = [self.n_features]
-        for layer in self.layers:
-            widths.append(layer.output_width(widths[-1]))
-        self.widths = tuple(widths)
         self._lay_out()
 
     def _lay_out(self, parameters=None, statistics=None):
         """Create the flat vectors, or take those given, and cut them into views."""
+        widths = [self.n_features]
+        for layer in self.layers:
+            widths.append(layer.output_width(widths[-1]))
+        self.widths = tuple(widths)
         weights, others, running = [], [], []
         for i, (layer, width) in enumerate(self._layers_and_inputs()):
             for name, shape in layer.parameter_shapes(width).items():
@@ -382,11 +382,12 @@ class Network:
 
     def __getstate__(self):
         # Gradients and views can be rebuilt; a file holds what was learned.
-        names = ("layers", "n_features", "dtype", "widths", "parameters", "statistics")
+        names = ("layers", "n_features", "parameters", "statistics")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state):
         vars(self).update(state)
+        self.dtype = self.parameters.dtype
         self._lay_out(self.parameters, self.statistics)
 
 

@@ -1,0 +1,184 @@
+"""Export to ONNX, run by onnxruntime."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits, make_multilabel_classification
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import skdnn
+from skdnn import MLPClassifierDIY
+from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, ReLU, Softmax, Tanh
+from skdnn.onnx import register_converter
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+CLASSIFIERS = {
+    "default": {},
+    "batch_norm": {"batch_norm": True, "dropout": 0.2, "input_dropout": 0.1},
+    "deep": {"hidden_layer_sizes": (20, 10), "activation": "leaky_relu"},
+    "tanh": {"activation": "tanh", "hidden_layer_sizes": (20, 10)},
+    "logistic": {"activation": "logistic"},
+    "identity": {"activation": "identity"},
+    "no hidden layer": {"hidden_layer_sizes": ()},
+    "float64": {"dtype": "float64", "activation": "leaky_relu", "batch_norm": True},
+    "layers": {
+        "architecture": [
+            *(BatchNorm(), Dropout(0.1), Dense(20), ReLU(), BatchNorm()),
+            *(Dense(10), LeakyReLU(0.2), BatchNorm(), Tanh()),
+        ]
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, y
+
+
+def quick(**settings):
+    return MLPClassifierDIY(**{"max_iter": 5, "random_state": 0, **settings})
+
+
+def run(model, X, name="X"):
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {name: X})
+
+
+def check(clf, X, label, probabilities, atol=1e-5):
+    assert_array_equal(label, clf.predict(X))
+    assert_allclose(probabilities, clf.predict_proba(X), atol=atol)
+
+
+@pytest.mark.parametrize("settings", CLASSIFIERS.values(), ids=CLASSIFIERS.keys())
+def test_same_labels_and_probabilities(digits, settings):
+    X, y = digits
+    clf = quick(**settings).fit(X, y)
+    model = skdnn.to_onnx(clf)
+    kinds = [node.op_type for node in model.graph.node]
+    assert ("Mul" in kinds) == (settings.get("activation") == "leaky_relu") or (
+        "architecture" in settings
+    )  # no trace of a batch normalization behind a dense layer
+    output = run(model, X.astype(clf.network_.dtype))
+    assert output[1].dtype == clf.network_.dtype
+    check(clf, X, *output, atol=1e-12 if "dtype" in settings else 1e-5)
+
+
+LABELS = {
+    "strings": np.array([f"class {i}" for i in range(10)]),
+    "objects": np.array(["a", "b", "c", "d", "e", "f", "ü", "", "i", "j"], object),
+    "floats": np.arange(10.0) - 3,
+    "bytes": np.arange(10, dtype=np.uint8),
+    "two": np.repeat([3, -7], 5),
+    "two strings": np.repeat(["yes", "no"], 5),
+    "bool": np.repeat([False, True], 5),
+}
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
+@pytest.mark.parametrize("ends_in_softmax", [False, True])
+def test_labels_of_any_kind(digits, labels, ends_in_softmax):
+    X, y = digits
+    layers = None
+    if ends_in_softmax:
+        layers = [Dense(9), ReLU(), Dense(len(set(labels))), Softmax()]
+    clf = quick(architecture=layers).fit(X, labels[y])
+    label, probabilities = run(skdnn.to_onnx(clf), X.astype(np.float32))
+    assert label.dtype == (object if labels.dtype.kind in "UO" else np.int64)
+    check(clf, X, label, probabilities)
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_multilabel(n_classes):
+    X, Y = make_multilabel_classification(n_classes=n_classes, random_state=0)
+    clf = quick().fit(X, Y)
+    check(clf, X, *run(skdnn.to_onnx(clf), X.astype(np.float32)))
+
+
+def test_far_out_and_no_samples(digits):
+    X, y = digits
+    for target in (y, y % 2):
+        clf = quick().fit(X, target)
+        far = np.float32(1e4) * (X - 0.5).astype(np.float32)
+        check(clf, far, *run(skdnn.to_onnx(clf), far))
+        label, probabilities = run(skdnn.to_onnx(clf), far[:0])
+        assert label.shape == (0,)
+        assert probabilities.shape == (0, len(clf.classes_))
+
+
+@pytest.mark.parametrize("opset", [13, 17, onnx.defs.onnx_opset_version()])
+def test_name_and_dtype_of_the_input_and_opset(digits, opset):
+    X, y = digits
+    pixels = (X * 16).astype(np.uint8)
+    clf = quick().fit(pixels, y)
+    model = skdnn.to_onnx(clf, input_name="in", input_dtype=np.uint8, opset=opset)
+    assert model.opset_import[0].version == opset
+    assert [output.name for output in model.graph.output] == ["label", "probabilities"]
+    if opset < 20:  # onnxruntime lags behind onnx
+        check(clf, pixels, *run(model, pixels, "in"))
+
+
+def test_errors(digits, monkeypatch):
+    X, y = digits
+    clf = quick().fit(X, y)
+    for opset in (12, 1000):
+        with pytest.raises(ValueError, match=rf"opset must be in \[13, .*got {opset}"):
+            skdnn.to_onnx(clf, opset=opset)
+    with pytest.raises(TypeError, match=r"got Pipeline[^.]*. For a pipeline"):
+        skdnn.to_onnx(make_pipeline(clf))
+    with pytest.raises(ValueError, match="not fitted"):
+        skdnn.to_onnx(clone(clf))
+    days = np.arange(10).astype("datetime64[D]")
+    with pytest.raises(TypeError, match=r"datetime64\[D\].*astype\(str\)"):
+        skdnn.to_onnx(clone(clf).fit(X, days[y]))
+    for name in ("onnx", "skl2onnx"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError, match=r"to_onnx needs onnx: pip .*skdnn\[onnx\]"):
+        skdnn.to_onnx(clf)
+    with pytest.raises(ImportError, match=r"needs skl2onnx: pip .*skdnn\[onnx\]"):
+        register_converter()
+
+
+def test_importing_does_not_import_onnx():
+    code = "import sys, skdnn, skdnn.onnx; assert 'onnx' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("settings", CLASSIFIERS.values(), ids=CLASSIFIERS.keys())
+def test_pipeline_through_skl2onnx(digits, settings):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_converter()
+    X, y = digits
+    pipeline = make_pipeline(StandardScaler(), quick(**settings)).fit(X, y)
+    X = X.astype(np.float64 if "dtype" in settings else np.float32)
+    model = skl2onnx.to_onnx(pipeline, X, options={"zipmap": False})
+    check(pipeline, X, *run(model, X))
+
+
+@pytest.mark.parametrize("kind", ["strings", "two strings", "multilabel", "integers"])
+def test_labels_and_zipmap_through_skl2onnx(digits, kind):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_converter()
+    X, y = digits
+    X = (X * 16).astype(np.int64 if kind == "integers" else np.float32)
+    if kind == "multilabel":
+        y = (y[:, None] % [2, 3, 4] == 0).astype(int)
+    elif kind != "integers":
+        y = LABELS[kind][y]
+    pipeline = make_pipeline(StandardScaler(), quick()).fit(X, y)
+    model = skl2onnx.to_onnx(pipeline, X, options={"zipmap": False})
+    check(pipeline, X, *run(model, X))
+    if kind != "multilabel":
+        label, rows = run(skl2onnx.to_onnx(pipeline, X), X)
+        classes = pipeline.classes_
+        check(pipeline, X, label, [[row[c] for c in classes.tolist()] for row in rows])
