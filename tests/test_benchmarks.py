@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TRAIN = "mnist_classification_train_and_validate"
 EVALUATE = "mnist_classification_evaluate"
 COMPARE = "compare_architectures"
+CLUSTER = "search_on_a_cluster"
 
 
 def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
@@ -352,6 +353,33 @@ def test_mathematics(tmp_path):
         assert "</svg>" in (tmp_path / "results" / f"{name}.svg").read_text()
 
 
+def check_cluster(folder):
+    cluster, one_process = read_table(folder / f"{CLUSTER}.md")
+    for column in ("best", "best score"):
+        assert cluster[column] == one_process[column]
+    text = (folder / f"{CLUSTER}.md").read_text()
+    assert "The largest difference between two scores is 0.\n" in text
+
+
+def test_a_search_survives_the_death_of_a_worker(tmp_path):
+    pytest.importorskip("distributed", reason="dask is not installed")
+    arguments = "--dataset digits --epochs 60 --kill-one"
+    result = run(CLUSTER, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"^Killed tcp://.* while [1-9]", result.stdout)
+    assert "Restarting worker" in result.stderr
+    check_cluster(tmp_path)
+
+
+def test_a_search_on_a_cluster_that_is_there(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="dask is not installed")
+    options = {"processes": False, "protocol": "tcp", "dashboard_address": None}
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as it:
+        arguments = f"--dataset digits --epochs 2 --scheduler {it.scheduler_address}"
+        run_well(CLUSTER, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+    check_cluster(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
@@ -361,6 +389,7 @@ def test_mathematics(tmp_path):
         (TRAIN, "--output-dir file", "argument --output-dir: file is not a folder"),
         (COMPARE, "--cv 500", "n_splits=500 cannot be greater"),
         (EVALUATE, "", f"there is no run in .*: run {TRAIN}.py first"),
+        (CLUSTER, "--scheduler tcp://127.0.0.1:9 --kill-one", "--kill-one is for"),
     ],
 )
 def test_bad_arguments_fail_with_one_line(tmp_path, script, arguments, message):
