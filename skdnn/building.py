@@ -91,7 +91,7 @@ def _layers(estimator, labels):
 
 def _simple_hidden_layers(estimator):
     sizes = estimator.hidden_layer_sizes
-    sizes = list(sizes) if np.ndim(sizes) else [int(sizes)]
+    sizes = list(sizes) if np.ndim(sizes) else [sizes]
     if not all(isinstance(size, Integral) for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
     if any(size <= 0 for size in sizes):

@@ -694,10 +694,11 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             In the order of `classes_`; in the dtype of the network.
         """
         check_is_fitted(self)
-        if self.n_outputs_ > 1:
+        if self.out_activation_ == "softmax":
             return self._outputs(X)
         Z = self._outputs(X, stop=-1)
-        Z = np.hstack([-Z, Z])  # rather than 1 - P, which loses the digits of a small P
+        if self.n_outputs_ == 1:  # rather than 1 - P, which loses digits of a small P
+            Z = np.hstack([-Z, Z])
         return logistic(Z, out=Z)
 
     def predict_log_proba(self, X):
@@ -720,7 +721,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             with np.errstate(over="ignore"):  # to -inf
                 Z -= Z.max(axis=1, keepdims=True)
             Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
-            return Z
+            return np.maximum(Z, np.finfo(Z.dtype).min, out=Z)
         if self.n_outputs_ == 1:
             Z = np.hstack([-Z, Z])
         P = logistic(Z, out=np.empty_like(Z))
@@ -749,10 +750,10 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         with np.errstate(over="ignore", invalid="ignore"):
             outputs = self.network_.predict(X, stop)
         if not np.isfinite(outputs).all():
-            row = np.flatnonzero(~np.isfinite(outputs).all(axis=1))[0]
             raise ValueError(
-                f"X has values so large that the network's {self.network_.dtype}"
-                f" arithmetic overflows, first in row {row}. Scale X, as for training."
+                f"X holds numbers as large as {abs(X).max():.3g}, for which the"
+                f" network's sums overflow {self.network_.dtype}. Scale X, as well as"
+                " the data to fit on, with StandardScaler for example."
             )
         return outputs
 

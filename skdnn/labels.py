@@ -67,9 +67,12 @@ class Labels:
             return (y != 0).astype(np.int8)
         y = column_or_1d(y)
         check_kind(y)
-        places = np.searchsorted(self.classes, y)
-        places[places == len(self.classes)] = 0
-        unseen = self.classes[places] != y
+        try:
+            places = np.searchsorted(self.classes, y)
+            places[places == len(self.classes)] = 0
+            unseen = self.classes[places] != y
+        except TypeError:  # dates and numbers, say
+            unseen = True
         if np.any(unseen):
             raise ValueError(
                 f"`{name}` has classes not in `self.classes_`. "
@@ -98,11 +101,14 @@ def check_kind(y):
     check_classification_targets(y)
 
 
-def check_weights(weights, X):
+def check_weights(weights, X, name="sample_weight"):
     """Return an array of a weight for each row of X, none of them negative, or None."""
     if weights is None:
         return None
-    return _check_sample_weight(weights, X, ensure_non_negative=True)
+    try:
+        return _check_sample_weight(weights, X, ensure_non_negative=True)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def weigh(targets, labels, class_weight, sample_weight):

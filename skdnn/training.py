@@ -374,7 +374,7 @@ class GradientDescent(Trainer):
                 "sample size. It is going to be clipped",
                 stacklevel=6,  # the caller of fit
             )
-        return min(self.batch_size, n_samples)
+        return int(min(self.batch_size, n_samples))
 
     def take_over(self, other):
         """Go on where another trainer was, with the settings of this one."""
@@ -633,11 +633,15 @@ class GradientDescent(Trainer):
             self.optimizer.state[name][:] = vector
         self.optimizer.n_steps = state["n_steps"]
         self.rng.set_state(state["rng"])
-        if state["averaged"] is not None:
+        if state["averaged"] is None:
+            self.averaged = None
+        else:
             self.averaged.restore(state["averaged"])
         if state["order"] is not None:
             self.order[:] = state["order"]
-        if state["dropout_rng"] is not None:
+        if state["dropout_rng"] is None:
+            self.dropout_rng = None
+        else:
             self.dropout_rng.bit_generator.state = state["dropout_rng"]
 
     def __setstate__(self, state):

@@ -22,7 +22,7 @@ def check_given(estimator, labels, X_val, y_val, sample_weight_val):
         except ValueError as error:
             raise ValueError(f"X_val does not go with X: {error}") from error
         check_consistent_length(X_val, y_val)
-        sample_weight_val = check_weights(sample_weight_val, X_val)
+        sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
         return X_val, labels.encode(y_val, "y_val"), sample_weight_val
     if sample_weight_val is not None:
         raise ValueError(
