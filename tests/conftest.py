@@ -9,5 +9,5 @@ else:
     settings.register_profile(
         "short", max_examples=800, derandomize=True, database=None, **common
     )
-    settings.register_profile("long", max_examples=20_000, **common)
+    settings.register_profile("long", max_examples=10_000, **common)
     settings.load_profile("short")  # --hypothesis-profile=long comes later, and wins
