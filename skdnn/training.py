@@ -636,6 +636,7 @@ class GradientDescent(Trainer):
         if state["averaged"] is None:
             self.averaged = None
         else:
+            self.averaged = self.averaged or self.network.copy()
             self.averaged.restore(state["averaged"])
         if state["order"] is not None:
             self.order[:] = state["order"]
