@@ -215,6 +215,7 @@ def _observe(network, X):
     for start in range(0, X.shape[0], INFERENCE_ROWS):
         A = X[start : start + INFERENCE_ROWS].astype(network.dtype)
         squares = squares + _column_squares(A)
+        A = network.as_input(A)
         workspace = network.workspace(A.shape[0], training=False)
         # One by one, as layers write over what earlier ones put out.
         for layer, slot, seen in zip(

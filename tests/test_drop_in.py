@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, diagnose
 from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -225,6 +225,23 @@ def test_sparse_input(container, solver):
     assert_allclose(
         unshuffled.loss_curve_, quick(shuffle=False).fit(X, y).loss_curve_, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"input_dropout": 0.2}, {"architecture": [BatchNorm(), Dense(9), ReLU()]}],
+    ids=["input_dropout", "batch_norm"],
+)
+def test_sparse_input_of_a_layer_that_is_not_dense(settings):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300].astype(np.float32), y[:300]
+    dense, sparse = quick(**settings), quick(**settings)
+    dense.fit(X, y, X_val=X, y_val=y)
+    sparse.fit(scipy.sparse.csr_array(X), y, X_val=scipy.sparse.csr_array(X), y_val=y)
+    assert_array_equal(sparse.network_.parameters, dense.network_.parameters)
+    for kind in (scipy.sparse.csr_array, scipy.sparse.csc_matrix):
+        assert_array_equal(sparse.predict_proba(kind(X)), dense.predict_proba(X))
+        assert str(diagnose(sparse, kind(X), y)) == str(diagnose(dense, X, y))
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])

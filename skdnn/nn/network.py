@@ -156,6 +156,11 @@ class Network:
         """Return buffers for mini-batches of `n_rows` rows: a :class:`Workspace`."""
         return Workspace(self, n_rows, **options)
 
+    def as_input(self, X):
+        """Return a sparse X as an ndarray, unless a :class:`Dense` takes it as it is."""
+        takes_sparse = not self.layers or isinstance(self.layers[0], Dense)
+        return X if takes_sparse or isinstance(X, np.ndarray) else X.toarray()
+
     def forward(self, X, workspace, stop=None):
         """Return the output of the layers before `stop` (default: of all).
 
@@ -170,7 +175,7 @@ class Network:
         A : ndarray of shape (n_rows, n_outputs)
             A buffer of the workspace, overwritten by the next call.
         """
-        A = X
+        A = self.as_input(X)
         for layer, slot in zip(self.layers[:stop], workspace.slots, strict=False):
             A = layer.forward(A, slot, workspace.training)
         return A
