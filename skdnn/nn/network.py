@@ -157,7 +157,7 @@ class Network:
         return Workspace(self, n_rows, **options)
 
     def as_input(self, X):
-        """Return a sparse X as an ndarray, unless a :class:`Dense` takes it as it is."""
+        """Return X, made dense if it is sparse and the first layer needs it so."""
         takes_sparse = not self.layers or isinstance(self.layers[0], Dense)
         return X if takes_sparse or isinstance(X, np.ndarray) else X.toarray()
 
