@@ -54,6 +54,7 @@ def main():
     if args.scheduler and args.kill_one:
         parser.error("--kill-one is for the cluster on this machine, not --scheduler")
     try:
+        import psutil
         from distributed import Client, LocalCluster
     except ImportError:
         parser.error("needs dask: pip install 'skdnn[dask]'")
@@ -75,8 +76,13 @@ def main():
             threading.Thread(target=kill_one, args=(client,), daemon=True).start()
         # A copy of all data on each worker: what one of them held is not lost with it.
         data = [X, y, *(rows for fold in folds for rows in fold)]
+        n_bytes, n_workers = sum(array.nbytes for array in data), len(client.nthreads())
+        sent_before = psutil.net_io_counters().bytes_sent
         with joblib.parallel_config(backend="dask", scatter=data):
             far, far_seconds = timed_search(args.epochs, folds, X, y)
+        sent = psutil.net_io_counters().bytes_sent - sent_before
+        with joblib.parallel_config(backend="dask"):
+            seconds_of_nothing = time_nothing()
     # The workers have a thread each: so that the sums are rounded alike.
     with threadpool_limits(1):
         near, near_seconds = timed_search(args.epochs, folds, X, y)
@@ -100,7 +106,11 @@ def main():
         ],
         f"Data: {dataset.name}, {len(X):,} training samples, {args.cv} folds,"
         f" {args.epochs} epochs; {scores(far).size} fits. The largest difference"
-        f" between two scores is {difference:g}.",
+        f" between two scores is {difference:g}.\n\n"
+        f"Each of {n_workers} workers has a copy of all data, {n_bytes / 1e6:.1f} MB."
+        f" In all, this machine sent {sent / 1e6:.1f} MB,"
+        f" {sent / n_bytes:.1f} times as much. A task that does nothing takes"
+        f" {seconds_of_nothing * 1e3:.1f} ms.",
         describe_machine(),
     )
 
@@ -114,6 +124,13 @@ def timed_search(epochs, folds, X, y):
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(X, y)
     return search, time.perf_counter() - start_time
+
+
+def time_nothing(n_tasks=1000):
+    """Return the seconds that a task takes which does nothing, sent on its own."""
+    start_time = time.perf_counter()
+    joblib.Parallel(batch_size=1)(joblib.delayed(abs)(i) for i in range(n_tasks))
+    return (time.perf_counter() - start_time) / n_tasks
 
 
 def scores(search):

@@ -359,6 +359,7 @@ def check_cluster(folder):
         assert cluster[column] == one_process[column]
     text = (folder / f"{CLUSTER}.md").read_text()
     assert "The largest difference between two scores is 0.\n" in text
+    assert re.search(r"sent [0-9.]+ MB, .* nothing takes [0-9.]+ ms", text)
 
 
 def test_a_search_survives_the_death_of_a_worker(tmp_path):
