@@ -1,4 +1,10 @@
-"""How many examples Hypothesis tries: the same few everywhere, or as many as asked."""
+"""How much the suite tries: the same little everywhere, or as much as asked for.
+
+``SKDNN_FULL=1 pytest -n 2`` runs the long forms: 10,000 new examples of Hypothesis a
+test, 500 kills, damage to every byte of a checkpoint.
+"""
+
+import os
 
 try:
     from hypothesis import HealthCheck, settings
@@ -9,5 +15,5 @@ else:
     settings.register_profile(
         "short", max_examples=800, derandomize=True, database=None, **common
     )
-    settings.register_profile("long", max_examples=10_000, **common)
-    settings.load_profile("short")  # --hypothesis-profile=long comes later, and wins
+    settings.register_profile("full", max_examples=10_000, **common)
+    settings.load_profile("full" if os.environ.get("SKDNN_FULL") else "short")
