@@ -148,7 +148,7 @@ class Checkpoint:
                     raise ValueError("it belongs to another fit")
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 warnings.warn(
                     f"The checkpoint {path} is not used: {error}. Training goes on from"
                     " the one before it, or starts anew where there is none.",

@@ -196,7 +196,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         A directory in which `fit` keeps its state. A `fit` that is run again, with the
         same data and settings, goes on where the last one stopped, to the same bits as
         one that was never interrupted ("seconds" in `history_` apart), and is over at
-        once where that one was finished; for "lbfgs", only the latter. Files are named
+        once where that one was finished; for "lbfgs", only the latter. For the same
+        bits, the libraries and the number of threads must be the same. Files are named
         by a hash of data and settings, so that one directory serves any number of
         fits, at the same time too. Of functions among the settings, the hash knows
         name and code, but not what they call. `random_state` counts as a setting:

@@ -73,6 +73,8 @@ def _parts(value):
     else:
         reduce = dispatch_table.get(type(value), lambda value: value.__reduce_ex__(2))
         reduced = reduce(value)
-        if not isinstance(reduced, str):  # the state, and iterators over the items
+        if isinstance(reduced, str):  # a name, in a module
+            reduced = [type(value), getattr(value, "__module__", None), reduced]
+        else:  # with the state, and iterators over the items
             reduced = [*reduced[:3], *map(list, filter(None, reduced[3:5]))]
         yield from _parts(["object", reduced])

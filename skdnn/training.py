@@ -313,7 +313,7 @@ class GradientDescent(Trainer):
         See :class:`Trainer`.
     """
 
-    kept = (*Trainer.kept, "learning_rate", "n_no_improvement")
+    kept = (*Trainer.kept, "complaint", "learning_rate", "n_no_improvement")
 
     def __init__(
         self,
@@ -341,6 +341,7 @@ class GradientDescent(Trainer):
         self.rng = rng
         self.averaged = self.dropout_rng = None
         self.n_no_improvement = 0
+        self.complaint = None  # about numbers that were not finite
         optimizer.start(network.parameters, network.gradients, network.n_weights)
 
     def _allocate(self, all_rows):
@@ -538,7 +539,9 @@ class GradientDescent(Trainer):
                 if not (isfinite(row["loss"]) and self.network.is_finite()):
                     self._undo_epoch(good, early_stopping)
                     on_epoch_end(None)
-                    return True
+                    self.ended = True
+                    save()
+                    break
                 if validate is not None:
                     self.evaluate(validate, row)
                     say(f"Validation score: {row['validation_score']:f}")
@@ -548,6 +551,8 @@ class GradientDescent(Trainer):
                 good = self.best_state if early_stopping else self.result().state()
                 self.ended = bool(on_epoch_end(row) or ends)
                 save()
+            if self.complaint:
+                warnings.warn(self.complaint, ConvergenceWarning, stacklevel=5)
             return self.ended or self.schedule.per_step  # which is laid out to end here
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=5)
@@ -562,7 +567,7 @@ class GradientDescent(Trainer):
                 self.result().restore(self.best_state)
 
     def _undo_epoch(self, good, early_stopping):
-        """Go back to what `good` holds, and say why and what to change."""
+        """Go back to what `good` holds, and note why and what to change."""
         row = self.history.pop()
         self.n_epochs -= 1
         self.samples_seen -= len(self.order)
@@ -573,12 +578,10 @@ class GradientDescent(Trainer):
         what = "Parameters" if finite else "The loss"
         how = "infinite or NaN" if finite else f"{row['loss']:f}"
         kept = "best epoch before it" if early_stopping else "epoch before it"
-        warnings.warn(
+        self.complaint = (
             f"{what} became {how} in epoch {row['epoch']}: training ends, and the"
             f" parameters of the {kept} are kept. Lower learning_rate_init (it is"
-            f" {self.initial_rate:g}), set max_grad_norm, or scale X.",
-            ConvergenceWarning,
-            stacklevel=6,  # the caller of the estimator's fit
+            f" {self.initial_rate:g}), set max_grad_norm, or scale X."
         )
 
     def judge(self, row, tol, n_iter_no_change, early_stopping=False, say=print):

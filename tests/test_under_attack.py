@@ -390,7 +390,8 @@ ODD = (
     *([Dense], [Softmax()], [Dense(2), Softmax()], [Dense(3), Dropout(0.5), None]),
     *(np.random.RandomState(0), np.random.default_rng(0), 0.999, "loss", "roc_auc"),
 )
-NAMES = sorted(MLPClassifierDIY().get_params())
+# A checkpoint_dir would make directories with odd names here: see test_checkpoint.py.
+NAMES = sorted({*MLPClassifierDIY().get_params()} - {"checkpoint_dir"})
 
 
 @given(
