@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import time
-import warnings
 import zipfile
 from contextlib import suppress
 from io import SEEK_END
@@ -18,8 +17,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skdnn.fingerprint import BLOCK
+from skdnn.user_warnings import warn_user
 
-FORMAT = 1  # of files and arithmetic; goes into the fingerprint, so a new one is new
+FORMAT = 2  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size
 
 
@@ -126,10 +126,9 @@ class Checkpoint:
             temporary, self._path_is_good = None, True
             _sync_directory(self.directory)
         except OSError as error:
-            warnings.warn(
+            warn_user(
                 f"The checkpoint {self.path} could not be written: {error}. Training"
-                " goes on.",
-                stacklevel=8,  # the caller of the estimator's fit
+                " goes on."
             )
         finally:
             if temporary is not None:
@@ -149,10 +148,9 @@ class Checkpoint:
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                warnings.warn(
+                warn_user(
                     f"The checkpoint {path} is not used: {error}. Training goes on from"
-                    " the one before it, or starts anew where there is none.",
-                    stacklevel=5,  # the caller of the estimator's fit
+                    " the one before it, or starts anew where there is none."
                 )
             else:
                 self._path_is_good = path == self.path

@@ -1,7 +1,6 @@
 """The scikit-learn contract: arguments, validation, fitted attributes, tags."""
 
 import copy
-import warnings
 from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
@@ -31,11 +30,13 @@ from skdnn.building import (
     network_for,
     trainer_for,
 )
+from skdnn.data import check_range_of_float32, to_numpy, warn_of_lost_spread
 from skdnn.files import opened, stamped
 from skdnn.labels import Labels, as_columns, check_weights, weigh
 from skdnn.nn import logistic
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training import NOT_FINITE
+from skdnn.user_warnings import warn_user
 from skdnn.validation import Validation, check_given, split
 
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
@@ -98,8 +99,9 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
             default="constant"
         Schedule of the learning rate, for every solver but "lbfgs" (in scikit-learn,
-        for "sgd" only). A fit with one of the last two ends at `max_iter` as planned,
-        without a ConvergenceWarning.
+        for "sgd" only). The last two plan all of `max_iter` epochs: `tol` and
+        `n_iter_no_change` end nothing, `early_stopping` chooses the epoch that is
+        kept, and the end at `max_iter` is no ConvergenceWarning.
 
         - "constant": `learning_rate_init`.
         - "invscaling": ``learning_rate_init / (t + 1) ** power_t``, t the number of
@@ -141,7 +143,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     tol : float, default=1e-4
         Training stops when the loss, or the validation score, fails to improve by
-        `tol` for `n_iter_no_change` epochs in a row.
+        `tol` for `n_iter_no_change` epochs in a row, unless `learning_rate` is
+        "cosine" or "one_cycle".
 
     verbose : bool, default=False
         Whether to print the loss of each epoch.
@@ -166,7 +169,11 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The validation score, weighted by `sample_weight` but not by `class_weight`:
         None is the accuracy, "loss" the negative loss, anything
         else one of scikit-learn's scorers (its name, or a callable
-        ``scorer(estimator, X, y)``). Greater is better.
+        ``scorer(estimator, X, y)``, which gets rows of X and y as they were passed to
+        `fit`). Greater is better. Scorers of probabilities know all of `classes_`, also
+        those that the validation set lacks. A score that is not a finite number is an
+        error in the first epoch; later there is a warning, and the epoch can't be the
+        best.
 
     validation_fraction : float, default=0.1
         The part of the training data that is set aside if `early_stopping` is True
@@ -432,6 +439,7 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self : MLPClassifierDIY
         """
         data = {"X": X, "y": y}
+        as_given = X, y
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
@@ -444,7 +452,13 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             weights = weigh(targets, labels, self.class_weight, sample_weight)
             given = check_given(self, labels, X_val, y_val, sample_weight_val)
             checkpoint = checkpoint_for(
-                self, warm, X, labels.classes, targets, sample_weight, given
+                self,
+                warm,
+                X,
+                labels.classes,
+                targets,
+                sample_weight,
+                given and given.learned_from(),
             )
             if checkpoint is None:
                 rng = check_random_state(self.random_state)
@@ -452,12 +466,15 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 rng = checkpoint.begin(self.random_state)
             previous = self.network_.copy() if warm else None
             network = network_for(self, X, labels, rng, previous)
-            rows, validation = split(
-                self, X, targets, labels, sample_weight, given, rng
-            )
+            warn_of_lost_spread(as_given[0], self._column_names(), network.dtype)
+            rows, validation = None, given
+            if given is None and self.early_stopping and self.solver != "lbfgs":
+                rows, validation = split(
+                    self, X, targets, labels, sample_weight, as_given, rng
+                )
             trainer = trainer_for(self, network, rng, warm)
             if validation is not None:
-                validation = Validation(self, trainer, labels, *validation)
+                validation = Validation(self, trainer, labels, validation)
             trainer.load(X, as_columns(targets, network), weights, rows)
             if checkpoint is not None:
                 checkpoint.resume(trainer)
@@ -467,11 +484,10 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             if outcome is not None:
                 _check_optimize_result("lbfgs", outcome, self.max_iter)
         elif not outcome:
-            warnings.warn(
+            warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
                 " and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=3,  # the caller of fit, past scikit-learn's decorator
             )
         return self
 
@@ -492,6 +508,12 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         random numbers go on from call to call, also through pickling; parameters that
         were set in between take effect. After `fit`, training goes on from its weights
         with a new optimizer. Callbacks are not called.
+
+        Batch normalization predicts with running averages over the last ten or so
+        mini-batches, of this call and those before it: data that are gone can't be
+        averaged anew, as :meth:`fit` does in the end. The averages lag behind weights
+        that move fast. A learning rate that falls, as with "one_cycle" and "cosine",
+        lets them catch up.
 
         Parameters
         ----------
@@ -518,7 +540,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         with _unchanged_on_error(self):
             fitted = hasattr(self, "network_")
-            first = _check_partial_fit_first_call(self, classes)
+            first = _check_partial_fit_first_call(self, to_numpy(classes))
+            as_given = X
             X, y = self._validate(X, y, reset=not fitted)
             if not first:
                 labels = self._labels()
@@ -538,10 +561,20 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 previous = self.network_.copy() if fitted else None
                 rng = check_random_state(self.random_state)
             network = network_for(self, X, labels, rng, previous)
+            if not fitted:
+                warn_of_lost_spread(as_given, self._column_names(), network.dtype)
             goes_on = fitted and running is None
             trainer = trainer_for(self, network, rng, goes_on)
             if running is not None:
                 trainer.take_over(running)
+            if trainer.schedule.planned and trainer.n_epochs == self.max_iter:
+                warn_user(
+                    f"learning_rate={self.learning_rate!r} is laid out for"
+                    f" max_iter={self.max_iter} calls of partial_fit, and this is one"
+                    " more: its rate is 0 from now on, and nothing is learned."
+                    " Set max_iter to the number of calls that you plan, or"
+                    " learning_rate='constant'.",
+                )
             before = trainer.state()
             try:
                 trainer.load(X, as_columns(targets, network), weights)
@@ -562,6 +595,8 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
         dtype = dtype or self.dtype
+        if y is not NOT_GIVEN:
+            y = to_numpy(y)
         floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
         mapped = [np.float64, np.float32] if isinstance(X, np.memmap) else []
         check_params = {} if y is NOT_GIVEN else {"multi_output": True}
@@ -575,8 +610,12 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             **check_params,
         )
         if mapped and np.dtype(floats[0]) == np.float32:
-            _check_range_of_float32(X)  # cast later, row by row
+            check_range_of_float32(X)  # cast later, row by row
         return checked
+
+    def _column_names(self):
+        """Return the names of the columns of X, or their numbers."""
+        return getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
 
     def _labels(self):
         """Return the labels of the last fit."""
@@ -812,15 +851,6 @@ class MLPClassifierDIY(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _check_range_of_float32(X, n_rows=1 << 14):
-    """Raise scikit-learn's error if a number is too large for float32."""
-    for start in range(0, X.shape[0], n_rows):
-        if np.abs(X[start : start + n_rows]).max() > np.finfo(np.float32).max:
-            raise ValueError(
-                "Input X contains infinity or a value too large for dtype('float32')."
-            )
 
 
 def _dense_views(network):

@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from html import escape
-from math import isnan, nan, sqrt
+from math import isfinite, isnan, nan, sqrt
 from types import SimpleNamespace
 
 import numpy as np
@@ -410,7 +410,7 @@ def _check_inputs(case):
 
 def _check_overfitting(case):
     cure = "stop early, or use dropout, a larger alpha or more data"
-    rows = [row for row in case.history if "validation_loss" in row]
+    rows = [row for row in case.history if isfinite(row.get("validation_score", nan))]
     if not rows:
         return
     row = rows[-1]

@@ -122,17 +122,20 @@ def test_bad_class_weights(iris):
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
-def test_a_validation_set_is_recorded_and_changes_nothing(digits, solver):
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_validation_set_is_recorded_and_changes_nothing(digits, solver, batch_norm):
     X, X_val, y, y_val = digits
-    clf = quick(solver=solver, batch_norm=True)
+    clf = quick(solver=solver, batch_norm=batch_norm)
     plain = clone(clf).fit(X, y)
     clf.fit(X, y, X_val=X_val, y_val=y_val)
     assert_array_equal(clf.network_.parameters, plain.network_.parameters)
+    assert_array_equal(clf.network_.statistics, plain.network_.statistics)
     last = clf.history_[-1]
-    assert_allclose(
-        last["validation_loss"], log_loss(y_val, clf.predict_proba(X_val)), rtol=1e-4
-    )
-    assert last["validation_score"] == pytest.approx(clf.score(X_val, y_val))
+    expected = log_loss(y_val, clf.predict_proba(X_val))
+    exact = not batch_norm or solver == "lbfgs"  # statistics are averaged in the end
+    assert_allclose(last["validation_loss"], expected, rtol=1e-4 if exact else 0.05)
+    accuracy = clf.score(X_val, y_val)
+    assert last["validation_score"] == pytest.approx(accuracy, abs=0 if exact else 0.02)
     assert clf.validation_scores_ == [row["validation_score"] for row in clf.history_]
 
 

@@ -346,13 +346,15 @@ def test_early_stopping_restores_the_best_epoch(digits):
     X, X_val, y, y_val = digits
     clf = quick(
         (50,), batch_norm=True, early_stopping=True, max_iter=60, n_iter_no_change=8,
-        solver="sgd", learning_rate_init=5.0,
+        solver="sgd", learning_rate_init=3.0,
     ).fit(X, y, X_val=X_val, y_val=y_val)  # fmt: skip
     assert clf.n_iter_ < 60
     assert clf.validation_scores_[-1] < clf.best_validation_score_
     assert clf.best_validation_score_ == max(clf.validation_scores_)
-    # batch normalization's running statistics included
-    assert clf.score(X_val, y_val) == pytest.approx(clf.best_validation_score_)
+    # Statistics are averaged anew after that, which makes a small difference.
+    score = clf.score(X_val, y_val)
+    assert score == pytest.approx(clf.best_validation_score_, abs=0.005)
+    assert score > clf.validation_scores_[-1] + 0.005
 
 
 def test_early_stopping_splits_by_class(digits):

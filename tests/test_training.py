@@ -166,7 +166,7 @@ def test_early_stopping_goes_back_to_the_best_epoch_also_after_an_error():
 
     def validate():
         seen.append(ours.network.parameters.copy())
-        return 0.0, [0.1, 0.9, 0.5, 0.4, 0.3, 0.2][len(seen) - 1]
+        return 0.0, [0.1, 0.9, 0.5, 0.4, 0.3, 0.2][len(seen) - 1], None
 
     assert ours.fit(**stop(), validate=validate, early_stopping=True)
     assert len(seen) == 5

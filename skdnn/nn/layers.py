@@ -13,7 +13,8 @@ network learns (weights, gradients, running statistics, buffers) belongs to the
 - ``slot.ones``: ones of shape (m,), as ``ones @ dZ`` is the fastest column sum;
 - ``slot.row_weights``: of shape (m,), each sample's share of the mean over the
   mini-batch: 1/m, or w_i / sum(w) where there are sample weights;
-- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rng``.
+- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rng``;
+- ``slot.plain_averages``: whether running statistics are plain averages.
 
 Rows are samples: with m samples and n features, A has shape (m, n). ``dA`` stands
 for dL/dA, where L is the mean loss over the mini-batch. The loss puts the factor 1/m
@@ -373,7 +374,9 @@ class BatchNorm(Layer):
     def update_running_averages(self, mean, variance, slot):
         """Move the running averages towards those of one mini-batch."""
         slot.n_batches += slot.batch_fraction
-        rate = max(1 - self.momentum, 1 / float(slot.n_batches[0]))
+        rate = 1 / float(slot.n_batches[0])
+        if not slot.plain_averages:
+            rate = max(1 - self.momentum, rate)
         rate *= slot.batch_fraction
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)

@@ -411,8 +411,11 @@ class Workspace:
     rng : numpy.random.Generator, default=None
         Where dropout draws from; by default a new one.
     like : Workspace, default=None
-        One for more rows, whose memory to share: the last, smaller mini-batch of an
-        epoch then needs none of its own.
+        One for as many rows or more, whose memory to share: the last, smaller
+        mini-batch of an epoch then needs none of its own.
+    plain_averages : bool, default=False
+        Whether running statistics are plain averages over the mini-batches since
+        :meth:`Network.reset_statistics`, rather than exponential ones.
 
     Attributes
     ----------
@@ -437,6 +440,7 @@ class Workspace:
         input_gradient=False,
         rng=None,
         like=None,
+        plain_averages=False,
     ):
         self.n_rows = n_rows
         self.training = training
@@ -446,6 +450,7 @@ class Workspace:
         self._memory = {} if like is None else like._memory
         shared = {"rng": rng, "d_input": None, "scratch": None}
         if training:
+            shared["plain_averages"] = plain_averages
             self.row_weights = np.full(n_rows, 1 / n_rows, network.dtype)
             shared["row_weights"] = self.row_weights
             shared["ones"] = np.ones(n_rows, network.dtype)

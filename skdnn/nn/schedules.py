@@ -3,8 +3,8 @@
 Each is a value with a method ``factor(progress, samples_seen)``, pure and so
 restartable at any point: `progress` is the share of training that is done, from 0 to 1,
 and `samples_seen` the number of samples trained on so far. A schedule that is
-`per_step` is asked before every mini-batch, for the middle of it; the others once
-before each epoch.
+`planned` lays the whole of training out, and training runs until its end: it is asked
+before every mini-batch, for the middle of it. The others are asked before each epoch.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from math import cos, pi
 class Constant:
     """``factor = 1``."""
 
-    per_step = False
+    planned = False
 
     def factor(self, progress, samples_seen):
         """Return the factor."""
@@ -39,7 +39,7 @@ class InverseScaling:
     """``factor = (t + 1) ** -power_t``, t the samples seen before this epoch."""
 
     power_t: float = 0.5
-    per_step = False
+    planned = False
 
     def factor(self, progress, samples_seen):
         """Return the factor."""
@@ -56,7 +56,7 @@ class Cosine:
     restarts", without the restarts.
     """
 
-    per_step = True
+    planned = True
 
     def factor(self, progress, samples_seen):
         """Return the factor."""
@@ -79,7 +79,7 @@ class OneCycle:
     """
 
     warm_up: float = 0.2
-    per_step = True
+    planned = True
 
     def factor(self, progress, samples_seen):
         """Return the factor."""
