@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_info
 
 import skdnn
-from skdnn.datasets import load_image_dataset
+from skdnn.images.datasets import load_image_dataset
 
 matplotlib.use("agg")  # pictures go to files: no screen is needed
 RESULTS_DIR = Path(__file__).resolve().parent / "results"

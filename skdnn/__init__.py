@@ -1,10 +1,10 @@
-"""A feed-forward neural network in NumPy, as a scikit-learn classifier."""
+"""Feed-forward neural networks in NumPy, as scikit-learn estimators."""
 
 __version__ = "0.1.0"
 
-from skdnn.classifier import MLPClassifierDIY
-from skdnn.datasets import fetch_mnist
 from skdnn.diagnosis import diagnose
+from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
+from skdnn.images import fetch_mnist
 from skdnn.onnx import to_onnx
 
-__all__ = ["MLPClassifierDIY", "diagnose", "fetch_mnist", "to_onnx"]
+__all__ = ["MLPClassifierDIY", "MLPRegressorDIY", "diagnose", "fetch_mnist", "to_onnx"]

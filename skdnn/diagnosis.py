@@ -11,10 +11,9 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length
 
-from skdnn.building import trainer_for
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator
-from skdnn.labels import as_columns
+from skdnn.estimators.building import trainer_for
 from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, Logistic, ReLU, Tanh
 from skdnn.nn.network import INFERENCE_ROWS
 
@@ -201,7 +200,7 @@ def _unwrap(clf, X, y):
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
     if y is not None:
         check_consistent_length(X, y)
-        y = estimator._labels().encode(y)
+        y = estimator._targets().encode(y)
     return estimator, X, y
 
 
@@ -245,7 +244,7 @@ def _relative_slope(layer, A):
     return np.ones_like(A)
 
 
-def _update_ratios(estimator, X, targets):
+def _update_ratios(estimator, X, encoded):
     """Return, for each dense layer, how large a step is relative to the weights."""
     network = estimator.network_.copy()
     weights = [view["weights"] for view in network.views if "weights" in view]
@@ -255,12 +254,14 @@ def _update_ratios(estimator, X, targets):
     if estimator.solver == "lbfgs" or not rates:
         return [nan] * len(weights)
     rng = np.random.RandomState(0)
-    if targets is None:
-        targets = _draw_targets(estimator, X, rng)
-    trainer = trainer_for(estimator, network, rng)
+    targets = estimator._targets()
+    if encoded is None:
+        logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
+        encoded = targets.loss_for(network).draw(logits, loss, rng)
+    trainer = trainer_for(estimator, network, targets, rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Got `batch_size` less than 1")
-        trainer.load(X, as_columns(targets, network))
+        trainer.load(X, encoded)
     n_rows = trainer.full.workspace.n_rows
     squared_ratios = []
     for _ in range(N_STEPS):
@@ -274,15 +275,6 @@ def _update_ratios(estimator, X, targets):
             ]
         )
     return np.sqrt(np.mean(squared_ratios[N_STEPS // 2 :], axis=0)).tolist()
-
-
-def _draw_targets(estimator, X, rng):
-    """Return targets at random, with the probabilities that the network predicts."""
-    P = estimator.network_.predict(X)
-    if estimator.out_activation_ == "logistic":
-        return (rng.random_sample(P.shape) < P).astype(np.int8)
-    drawn = (rng.random_sample((len(P), 1)) > P.cumsum(axis=1)).sum(axis=1)
-    return drawn.clip(max=P.shape[1] - 1)
 
 
 def _describe_layers(estimator, n_samples, outputs, ratios):

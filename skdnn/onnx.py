@@ -56,7 +56,7 @@ def to_onnx(clf, *, input_name="X", input_dtype=None, opset=17):
         import onnx
     except ImportError as error:
         raise ImportError(_needs("to_onnx", "onnx")) from error
-    from skdnn.classifier import MLPClassifierDIY
+    from skdnn.estimators.classifier import MLPClassifierDIY
 
     if not isinstance(clf, MLPClassifierDIY):
         raise TypeError(
@@ -79,7 +79,7 @@ def _model(onnx, clf, input_name, input_dtype, output_dtype, opset):
         return helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
 
     shape = [len(clf.classes_)]
-    label_shape = shape if clf._labels().multilabel else []
+    label_shape = shape if clf._targets().multilabel else []
     graph = _Graph(onnx)
     graph.write(clf, input_name, output_dtype)
     opsets = [helper.make_opsetid("", opset)]
@@ -148,7 +148,7 @@ class _Graph:
         Z = self.cast(input_name, network.dtype)
         for layer, view in zip(network.layers, network.views, strict=True):
             Z = self.layer(Z, layer, view, network.dtype)
-        if clf._labels().multilabel:
+        if clf._targets().multilabel:
             zero = self.constant(np.array(0, network.dtype))
             self.cast(self.node("Greater", Z, zero), np.int64, output="label")
         else:
@@ -195,7 +195,7 @@ def register_converter():
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError(_needs("register_converter", "skl2onnx")) from error
-    from skdnn.classifier import MLPClassifierDIY
+    from skdnn.estimators.classifier import MLPClassifierDIY
 
     update_registered_converter(
         MLPClassifierDIY,
@@ -212,7 +212,7 @@ def _set_output_types(operator):
 
     clf, n_samples = operator.raw_operator, operator.inputs[0].get_first_dimension()
     shape = [n_samples, len(clf.classes_)]
-    label_shape = shape if clf._labels().multilabel else shape[:1]
+    label_shape = shape if clf._targets().multilabel else shape[:1]
     strings = _onnx_classes(clf).dtype == object
     label = StringTensorType if strings else Int64TensorType
     operator.outputs[0].set_type(label(label_shape))

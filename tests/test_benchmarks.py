@@ -19,7 +19,7 @@ import pytest
 from matplotlib.image import imread
 from sklearn.model_selection import train_test_split
 
-from skdnn.datasets import load_image_dataset
+from skdnn.images.datasets import load_image_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = "mnist_classification_train_and_validate"

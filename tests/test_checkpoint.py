@@ -30,11 +30,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 
-from skdnn import MLPClassifierDIY, checkpoint
-from skdnn.checkpoint import Checkpoint
-from skdnn.fingerprint import fingerprint_of
+from skdnn import MLPClassifierDIY
 from skdnn.nn import Adam, BatchNorm, Dense, Dropout, Normal, ReLU
-from skdnn.training import LBFGS, GradientDescent
+from skdnn.training import LBFGS, GradientDescent, checkpoint
+from skdnn.training.checkpoint import Checkpoint
+from skdnn.training.fingerprint import fingerprint_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -341,7 +341,7 @@ FINGERPRINT = """
 from functools import partial
 import numpy as np
 from sklearn.metrics import f1_score, make_scorer
-from skdnn.fingerprint import fingerprint_of
+from skdnn.training.fingerprint import fingerprint_of
 from skdnn.nn import *
 layer = ReLU()
 found = fingerprint_of([
@@ -559,7 +559,7 @@ def test_whatever_fails_while_writing_is_a_warning(call, tmp_path, monkeypatch):
     kept, _ = two_states(tmp_path)
     with monkeypatch.context() as patch:
         error = OSError(28, "No space left on device")
-        path = f"skdnn.checkpoint.{call}"
+        path = f"skdnn.training.checkpoint.{call}"
         patch.setattr(path, mock.Mock(side_effect=error))
         with pytest.warns(UserWarning, match="name.npz could not be .* No space left"):
             kept.save({"n": 2})
@@ -675,7 +675,8 @@ def test_the_same_bits_after_kills_at_random_moments(nursery, tmp_path):
 
 KILLED_WITHIN = """
 import os, signal, sys
-from skdnn import MLPClassifierDIY, checkpoint
+from skdnn import MLPClassifierDIY
+from skdnn.training import checkpoint
 from sklearn.datasets import load_digits
 
 directory, module, name, calls = sys.argv[1:]

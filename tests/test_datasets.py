@@ -1,4 +1,4 @@
-"""Tests of `skdnn.datasets`.
+"""Tests of `skdnn.images.datasets`.
 
 Those of the real MNIST read a copy of a scikit-learn data folder that holds it: the
 one that the environment variable SKDNN_TEST_DATA names, else
@@ -26,8 +26,8 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import _openml, load_digits
 from sklearn.utils import Bunch
 
-from skdnn import datasets
-from skdnn.datasets import fetch_mnist, load_image_dataset
+from skdnn.images import datasets
+from skdnn.images.datasets import fetch_mnist, load_image_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -355,7 +355,7 @@ def test_cache_outlives_process_move_pandas_and_openml(small_home, tmp_path):
     moved = small_home.rename(tmp_path / "moved")
     shutil.rmtree(moved / "openml")
     script = (
-        "import sys; sys.modules['pandas'] = None; from skdnn import datasets; "
+        "import sys; sys.modules['pandas'] = None; from skdnn.images import datasets; "
         "datasets.fetch_openml = None; "
         "print(datasets.fetch_mnist(data_home=sys.argv[1]).target.tolist())"
     )
@@ -396,7 +396,9 @@ def test_damaged_record_of_the_cache(small_home, tmp_path):
     # This makes joblib forget that the process has recorded the function, so that it
     # reads the record.
     Memory(tmp_path / "any", verbose=0).clear(warn=False)
-    record = small_home / "skdnn/joblib/skdnn/datasets/_parse_openml/func_code.py"
+    record = (
+        small_home / "skdnn/joblib/skdnn/images/datasets/_parse_openml/func_code.py"
+    )
     record.parent.mkdir(parents=True)
     record.write_bytes(b"\xff")  # not UTF-8
     with pytest.warns(UserWarning, match="cannot be used .*delete it if it is damaged"):

@@ -15,7 +15,8 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY, __version__, files
+from skdnn import MLPClassifierDIY, __version__
+from skdnn.estimators import files
 from skdnn.nn import (
     BatchNorm,
     Dense,
@@ -151,7 +152,7 @@ def without_stamp(clf, monkeypatch):
         return {name: getattr(network, name) for name in names}
 
     with monkeypatch.context() as patch:
-        patch.setattr("skdnn.classifier.stamped", dict)
+        patch.setattr("skdnn.estimators.base.stamped", dict)
         patch.setattr("skdnn.nn.Network.__getstate__", old_network)
         return pickle.dumps(clf)
 

@@ -116,7 +116,7 @@ def test_mini_batches_of_any_kind_of_array(kind):
         "strided": np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
     }[kind]
     network = Network([Dense(3), Softmax()], 4, np.float64)
-    batch = MiniBatch(network, 5, given, None)
+    batch = MiniBatch(network, 5, given, CategoricalCrossEntropy())
     index = np.array([3, 29, 0, 7, 7])
     for chosen in (index, slice(4, 9)):
         rows = batch.gather(given, chosen)

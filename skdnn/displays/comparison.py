@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.building import count_parameters
 from skdnn.displays.common import PALETTE, final_estimator, make_axes, scale_log
+from skdnn.estimators.building import count_parameters
 from skdnn.nn import Layer
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
@@ -234,7 +234,7 @@ def _count_parameters(search):
         candidate = clone(search.estimator).set_params(**clone(params, safe=False))
         if isinstance(candidate, Pipeline):
             candidate = candidate[-1]
-        counts.append(count_parameters(candidate, best.n_features_in_, best._labels()))
+        counts.append(count_parameters(candidate, best.n_features_in_, best._targets()))
     return np.array(counts)
 
 

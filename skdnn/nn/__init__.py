@@ -21,13 +21,24 @@ from skdnn.nn.layers import (
     Tanh,
     logistic,
 )
-from skdnn.nn.losses import BinaryCrossEntropy, CategoricalCrossEntropy
+from skdnn.nn.losses import (
+    AbsoluteError,
+    BinaryCrossEntropy,
+    CategoricalCrossEntropy,
+    GaussianLikelihood,
+    Huber,
+    PinballLoss,
+    PoissonDeviance,
+    SquaredError,
+)
 from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
+from skdnn.nn.output_layers import Exp, GaussianOutput, Ordered
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
 
 __all__ = [
     "SGD",
+    "AbsoluteError",
     "Adam",
     "AdamW",
     "Adaptive",
@@ -38,8 +49,12 @@ __all__ = [
     "Cosine",
     "Dense",
     "Dropout",
+    "Exp",
+    "GaussianLikelihood",
+    "GaussianOutput",
     "Glorot",
     "He",
+    "Huber",
     "Identity",
     "InverseScaling",
     "Layer",
@@ -48,8 +63,12 @@ __all__ = [
     "Network",
     "Normal",
     "OneCycle",
+    "Ordered",
+    "PinballLoss",
+    "PoissonDeviance",
     "ReLU",
     "Softmax",
+    "SquaredError",
     "Tanh",
     "clip_by_global_norm",
     "gradient_check",

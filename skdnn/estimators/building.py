@@ -5,10 +5,10 @@ from numbers import Integral
 import numpy as np
 
 from skdnn import nn
-from skdnn.checkpoint import FORMAT, Checkpoint
-from skdnn.fingerprint import fingerprint_of
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
+from skdnn.training.checkpoint import FORMAT, Checkpoint
+from skdnn.training.fingerprint import fingerprint_of
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -18,27 +18,24 @@ ACTIVATIONS = {
     "leaky_relu": nn.LeakyReLU(),
 }
 INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
-LOSSES = {
-    loss.link: loss for loss in (nn.CategoricalCrossEntropy(), nn.BinaryCrossEntropy())
-}
 # What does not change the result of a fit, or is taken from the network it starts with.
 NO_MATTER = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start"}
 
 
-def network_for(estimator, X, labels, rng, previous=None):
+def network_for(estimator, X, targets, rng, previous=None):
     """Return the network that the parameters ask for.
 
     Parameters
     ----------
-    estimator : MLPClassifierDIY
+    estimator : BaseMLP
     X : {ndarray, sparse array} of shape (n_samples, n_features)
-    labels : Labels
+    targets : Targets
     rng : numpy.random.RandomState
         Where the initial weights are drawn from.
     previous : Network, default=None
         One of the same layers, dtype and features, returned in place of a new one.
     """
-    layers = _layers(estimator, labels)
+    layers = _layers(estimator, targets)
     if estimator.dtype != "auto":
         dtype = np.dtype(estimator.dtype)
     elif previous is not None:
@@ -55,38 +52,18 @@ def network_for(estimator, X, labels, rng, previous=None):
             )
         return previous
     network = nn.Network(layers, X.shape[1], dtype)
-    n_outputs, n_classes = network.widths[-1], len(labels.classes)
-    if network.layers[-1] == nn.Softmax() and n_outputs != n_classes:
-        raise ValueError(
-            f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
-            f" {n_classes} classes: the last Dense layer needs {n_classes} units."
-        )
     return network.initialize(rng, _initializer(estimator))
 
 
-def count_parameters(estimator, n_features, labels):
+def count_parameters(estimator, n_features, targets):
     """Return the number of parameters of the network that an estimator asks for."""
-    return nn.Network(_layers(estimator, labels), n_features).parameters.size
+    return nn.Network(_layers(estimator, targets), n_features).parameters.size
 
 
-def _layers(estimator, labels):
+def _layers(estimator, targets):
     if estimator.architecture is None:
-        layers = _simple_hidden_layers(estimator)
-    else:
-        layers = _explicit_layers(estimator)
-    n_classes = len(labels.classes)
-    if layers and layers[-1] == nn.Softmax():
-        if labels.multilabel:
-            raise ValueError(
-                "architecture ends in Softmax(), whose outputs sum to 1; for"
-                " multi-label targets leave the output layer to fit."
-            )
-        return layers
-    if labels.multilabel:
-        return [*layers, nn.Dense(n_classes), nn.Logistic()]
-    if n_classes == 2:
-        return [*layers, nn.Dense(1), nn.Logistic()]
-    return [*layers, nn.Dense(n_classes), nn.Softmax()]
+        return targets.complete(_simple_hidden_layers(estimator))
+    return targets.complete(_explicit_layers(estimator))
 
 
 def _simple_hidden_layers(estimator):
@@ -146,13 +123,14 @@ def _initializer(estimator):
     return INITIALIZERS[estimator.weight_init]
 
 
-def trainer_for(estimator, network, rng, goes_on=False):
+def trainer_for(estimator, network, targets, rng, goes_on=False):
     """Return the trainer that the parameters ask for.
 
     Parameters
     ----------
-    estimator : MLPClassifierDIY
+    estimator : BaseMLP
     network : Network
+    targets : Targets
     rng : numpy.random.RandomState
     goes_on : bool, default=False
         Whether the network and the history are those of an earlier fit.
@@ -160,14 +138,13 @@ def trainer_for(estimator, network, rng, goes_on=False):
     settings = {
         "max_epochs": estimator.max_iter,
         "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
-        "label_smoothing": estimator.label_smoothing,
     }
     if goes_on:
         settings["history"] = estimator.history_
         settings["samples_seen"] = estimator.t_
         if estimator.best_loss_ is not None:
             settings["best_loss"] = estimator.best_loss_
-    loss = LOSSES[network.layers[-1]]
+    loss = targets.loss_for(network)
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
         return LBFGS(network, loss, max_fun=estimator.max_fun, **settings)
@@ -219,7 +196,7 @@ def checkpoint_for(estimator, goes_on, *data):
 
     Parameters
     ----------
-    estimator : MLPClassifierDIY
+    estimator : BaseMLP
     goes_on : bool
         Whether the fit starts with the network of an earlier one.
     *data : array, or tuple of arrays, or None

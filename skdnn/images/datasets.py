@@ -170,7 +170,7 @@ def load_image_dataset(name="auto", data_home=None):
 
     Examples
     --------
-    >>> from skdnn.datasets import load_image_dataset
+    >>> from skdnn.images.datasets import load_image_dataset
     >>> digits = load_image_dataset("digits")
     >>> digits.X_train.shape, digits.X_test.shape, digits.image_shape
     ((1437, 64), (360, 64), (8, 8))

@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from skdnn.user_warnings import warn_user
+from skdnn.training.user_warnings import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time
 N_STEPS = 512  # of the dtype within the spread of a column: with fewer, it gets lost

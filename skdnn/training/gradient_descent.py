@@ -1,320 +1,24 @@
-"""Training: mini-batches, epochs, stopping and the history. Knows no estimator."""
+"""Mini-batch gradient descent: epochs, schedules, stopping, averaging."""
 
 from copy import deepcopy
-from math import ceil, inf, isfinite, sqrt
+from math import ceil, isfinite, sqrt
 from time import perf_counter
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from skdnn.nn import BatchNorm, Dropout
 from skdnn.nn.optimizers import clip_by_global_norm
 from skdnn.nn.schedules import Adaptive
-from skdnn.user_warnings import warn_user
+from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
+from skdnn.training.user_warnings import warn_user
 
-# What `Trainer.load` sets.
-DATA = {"X", "targets", "sample_weight", "order", "in_order", "full", "last"}
 # What batch normalization's statistics are averaged over when training ends: this part
 # of the samples seen in training, or so many samples if that is fewer. The rows are
 # only carried forward, which takes a third of the time of a step: 1 % of training.
 AVERAGED_PART = 0.03
 AVERAGED_ROWS = 4096
-INTERRUPTED = "Training interrupted by user."
-NOT_FINITE = (  # scikit-learn's words
-    "Solver produced non-finite parameter weights. The input data may"
-    " contain large values and need to be preprocessed."
-)
-
-
-class MiniBatch:
-    """A workspace of the network with room for its input and targets.
-
-    Parameters
-    ----------
-    network : Network
-    n_rows : int
-    X : {ndarray, sparse array} of shape (n_samples, n_features)
-        What rows will be taken from.
-    rng : numpy.random.Generator, default=None
-        Where dropout draws from.
-    label_smoothing : float, default=0.0
-        See :class:`Trainer`.
-    like : MiniBatch, default=None
-        One for as many rows or more, whose memory to share.
-    **options
-        See :class:`~skdnn.nn.network.Workspace`.
-    """
-
-    def __init__(
-        self, network, n_rows, X, rng=None, label_smoothing=0.0, like=None, **options
-    ):
-        self.workspace = network.workspace(
-            n_rows, rng=rng, like=None if like is None else like.workspace, **options
-        )
-        self.rows = np.arange(n_rows)
-        self.dtype = network.dtype
-        self.label_smoothing = label_smoothing
-        if like is None:
-            self.Y = np.empty((n_rows, network.widths[-1]), self.dtype)
-            if isinstance(X, np.ndarray):
-                self.X = np.empty((n_rows, X.shape[1]), self.dtype)
-                cast = X.dtype != self.dtype
-                self.raw = np.empty(self.X.shape, X.dtype) if cast else None
-        else:
-            self.Y = like.Y[:n_rows]
-            if isinstance(X, np.ndarray):
-                self.X = like.X[:n_rows]
-                self.raw = None if like.raw is None else like.raw[:n_rows]
-
-    def gather(self, X, index):
-        """Return the rows `index` of X (a slice or an array) in the network's dtype."""
-        if not isinstance(X, np.ndarray):
-            batch = X[index]
-            return batch if batch.dtype == self.dtype else batch.astype(self.dtype)
-        if isinstance(index, slice):
-            batch = X[index]
-            if batch.dtype == self.dtype:
-                return batch
-        else:
-            # mode="clip" lets take write to `out` directly; no index is out of range.
-            out = self.X if self.raw is None else self.raw
-            batch = X.take(index, axis=0, out=out, mode="clip")
-            if self.raw is None:
-                return batch
-        np.copyto(self.X, batch)
-        return self.X
-
-    def encode(self, targets):
-        """Return targets as rows that the loss takes: one-hot, or 0 and 1; smoothed."""
-        smoothing = self.label_smoothing
-        if targets.ndim == 1:
-            share = smoothing / self.Y.shape[1]
-            self.Y[...] = share
-            self.Y[self.rows, targets] = 1 - smoothing + share
-        else:
-            self.Y[...] = targets
-            if smoothing:
-                self.Y *= 1 - smoothing
-                self.Y += smoothing / 2
-        return self.Y
-
-
-class Trainer:
-    """What all ways to train a network share: the data, the objective, the history.
-
-    Parameters
-    ----------
-    network : Network
-        Trained in place.
-    loss : object
-        See :mod:`skdnn.nn.losses`.
-    max_epochs : int
-        How many epochs :meth:`fit` runs at most.
-    alpha : float, default=0.0
-        Strength of the L2 penalty: ``alpha / (2 m) * sum(weights ** 2)`` is added to
-        the loss of a mini-batch of m samples (or of total weight m).
-    label_smoothing : float, default=0.0
-        The part of each target that is spread evenly over all outcomes.
-    history : list of dict, default=()
-        Rows of earlier training, to go on from.
-    samples_seen : int, default=0
-        The number of samples seen in it.
-    best_loss : float, default=inf
-        The smallest training loss in it.
-
-    Attributes
-    ----------
-    history : list of dict
-        A row an epoch.
-    n_epochs : int
-        The number of epochs run by this trainer.
-    samples_seen : int
-        The number of samples trained on.
-    best_loss, best_score : float
-        The smallest training loss and the largest validation score so far.
-    best_state : tuple or None
-        The network's state in the best epoch, if training is to go back to it.
-    ended : bool
-        Whether training ended before `max_epochs`, other than by Ctrl-C.
-    """
-
-    kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
-    kept += ("samples_seen",)  # of the attributes, by `state`
-
-    def __init__(
-        self,
-        network,
-        loss,
-        *,
-        max_epochs,
-        alpha=0.0,
-        label_smoothing=0.0,
-        history=(),
-        samples_seen=0,
-        best_loss=inf,
-    ):
-        self.network = network
-        self.loss = loss
-        self.max_epochs = max_epochs
-        self.alpha = alpha
-        self.label_smoothing = label_smoothing
-        self.history = list(history)
-        self.samples_seen = samples_seen
-        self.n_epochs = 0
-        self.has_warned = False  # of a score that is not a number
-        self.best_loss, self.best_score = best_loss, -inf
-        self.best_state = None
-        self.ended = False
-
-    @property
-    def finished(self):
-        """Whether :meth:`fit` has nothing left to do."""
-        return self.ended or self.n_epochs >= self.max_epochs
-
-    def load(self, X, targets, sample_weight=None, rows=None):
-        """Take the data to train on, and allocate what a mini-batch needs.
-
-        Parameters
-        ----------
-        X : {ndarray, sparse array} of shape (n_samples, n_features)
-            Of any numeric dtype: rows are cast as they are gathered.
-        targets : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Indices of classes, or 0 and 1 for each output.
-        sample_weight : ndarray of shape (n_samples,), default=None
-        rows : ndarray of int, default=None
-            The rows of X to train on, all by default.
-        """
-        self.X, self.targets, self.sample_weight = X, targets, sample_weight
-        self.order = np.arange(X.shape[0]) if rows is None else rows.copy()
-        self._allocate(all_rows=rows is None)
-
-    def unload(self):
-        """Let go of the data and of the buffers."""
-        for name in DATA:
-            vars(self).pop(name, None)
-
-    def _allocate(self, all_rows):
-        raise NotImplementedError
-
-    def result(self):
-        """Return the network to predict with."""
-        return self.network
-
-    def snapshot(self):
-        """Return a copy of the network as training would leave it if it ended now."""
-        network = self.result().copy()
-        if self.best_state is not None:
-            network.restore(self.best_state)
-        return network
-
-    def state(self, copy=np.copy):
-        """Return all that training changes, for :meth:`restore`.
-
-        Parameters
-        ----------
-        copy : callable, default=np.copy
-            ``np.asarray`` gives the arrays themselves, to be written somewhere at once.
-        """
-        return {
-            "network": self.network.state(copy),
-            "history": self.history,  # which only grows
-            "n_rows": len(self.history),
-            **{name: getattr(self, name) for name in self.kept},
-        }
-
-    def restore(self, state):
-        """Go back, or forward, to what :meth:`state` returned."""
-        self.network.restore(state["network"])
-        self.history[:] = state["history"][: state["n_rows"]]
-        for name in self.kept:
-            setattr(self, name, state[name])
-
-    def objective(self, batch, index, walk=()):
-        """Compute loss and gradient on the rows `index`.
-
-        `walk` is the optimizer's, if it can step at once: see
-        :meth:`~skdnn.nn.Network.penalize`.
-
-        Returns
-        -------
-        loss : float
-            The penalty included.
-        score : float
-            The share of the samples, by weight, that the network had right.
-        total_weight : float
-        squared_norms : list of float
-            Of each layer's gradient.
-        """
-        network, workspace = self.network, batch.workspace
-        total_weight = self._weigh(batch, index)
-        if total_weight == 0:  # nothing to learn from
-            network.gradients[:] = 0
-            return 0.0, 0.0, 0.0, np.zeros(len(network.parameter_layers))
-        X = batch.gather(self.X, index)
-        targets = self.targets[index]
-        loss = network.backpropagate(X, batch.encode(targets), self.loss, workspace)
-        hits = self.loss.hits(workspace.logits, targets)
-        if self.sample_weight is None:
-            score = np.count_nonzero(hits) / workspace.n_rows
-        else:
-            score = float(workspace.row_weights @ hits)
-        penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
-        return loss + penalty, score, total_weight, squared_norms
-
-    def _weigh(self, batch, index):
-        """Give the mini-batch the weights of its rows; return the sum of these."""
-        if self.sample_weight is None:
-            return float(batch.workspace.n_rows)
-        weights = self.sample_weight[index]
-        total_weight = float(weights.sum())
-        if total_weight:
-            np.divide(weights, total_weight, out=batch.workspace.row_weights)
-        return total_weight
-
-    def record(self, start_time, loss, score, squared_norms, **further):
-        """Append a row to the history, and return it."""
-        layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
-        row = {
-            "epoch": len(self.history) + 1,
-            "loss": loss,
-            "score": score,
-            **further,
-            "gradient_norm": dict(zip(layers, norms, strict=True)),
-            "seconds": perf_counter() - start_time,
-        }
-        self.history.append(row)
-        self.n_epochs += 1
-        return row
-
-    def evaluate(self, validate, row):
-        """Add the validation loss and score to a row of the history.
-
-        A score that is not a number is an error in the first epoch, when nothing is
-        lost yet. Later there is one warning, and the epoch can't be the best.
-        """
-        start_time = perf_counter()
-        row["validation_loss"], row["validation_score"], complaint = validate()
-        row["seconds"] += perf_counter() - start_time
-        if complaint and self.n_epochs == 1:
-            raise ValueError(complaint)
-        if complaint and not self.has_warned:
-            self.has_warned = True
-            warn_user(
-                f"Epoch {row['epoch']} can't be the best, nor can others of which the"
-                f" same is true: {complaint}"
-            )
-
-    def note_best(self, row):
-        """Keep the smallest loss and the largest score."""
-        self.best_loss = min(self.best_loss, row["loss"])
-        score = row.get("validation_score", -inf)
-        if score > self.best_score:  # not if it is NaN
-            self.best_score = score
-
-    def __getstate__(self):
-        # The data is not the trainer's, and buffers can be rebuilt: see `load`.
-        return {name: value for name, value in vars(self).items() if name not in DATA}
 
 
 class GradientDescent(Trainer):
@@ -390,11 +94,12 @@ class GradientDescent(Trainer):
                 "Batch normalization needs mini-batches of at least 2 samples, got"
                 f" batch_size={self.batch_size!r} with {n_samples} samples."
             )
-        settings = self.X, self.dropout_rng, self.label_smoothing
-        self.full = self.last = MiniBatch(self.network, size, *settings)
+        settings = self.X, self.loss
+        options = {"rng": self.dropout_rng}
+        self.full = self.last = MiniBatch(self.network, size, *settings, **options)
         if n_samples % size:
-            rest = n_samples % size
-            self.last = MiniBatch(self.network, rest, *settings, like=self.full)
+            rest, options["like"] = n_samples % size, self.full
+            self.last = MiniBatch(self.network, rest, *settings, **options)
 
     def _size_of_mini_batches(self, n_samples):
         if self.batch_size == "auto":
@@ -443,7 +148,7 @@ class GradientDescent(Trainer):
         Returns
         -------
         row : dict
-            "epoch", "loss", "score" (the accuracy on each mini-batch before its step),
+            "epoch", "loss", "score" (on each mini-batch, before its step),
             "learning_rate" (of the last step), "gradient_norm" (by layer, the root mean
             square over the mini-batches, before clipping), "seconds". Also appended to
             ``history``.
@@ -654,7 +359,7 @@ class GradientDescent(Trainer):
                 index = rows if self.in_order else self.order[rows]
                 m = rows.stop - start
                 if m not in batches:
-                    batches[m] = MiniBatch(network, m, self.X, **options)
+                    batches[m] = MiniBatch(network, m, self.X, self.loss, **options)
                 if self._weigh(batches[m], index):
                     X = batches[m].gather(self.X, index)
                     network.forward(X, batches[m].workspace)
@@ -749,135 +454,3 @@ class GradientDescent(Trainer):
     def __setstate__(self, state):
         vars(self).update(state)
         self._bind_optimizer()
-
-
-class LBFGS(Trainer):
-    """L-BFGS on the loss over all samples at once, through SciPy.
-
-    A row of the history is an iteration. SciPy works in float64; the network computes
-    loss and gradient in its own dtype.
-
-    Parameters
-    ----------
-    network, loss
-        See :class:`Trainer`.
-    max_fun : int
-        The largest number of evaluations of the loss.
-    **settings
-        See :class:`Trainer`.
-
-    References
-    ----------
-    Liu and Nocedal (1989), "On the limited memory BFGS method for large scale
-    optimization"; Byrd, Lu, Nocedal and Zhu (1995), the bounded version in SciPy.
-    """
-
-    kept = (*Trainer.kept, "outcome")
-
-    def __init__(self, network, loss, *, max_fun, **settings):
-        super().__init__(network, loss, **settings)
-        self.max_fun = max_fun
-        self.outcome = None
-
-    def _allocate(self, all_rows):
-        smoothing = self.label_smoothing
-        self.full = MiniBatch(
-            self.network, len(self.order), self.X, label_smoothing=smoothing
-        )
-        self.in_order = all_rows
-
-    def fit(
-        self,
-        *,
-        tol,
-        validate=None,
-        verbose=False,
-        on_epoch_begin=lambda: None,
-        on_epoch_end=lambda row: False,
-        save=lambda: None,
-    ):
-        """Minimize the loss until no element of its gradient is larger than `tol`.
-
-        Parameters
-        ----------
-        tol : float
-        validate, verbose, on_epoch_begin, on_epoch_end
-            See :meth:`GradientDescent.fit`; an epoch is an iteration here. Where the
-            last one that began came to nothing, it ends without a row, with None.
-        save : callable
-            Called in the end, but not after Ctrl-C: SciPy can't go on in the middle.
-
-        Returns
-        -------
-        result : scipy.optimize.OptimizeResult or None
-            "status", "message" and "nit"; None if Ctrl-C or `on_epoch_end` ended
-            training.
-
-        Raises
-        ------
-        ValueError
-            If the loss is not finite to begin with. (SciPy takes no step to where it is
-            not, and says that it has not converged.)
-        """
-        if self.ended:
-            return self.outcome and OptimizeResult(self.outcome)
-        network, start_time = self.network, perf_counter()
-        index = slice(None) if self.in_order else self.order
-        accepted = network.parameters.copy()
-        latest, in_epoch = None, False
-
-        def loss_and_gradient(parameters):
-            nonlocal latest, in_epoch
-            if not in_epoch and self.n_epochs < self.max_epochs:
-                in_epoch = True
-                on_epoch_begin()
-            network.parameters[:] = parameters
-            # Running averages restart: they become the statistics of all samples.
-            network.reset_statistics()
-            latest = self.objective(self.full, index)
-            return latest[0], network.gradients.astype(np.float64)
-
-        def on_iteration(intermediate_result):
-            nonlocal start_time, in_epoch
-            accepted[:] = network.parameters[:] = intermediate_result.x
-            _, score, _, squared_norms = latest
-            loss = float(intermediate_result.fun)
-            row = self.record(start_time, loss, score, squared_norms)
-            if verbose:
-                print(f"Iteration {self.n_epochs}, loss = {loss:.8f}")
-            if validate is not None:
-                self.evaluate(validate, row)
-            self.note_best(row)
-            start_time, in_epoch = perf_counter(), False
-            if on_epoch_end(row):
-                raise StopIteration
-
-        try:
-            result = minimize(
-                loss_and_gradient,
-                network.parameters.astype(np.float64),
-                method="L-BFGS-B",
-                jac=True,
-                callback=on_iteration,
-                options={
-                    "maxfun": self.max_fun,
-                    "maxiter": self.max_epochs,
-                    "gtol": tol,
-                },
-            )
-            accepted[:] = result.x
-        except KeyboardInterrupt:
-            warn_user(INTERRUPTED)
-            result = None
-        if in_epoch:  # an iteration that came to nothing
-            on_epoch_end(None)
-        in_epoch = True
-        if not isfinite(loss_and_gradient(accepted)[0]):
-            raise ValueError(NOT_FINITE)
-        if result is None:
-            return None
-        self.ended = True
-        if result.status != 99:
-            self.outcome = {k: result[k] for k in ("status", "message", "nit")}
-        save()
-        return self.outcome and OptimizeResult(self.outcome)

@@ -1,18 +1,21 @@
-"""The losses: mean cross-entropies over a mini-batch, and their gradients.
+"""The losses of classification: cross-entropies, alone and fused with their link.
 
-P holds predicted probabilities, Y the targets, both of shape (m, n_outputs), and r of
-shape (m,) each sample's share of the mean: 1/m, or w_i / sum(w) with sample weights.
-This is the one place where the factor 1/m enters the gradient.
-
-Each loss comes in two forms. On probabilities, ``value`` and ``gradient`` hand dL/dP
-to the backward pass of whatever layer made P. On logits, ``from_logits`` does the
-layer named by ``link`` and the loss in one step: the gradient collapses to
-``dL/dZ = r (P - Y)``, and the value needs no logarithm of a number near 0.
+After a softmax, or a logistic sigmoid, the gradient collapses to ``dL/dZ = r (P - Y)``.
 """
+
+from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers import Logistic, Softmax, logistic, row_maxima, row_sums
+from skdnn.nn.layers import (
+    Logistic,
+    Softmax,
+    check_number,
+    logistic,
+    row_maxima,
+    row_sums,
+)
+from skdnn.nn.losses.base import Loss, loss
 
 
 def _clipped(P):
@@ -21,27 +24,57 @@ def _clipped(P):
     return np.clip(P, info.tiny, 1 - info.epsneg)
 
 
-class Loss:
-    """Base of all losses."""
+class CrossEntropy(Loss):
+    """What both cross-entropies share: smoothing, and what counts as right."""
+
+    def __post_init__(self):
+        name = type(self).__name__
+        check_number(name, "label_smoothing", self.label_smoothing, Real, 0, 1)
 
     def hits(self, Z, targets):
         """Return for each sample whether the decision from its logits is right."""
         right = self.decide(Z) == targets
         return right.all(axis=1) if right.ndim == 2 else right
 
+    def row_scorer(self, targets, weights=None):
+        """Return :meth:`hits`, of which the mean is the accuracy."""
+        return self.hits
 
-class CategoricalCrossEntropy(Loss):
+
+@loss
+class CategoricalCrossEntropy(CrossEntropy):
     """Categorical cross-entropy: ``L = -sum_i r_i sum_k Y_ik log P_ik``.
 
     Each row of Y sums to 1: one-hot, or smoothed. On probabilities,
     ``dP = -r Y / P``; after a softmax, ``dZ = r (P - Y)``.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        The part of each target that is spread evenly over all classes, in [0, 1).
     """
 
+    label_smoothing: float = 0.0
     link = Softmax()
+
+    def encode(self, targets, out, training=True):
+        """Write indices of classes, of shape (m,), to `out` as rows that sum to 1."""
+        smoothing = self.label_smoothing if training else 0.0
+        share = smoothing / out.shape[1]
+        out[...] = share
+        out[np.arange(len(targets)), targets] = 1 - smoothing + share
+        return out
 
     def decide(self, Z):
         """Return the index of the most probable class, of shape (m,)."""
         return Z.argmax(axis=1)
+
+    def draw(self, Z, value, rng):
+        """Return classes at random, with the predicted probabilities."""
+        P = np.exp(Z - row_maxima(Z))
+        sums = np.cumsum(P / row_sums(P)[:, np.newaxis], axis=1)
+        drawn = (rng.random_sample((len(P), 1)) > sums).sum(axis=1)
+        return drawn.clip(max=P.shape[1] - 1)
 
     def value(self, P, Y, r):
         """Return L."""
@@ -67,20 +100,44 @@ class CategoricalCrossEntropy(Loss):
         return loss
 
 
-class BinaryCrossEntropy(Loss):
+@loss
+class BinaryCrossEntropy(CrossEntropy):
     """Binary cross-entropy, summed over the outputs.
 
     ``L = -sum_i r_i sum_k [Y_ik log P_ik + (1 - Y_ik) log(1 - P_ik)]``, with Y in
     [0, 1]: for two classes with a single output, and for multi-label targets, where
     each output is a yes or no of its own. On probabilities,
     ``dP = r (P - Y) / (P (1 - P))``; after a logistic sigmoid, ``dZ = r (P - Y)``.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        The part of each target that is spread evenly over yes and no, in [0, 1).
     """
 
+    label_smoothing: float = 0.0
     link = Logistic()
+
+    def encode(self, targets, out, training=True):
+        """Write 0 and 1, of shape (m,) or (m, n_outputs), to `out`."""
+        super().encode(targets, out)
+        if training and self.label_smoothing:
+            out *= 1 - self.label_smoothing
+            out += self.label_smoothing / 2
+        return out
+
+    def hits(self, Z, targets):
+        """Return for each sample whether all of its outputs are right."""
+        return super().hits(Z, targets.reshape(len(targets), -1))
 
     def decide(self, Z):
         """Return which outputs are more probable than not, bool of Z's shape."""
         return Z > 0
+
+    def draw(self, Z, value, rng):
+        """Return yes and no at random, with the predicted probabilities."""
+        P = logistic(Z, out=np.empty_like(Z))
+        return (rng.random_sample(P.shape) < P).astype(np.int8)
 
     def value(self, P, Y, r):
         """Return L."""

@@ -16,8 +16,8 @@ from tempfile import TemporaryFile, mkstemp
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdnn.fingerprint import BLOCK
-from skdnn.user_warnings import warn_user
+from skdnn.training.fingerprint import BLOCK
+from skdnn.training.user_warnings import warn_user
 
 FORMAT = 2  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size

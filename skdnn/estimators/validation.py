@@ -4,7 +4,6 @@ import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import signature
 from math import ceil, isfinite
 from numbers import Real
 
@@ -13,16 +12,8 @@ from sklearn import metrics
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, check_consistent_length
 
-from skdnn.data import take_rows, to_numpy
-from skdnn.labels import as_columns, check_weights
-
-# Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
-OF_ONE_CLASS = (
-    metrics.log_loss,
-    metrics.brier_score_loss,
-    metrics.d2_log_loss_score,
-    metrics.d2_brier_score,
-)
+from skdnn.estimators.data import take_rows, to_numpy
+from skdnn.estimators.targets import check_weights
 
 
 @dataclass
@@ -31,7 +22,8 @@ class ValidationSet:
 
     Parameters
     ----------
-    X, targets, sample_weight : array, or None for the weights
+    X, encoded, sample_weight : array, or None for the weights
+        `encoded` is y as the loss takes it.
     as_given : callable
         Returns X and y as the user has passed them.
     name : str
@@ -39,17 +31,17 @@ class ValidationSet:
     """
 
     X: object
-    targets: np.ndarray
+    encoded: np.ndarray
     sample_weight: np.ndarray | None
     as_given: Callable
     name: str
 
     def learned_from(self):
         """Return what a fit depends on."""
-        return self.X, self.targets, self.sample_weight
+        return self.X, self.encoded, self.sample_weight
 
 
-def check_given(estimator, labels, X_val, y_val, sample_weight_val):
+def check_given(estimator, targets, X_val, y_val, sample_weight_val):
     """Return what was passed to `fit` as a validation set, or None."""
     if X_val is not None or y_val is not None:
         if y_val is None:
@@ -63,8 +55,8 @@ def check_given(estimator, labels, X_val, y_val, sample_weight_val):
             raise ValueError(f"X_val does not go with X: {error}") from error
         check_consistent_length(X_val, y_val)
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
-        targets = labels.encode(to_numpy(y_val), "y_val")
-        return ValidationSet(X_val, targets, sample_weight_val, lambda: given, "y_val")
+        encoded = targets.encode(to_numpy(y_val), "y_val")
+        return ValidationSet(X_val, encoded, sample_weight_val, lambda: given, "y_val")
     if sample_weight_val is not None:
         raise ValueError(
             "sample_weight_val is provided, but X_val and y_val were not provided."
@@ -72,15 +64,16 @@ def check_given(estimator, labels, X_val, y_val, sample_weight_val):
     return None
 
 
-def split(estimator, X, targets, labels, sample_weight, given, rng):
+def split(estimator, X, encoded, targets, sample_weight, given, rng):
     """Return the rows to train on, and the part that is set aside.
 
     Parameters
     ----------
-    estimator : MLPClassifierDIY
+    estimator : BaseMLP
     X : {ndarray, sparse array} of shape (n_samples, n_features)
-    targets : ndarray
-    labels : Labels
+    encoded : ndarray
+        y as the loss takes it.
+    targets : Targets
     sample_weight : ndarray or None
     given : tuple
         X and y as the user has passed them.
@@ -97,7 +90,7 @@ def split(estimator, X, targets, labels, sample_weight, given, rng):
             np.arange(n_samples),
             random_state=rng,
             test_size=fraction,
-            stratify=_strata(estimator, targets, labels),
+            stratify=targets.strata(encoded, fraction),
         )
         if len(val_rows) < 2:
             raise ValueError(
@@ -126,28 +119,14 @@ def split(estimator, X, targets, labels, sample_weight, given, rng):
         return tuple(take_rows(data, val_rows) for data in given)
 
     name = "the part of y that validation_fraction sets aside"
-    return rows, ValidationSet(X[val_rows], targets[val_rows], weight, as_given, name)
-
-
-def _strata(estimator, targets, labels):
-    """Return what to stratify the validation split by, or None."""
-    if labels.multilabel:
-        return None
-    if len(labels.classes) == 2:
-        # Too few samples are an error, as in scikit-learn, word for word.
-        return targets.astype(bool).astype(str)
-    # scikit-learn says that it stratifies more classes too, but does not: where it
-    # is impossible, do without.
-    sizes = estimator.validation_fraction, 1 - estimator.validation_fraction
-    enough = min(sizes) * len(targets) >= len(labels.classes)
-    return targets if enough and np.bincount(targets).min() >= 2 else None
+    return rows, ValidationSet(X[val_rows], encoded[val_rows], weight, as_given, name)
 
 
 class Validation:
     """Loss and score, on a validation set, of what a trainer has at the moment."""
 
-    def __init__(self, estimator, trainer, labels, validation_set):
-        self.estimator, self.trainer, self.labels = estimator, trainer, labels
+    def __init__(self, estimator, trainer, targets, validation_set):
+        self.estimator, self.trainer, self.targets = estimator, trainer, targets
         self.set = validation_set
         self.X, self.sample_weight = validation_set.X, validation_set.sample_weight
         n_samples, weights = self.X.shape[0], self.sample_weight
@@ -158,11 +137,11 @@ class Validation:
                 " positive."
             )
         self.shares = weights / weights.sum()
-        network, targets = trainer.network, validation_set.targets
-        self.targets = columns = as_columns(targets, network)
-        if columns.ndim == 1:
-            columns = columns[:, np.newaxis] == np.arange(network.widths[-1])
-        self.Y = columns.astype(network.dtype)
+        encoded, loss, network = validation_set.encoded, trainer.loss, trainer.network
+        width = loss.target_width(network.widths[-1])
+        self.Y = np.empty((n_samples, width), network.dtype)
+        loss.encode(encoded, self.Y, training=False)
+        self.row_scores = loss.row_scorer(encoded, self.sample_weight)
         self.scoring = estimator.scoring
         if self.scoring not in (None, "loss"):
             self._prepare_scorer()
@@ -182,17 +161,15 @@ class Validation:
         if self.scoring == "loss":
             return value, -value, None
         if self.scoring is None:
-            hits = loss.hits(Z, self.targets)
-            score = float(np.average(hits, weights=self.sample_weight))
+            scores = self.row_scores(Z, self.set.encoded)
+            score = float(np.average(scores, weights=self.sample_weight))
             return value, score, None
         score, complaint = self._score(network)
         return value, score, complaint
 
     def _prepare_scorer(self):
-        labels, targets = self.labels, self.set.targets
         self.scorer = scorer = metrics.check_scoring(self.estimator, self.scoring)
-        score_func = getattr(scorer, "_score_func", None)
-        self.is_of_a_metric = score_func is not None
+        self.is_of_a_metric = hasattr(scorer, "_score_func")
         if not self.is_of_a_metric:
             self.X_to_score, self.y_to_score = self.set.as_given()
             self.has_names = _get_feature_names(self.X_to_score) is not None
@@ -200,34 +177,11 @@ class Validation:
             # Made by scikit-learn of a metric, which sees y and predictions only: it
             # gets what needs no further validation.
             self.X_to_score, self.has_names = self.X, False
-            self.y_to_score = targets if labels.multilabel else labels.classes[targets]
-            if labels.multilabel and score_func in OF_ONE_CLASS:
-                raise ValueError(
-                    f"scoring={self.scoring!r} takes each sample to be of one class,"
-                    " but the targets are multi-label. Use scoring='loss', the negative"
-                    " binary cross-entropy summed over the labels."
-                )
-            self.scorer = _told_the_classes(scorer, labels.classes)
-        missing = self._missing_classes()
-        if missing or labels.multilabel:
-            # Whether the scorer can do with that is better known before the first
-            # epoch than after it.
-            self._try_scorer(missing)
-
-    def _missing_classes(self):
-        """Return which classes the validation set lacks, in words; "" if none."""
-        classes, targets = self.labels.classes, self.set.targets
-        if self.labels.multilabel:
-            share = targets.mean(axis=0)
-            never, always = (classes[share == value].tolist() for value in (0, 1))
-            parts = [f"label {label} occurs in no sample" for label in never]
-            parts += [f"label {label} occurs in every sample" for label in always]
-        else:
-            counts = np.bincount(targets, minlength=len(classes))
-            parts = [
-                f"no sample is of class {c!r}" for c in classes[counts == 0].tolist()
-            ]
-        return " and ".join(parts[:5])
+            self.y_to_score = self.targets.restore(self.set.encoded)
+            self.scorer = self.targets.prepare_scorer(scorer, self.scoring)
+        if self.targets.may_fail(self.set.encoded):
+            # Better known before the first epoch than after it.
+            self._try_scorer(self.targets.missing_in(self.set.encoded))
 
     def _try_scorer(self, missing):
         """Raise an error if the scorer can't be computed on this set."""
@@ -245,17 +199,15 @@ class Validation:
         if missing:
             complaint = f"In {self.set.name}, {missing}: {complaint}"
             advice = "Give X_val and y_val that hold every class, or use"
-        other = "loss" if self.labels.multilabel else "neg_log_loss"
         raise ValueError(
-            f"{complaint} {advice} another scorer, such as {other!r}, or None, the"
-            " accuracy."
+            f"{complaint} {advice} another scorer, {self.targets.other_scorers()}."
         ) from cause
 
     def _score(self, network):
         """Return the score, NaN if it is not a number, and what is wrong, or None."""
         predictor = copy.copy(self.estimator)
-        trainer, labels = self.trainer, self.labels
-        vars(predictor).update(predictor._fitted_attributes(trainer, labels, network))
+        attributes = predictor._fitted_attributes(self.trainer, self.targets, network)
+        vars(predictor).update(attributes)
         if not self.has_names:  # of which each epoch would complain otherwise
             vars(predictor).pop("feature_names_in_", None)
         weights = self.sample_weight
@@ -279,16 +231,3 @@ class Validation:
             warnings.simplefilter("always")
             self.scorer(*arguments, **weights)
         return "".join(f" It warns: {w.message}" for w in record[:1])
-
-
-def _told_the_classes(scorer, classes):
-    """Return the scorer, told of all classes if it makes a difference to its metric.
-
-    Else one that scores probabilities would expect as many as there are in y.
-    """
-    takes_labels = "labels" in signature(scorer._score_func).parameters
-    if not takes_labels or scorer._response_method == "predict":
-        return scorer
-    scorer = copy.copy(scorer)
-    scorer._kwargs = {"labels": classes, **scorer._kwargs}
-    return scorer

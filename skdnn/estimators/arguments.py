@@ -1,0 +1,384 @@
+"""The arguments that all estimators share: their meaning, values and documentation."""
+
+import re
+from inspect import cleandoc, signature
+from itertools import chain
+from numbers import Integral, Real
+from os import PathLike
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from skdnn.estimators.building import ACTIVATIONS, INITIALIZERS
+
+
+class SharedArguments(BaseEstimator):
+    """The arguments of all estimators, and the attributes that all have when fitted.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        The number of units of each hidden layer.
+
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, \
+            default="relu"
+        Activation of the hidden layers.
+
+    architecture : list of skdnn.nn.Layer, default=None
+        The layers, one by one, in place of `hidden_layer_sizes`, `activation`,
+        `batch_norm` and `dropout`, for example ``[Dense(50), BatchNorm(), ReLU()]``.
+        The output layers are added by `fit`. For a classifier, a list that ends in
+        ``Softmax()`` is taken as it stands.
+
+    batch_norm : bool, default=False
+        Whether each hidden layer is followed by batch normalization, before its
+        activation.
+
+    dropout : float or array-like of float, default=0.0
+        The probability that a hidden activation is dropped in training, in [0, 1): one
+        for all hidden layers, or one for each.
+
+    input_dropout : float, default=0.0
+        The probability that an input is dropped in training, in [0, 1).
+
+    weight_init : {"auto", "glorot", "he", "normal"} or callable, default="auto"
+        How the weights start. "auto" is as in scikit-learn: uniform, after Glorot and
+        Bengio, weights and biases. A callable is an initializer of
+        :mod:`skdnn.nn.initializers`, such as ``Normal(0.05)``.
+
+    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+        The optimizer. "adamw" is Adam with decoupled weight decay. "lbfgs" takes all
+        samples at once and ignores what concerns mini-batches and schedules; for small
+        data sets it can converge faster and do better.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty on the weights: ``alpha / (2 m) * sum(weights ** 2)``
+        is part of the loss of a mini-batch of m samples. With "adamw", the decoupled
+        decay instead: a step multiplies the weights with ``1 - learning_rate * alpha``
+        and the loss has no penalty.
+
+    batch_size : int or "auto", default="auto"
+        Samples in a mini-batch; "auto" is ``min(200, n_samples)``.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, \
+            default="constant"
+        Schedule of the learning rate, for every solver but "lbfgs" (in scikit-learn,
+        for "sgd" only). The last two plan all of `max_iter` epochs: `tol` and
+        `n_iter_no_change` end nothing, `early_stopping` chooses the epoch that is
+        kept, and the end at `max_iter` is no ConvergenceWarning.
+
+        - "constant": `learning_rate_init`.
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t``, t the number of
+          samples seen, from epoch to epoch.
+        - "adaptive": divided by 5 each time the loss (or the validation score, with
+          `early_stopping`) fails to improve by `tol` for `n_iter_no_change` epochs.
+        - "cosine": falls to 0 at `max_iter` along half a cosine.
+        - "one_cycle": rises linearly from 0 to `learning_rate_init` over the first
+          fifth of `max_iter` epochs, then falls linearly to 0.
+
+    learning_rate_init : float, default=0.001
+        The learning rate, or the value that the schedule scales.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_iter : int, default=200
+        Number of epochs at most.
+
+    shuffle : bool, default=True
+        Whether each epoch takes the samples in a new order.
+
+    ema_decay : float or None, default=None
+        With a number in (0, 1), an exponential moving average of the parameters, with
+        this decay for each step, is what is validated, kept and predicts. Not for
+        "lbfgs".
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: initial weights, validation split, order of the
+        samples, dropout. With an int, two fits give the same bits.
+
+    tol : float, default=1e-4
+        Training stops when the loss, or the validation score, fails to improve by
+        `tol` for `n_iter_no_change` epochs in a row, unless `learning_rate` is
+        "cosine" or "one_cycle".
+
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the parameters of the last one, instead of new ones.
+
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether "sgd" uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether the score on a validation set decides when to stop. The parameters of
+        the best epoch are kept. The validation set is the one given to `fit`, or a part
+        of the training data; for a classifier it is stratified: with two classes always
+        (too few samples of one are an error), with more where each has enough samples.
+        Not for "lbfgs".
+
+    scoring : str, callable or None, default=None
+        The validation score, weighted by `sample_weight` but not by `class_weight`:
+        None is that of :meth:`score`, "loss" the negative loss, anything else one of
+        scikit-learn's scorers (its name, or a callable ``scorer(estimator, X, y)``,
+        which gets rows of X and y as they were passed to `fit`). Greater is better.
+        Scorers of probabilities know all of `classes_`, also those that the validation
+        set lacks. A score that is not a finite number is an error in the first epoch;
+        later there is a warning, and the epoch can't be the best.
+
+    validation_fraction : float, default=0.1
+        The part of the training data that is set aside if `early_stopping` is True
+        and no validation set is given to `fit`.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments.
+
+    epsilon : float, default=1e-8
+        Adam's constant for numerical stability.
+
+    n_iter_no_change : int or inf, default=10
+        See `tol`.
+
+    max_fun : int, default=15000
+        Evaluations of the loss at most, for "lbfgs".
+
+    max_grad_norm : float or None, default=None
+        The gradient, of all parameters together, is scaled down to this Euclidean norm
+        where it is longer. Not for "lbfgs".
+
+    dtype : {"float32", "float64", "auto"}, default="float32"
+        Of parameters, arithmetic and probabilities. "auto" is float32 for float32
+        input and float64 for everything else, as in scikit-learn.
+
+    checkpoint_dir : str, path-like or None, default=None
+        A directory in which `fit` keeps its state. A `fit` that is run again, with the
+        same data and settings, goes on where the last one stopped, to the same bits as
+        one that was never interrupted ("seconds" in `history_` apart), and is over at
+        once where that one was finished; for "lbfgs", only the latter. For the same
+        bits, the libraries and the number of threads must be the same. Files are named
+        by a hash of data and settings, so that one directory serves any number of
+        fits, at the same time too. Of functions among the settings, the hash knows
+        name and code, but not what they call. `random_state` counts as a setting:
+        with None, a second fit of the same data is taken for the first. Callbacks see
+        the epochs that are run. A fit that a callback stops is finished, one that is
+        stopped by Ctrl-C is not. `partial_fit` writes nothing.
+
+    checkpoint_every : int, default=1
+        How many epochs lie between one checkpoint and the next.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `X` has names that are all strings.
+    n_iter_ : int
+        Number of epochs run by the last call of `fit` or `partial_fit`.
+    loss_ : float
+        Training loss of the last epoch.
+    best_loss_ : float or None
+        The smallest training loss; None where `early_stopping` decides.
+    loss_curve_ : list of float
+        Training loss of each epoch, those before a warm start included.
+    validation_scores_ : list of float or None
+        Validation score of each epoch, where there is a validation set.
+    best_validation_score_ : float or None
+        The best of them. Batch normalization's statistics are averaged anew after
+        training, which changes the score a little.
+    history_ : list of dict
+        A row for each epoch (for "lbfgs", each iteration): "epoch", "loss", "score" (as
+        `score` counts, on each mini-batch before its step), "learning_rate" (of the
+        last step; not for "lbfgs"), "gradient_norm" (a dict: for each layer with
+        parameters the root mean square over the mini-batches of the norm of its
+        gradient, before clipping), "seconds", and with a validation set
+        "validation_loss" and "validation_score".
+        ``pandas.DataFrame(estimator.history_)`` is a table of it.
+    t_ : int
+        Number of samples trained on, over all epochs; 0 for "lbfgs".
+    network_ : skdnn.nn.Network
+        The trained network.
+    coefs_, intercepts_ : list of ndarray
+        The weights, of shape (n_inputs, units), and biases, of shape (units,), of the
+        dense layers: views into the network.
+    n_layers_ : int
+        Number of dense layers, plus 1 for the input.
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "architecture": [list, tuple, None],
+        "batch_norm": ["boolean"],
+        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_init": [StrOptions({"auto", *INITIALIZERS}), callable],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})
+        ],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "dtype": [StrOptions({"float32", "float64", "auto"})],
+        "checkpoint_dir": [str, PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        architecture=None,
+        batch_norm=False,
+        dropout=0.0,
+        input_dropout=0.0,
+        weight_init="auto",
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        ema_decay=None,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        scoring=None,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        max_grad_norm=None,
+        dtype="float32",
+        checkpoint_dir=None,
+        checkpoint_every=1,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.architecture = architecture
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_init = weight_init
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.ema_decay = ema_decay
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.max_grad_norm = max_grad_norm
+        self.dtype = dtype
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
+
+
+def with_shared_arguments(cls):
+    """Give an estimator the arguments and the documentation of `SharedArguments`.
+
+    The class itself says only what is its own: `__init__` with further arguments,
+    `_parameter_constraints` and, in its docstring, its own parameters and attributes.
+    The signature, which scikit-learn reads, and the docstring then have all.
+    """
+    own = list(signature(cls.__init__).parameters.values())[1:]
+    itself, *shared = signature(SharedArguments.__init__).parameters.values()
+    # By position the own ones come first, by name the shared ones.
+    groups = [
+        [p for p in parameters if (p.kind is p.KEYWORD_ONLY) == by_name]
+        for by_name, parameters in (
+            (False, own),
+            (False, shared),
+            (True, shared),
+            (True, own),
+        )
+    ]
+    full = signature(cls.__init__).replace(parameters=[itself, *chain(*groups)])
+
+    def __init__(self, *args, **kwargs):
+        try:
+            given = full.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+        given.apply_defaults()
+        for name, value in list(given.arguments.items())[1:]:
+            setattr(self, name, value)
+
+    __init__.__signature__ = full
+    cls.__init__ = __init__
+    cls._parameter_constraints = {
+        **SharedArguments._parameter_constraints,
+        **cls._parameter_constraints,
+    }
+    if cls.__doc__:  # not in python -OO
+        cls.__doc__ = _merge(SharedArguments.__doc__, cls.__doc__)
+    return cls
+
+
+def _merge(shared, own):
+    """Return a docstring with the entries of both, in each of its lists."""
+    shared, own = cleandoc(shared), cleandoc(own)
+    for title in ("Parameters", "Attributes"):
+        head = f"{title}\n{'-' * len(title)}\n"
+        section = re.compile(head + r"(.*?)(?=\n\n\S[^\n]*\n---|\Z)", re.DOTALL)
+        entries = section.search(shared)[1].strip("\n")
+        own = section.sub(lambda m, e=entries: f"{m[0].rstrip()}\n\n{e}", own, count=1)
+    return own

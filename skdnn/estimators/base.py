@@ -1,0 +1,422 @@
+"""What all estimators share: validation, fit, partial_fit, callbacks, files."""
+
+import copy
+from contextlib import contextmanager
+from inspect import signature
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._repr_html.estimator import estimator_html_repr
+from sklearn.utils.optimize import _check_optimize_result
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdnn.estimators.arguments import SharedArguments
+from skdnn.estimators.building import checkpoint_for, network_for, trainer_for
+from skdnn.estimators.data import (
+    check_range_of_float32,
+    to_numpy,
+    warn_of_lost_spread,
+)
+from skdnn.estimators.files import opened, stamped
+from skdnn.estimators.targets import check_weights
+from skdnn.estimators.validation import Validation, check_given, split
+from skdnn.nn.network import TABLE_HEAD
+from skdnn.training.trainer import NOT_FINITE
+from skdnn.training.user_warnings import warn_user
+
+NOT_GIVEN = "no_validation"  # scikit-learn's word for it
+INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
+
+
+def has_partial_fit(estimator):
+    """Return whether `partial_fit` is there, for `available_if`."""
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers."
+            f" {estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class BaseMLP(CallbackSupportMixin, SharedArguments):
+    """Base of all estimators: a feed-forward network, and how it is trained.
+
+    What differs from one to another is what there is to learn. An estimator says it
+    with three methods: `_targets_in`, which reads the targets in y, `_targets`, which
+    returns those of the last fit (both a value of
+    :mod:`skdnn.estimators.targets`), and `predict`.
+    """
+
+    _target_checks = {"multi_output": True}  # of scikit-learn's `validate_data`
+
+    def _targets_in(self, y, sample_weight):
+        """Return the kind of targets that y, an array, holds."""
+        raise NotImplementedError
+
+    def _targets(self):
+        """Return the targets of the last fit."""
+        raise NotImplementedError
+
+    def _weigh(self, targets, encoded, sample_weight):
+        """Return each sample's weight in training, or None."""
+        return sample_weight
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network, from new weights unless `warm_start` is True.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Integer arrays, `uint8` images say, and memory-mapped arrays are not copied:
+            rows are cast as they are needed.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, for multi-label classification an indicator matrix; or the numbers
+            to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The loss is the weighted mean over a mini-batch.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            A validation set: its loss and score are recorded for every epoch, and
+            decide when to stop if `early_stopping` is True.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Its targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Its weights.
+
+        Returns
+        -------
+        self : estimator
+        """
+        data = {"X": X, "y": y}
+        as_given = X, y
+        if sample_weight is not None:
+            data["metadata"] = {"sample_weight": sample_weight}
+        warm = self.warm_start and hasattr(self, "network_")
+        with _unchanged_on_error(self):
+            vars(self).pop("_trainer", None)  # of earlier calls of partial_fit
+            X, y = self._validate(X, y, reset=not warm)
+            sample_weight = check_weights(sample_weight, X)
+            if warm:
+                targets = self._targets()
+                targets.check_same(y)
+            else:
+                targets = self._targets_in(y, sample_weight)
+            encoded = targets.encode(y)
+            weights = self._weigh(targets, encoded, sample_weight)
+            given = check_given(self, targets, X_val, y_val, sample_weight_val)
+            checkpoint = checkpoint_for(
+                self,
+                warm,
+                X,
+                targets.fitted_attributes(),
+                encoded,
+                sample_weight,
+                given and given.learned_from(),
+            )
+            if checkpoint is None:
+                rng = check_random_state(self.random_state)
+            else:
+                rng = checkpoint.begin(self.random_state)
+            previous = self.network_.copy() if warm else None
+            network = network_for(self, X, targets, rng, previous)
+            warn_of_lost_spread(as_given[0], self._column_names(), network.dtype)
+            rows, validation = None, given
+            if given is None and self.early_stopping and self.solver != "lbfgs":
+                rows, validation = split(
+                    self, X, encoded, targets, sample_weight, as_given, rng
+                )
+            trainer = trainer_for(self, network, targets, rng, warm)
+            if validation is not None:
+                validation = Validation(self, trainer, targets, validation)
+            trainer.load(X, encoded, weights, rows)
+            if checkpoint is not None:
+                checkpoint.resume(trainer)
+            outcome = self._train(trainer, targets, validation, data, checkpoint)
+            self._publish(trainer, targets)
+        if self.solver == "lbfgs":
+            if outcome is not None:
+                _check_optimize_result("lbfgs", outcome, self.max_iter)
+        elif not outcome:
+            warn_user(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
+                " and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, read_targets):
+        """Train for one epoch, as an estimator's `partial_fit` says.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As `partial_fit` takes them.
+        read_targets : callable
+            Takes y and sample_weight, both checked, and returns the targets: those of
+            the calls before, or in the first call those that it finds.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        with _unchanged_on_error(self):
+            fitted = hasattr(self, "network_")
+            as_given = X
+            X, y = self._validate(X, y, reset=not fitted)
+            sample_weight = check_weights(sample_weight, X)
+            targets = read_targets(y, sample_weight)
+            encoded = targets.encode(y)
+            weights = self._weigh(targets, encoded, sample_weight)
+            running = getattr(self, "_trainer", None)
+            if running is not None:
+                if not running.network.parameters.flags.writeable:
+                    running = copy.deepcopy(running)  # loaded as a memory map
+                previous, rng = running.network, running.rng
+            else:
+                previous = self.network_.copy() if fitted else None
+                rng = check_random_state(self.random_state)
+            network = network_for(self, X, targets, rng, previous)
+            if not fitted:
+                warn_of_lost_spread(as_given, self._column_names(), network.dtype)
+            goes_on = fitted and running is None
+            trainer = trainer_for(self, network, targets, rng, goes_on)
+            if running is not None:
+                trainer.take_over(running)
+            if trainer.schedule.planned and trainer.n_epochs == self.max_iter:
+                warn_user(
+                    f"learning_rate={self.learning_rate!r} is laid out for"
+                    f" max_iter={self.max_iter} calls of partial_fit, and this is one"
+                    " more: its rate is 0 from now on, and nothing is learned."
+                    " Set max_iter to the number of calls that you plan, or"
+                    " learning_rate='constant'.",
+                )
+            before = trainer.state()
+            try:
+                trainer.load(X, encoded, weights)
+                row = trainer.epoch()
+                if self.verbose:
+                    print(f"Iteration 1, loss = {row['loss']:.8f}")
+                say = print if self.verbose else lambda line: None
+                trainer.judge(row, self.tol, self.n_iter_no_change, say=say)
+                self._publish(trainer, targets)
+            except BaseException:
+                trainer.restore(before)
+                raise
+            trainer.unload()
+            self.n_iter_ = 1
+            self._trainer = trainer
+        return self
+
+    def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
+        """Check X (and y), and return arrays; integers and memory maps stay as is."""
+        dtype = dtype or self.dtype
+        if y is not NOT_GIVEN:
+            y = to_numpy(y)
+        floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
+        mapped = [np.float64, np.float32] if isinstance(X, np.memmap) else []
+        check_params = {} if y is NOT_GIVEN else self._target_checks
+        checked = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=floats + mapped + INTEGERS,
+            **check_params,
+        )
+        if mapped and np.dtype(floats[0]) == np.float32:
+            check_range_of_float32(X)  # cast later, row by row
+        return checked
+
+    def _column_names(self):
+        """Return the names of the columns of X, or their numbers."""
+        return getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+
+    def _train(self, trainer, targets, validation, data, checkpoint):
+        """Run the trainer, with a callback task for each epoch."""
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        context.call_on_fit_task_begin(estimator=self, **data)
+        epoch_context = None
+
+        def on_epoch_begin():
+            nonlocal epoch_context
+            epoch_context = context.subcontext(task_name="epoch")
+            epoch_context.call_on_fit_task_begin(estimator=self, **data)
+
+        def attributes():
+            state = self._fitted_attributes(trainer, targets, trainer.snapshot())
+            return {**state, "history_": list(trainer.history)}
+
+        def on_epoch_end(row):
+            return epoch_context.call_on_fit_task_end(
+                estimator=self,
+                **data,
+                reconstruction_attributes=None if row is None else attributes,
+            )
+
+        options = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
+        if getattr(self, "_skl_callbacks", None):  # contexts cost time: only if needed
+            options |= {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
+        if checkpoint is not None:
+            options["save"] = lambda: checkpoint.save_if_due(trainer)
+        if self.solver != "lbfgs":
+            options["n_iter_no_change"] = self.n_iter_no_change
+            options["early_stopping"] = self.early_stopping
+        outcome = trainer.fit(**options)
+        context.call_on_fit_task_end(
+            estimator=self, **data, reconstruction_attributes=attributes
+        )
+        return outcome
+
+    def _publish(self, trainer, targets):
+        """Set the fitted attributes, if what was learned is finite."""
+        network = trainer.result()
+        losses = [row["loss"] for row in trainer.history[-1:]]
+        if not (network.is_finite() and np.isfinite(losses).all()):
+            raise ValueError(NOT_FINITE)
+        vars(self).update(self._fitted_attributes(trainer, targets, network))
+
+    def _fitted_attributes(self, trainer, targets, network):
+        history = trainer.history
+        scored = trainer.best_score > -np.inf
+        stops_early = self.early_stopping and self.solver != "lbfgs"
+        return {
+            **targets.fitted_attributes(),
+            "network_": network,
+            "history_": history,
+            "loss_": history[-1]["loss"] if history else np.nan,
+            "best_loss_": None if stops_early else trainer.best_loss,
+            "best_validation_score_": trainer.best_score if scored else None,
+            "n_iter_": trainer.n_epochs,
+            "t_": trainer.samples_seen,
+            "n_outputs_": network.widths[-1],
+            "n_layers_": len(_dense_views(network)) + 1,
+            "out_activation_": type(network.layers[-1]).__name__.lower(),
+        }
+
+    @property
+    def loss_curve_(self):
+        """Training loss of each epoch."""
+        check_is_fitted(self)
+        return [row["loss"] for row in self.history_]
+
+    @property
+    def validation_scores_(self):
+        """Validation score of each epoch that has one, or None."""
+        check_is_fitted(self)
+        scores = (row.get("validation_score") for row in self.history_)
+        return [score for score in scores if score is not None] or None
+
+    @property
+    def coefs_(self):
+        """Weights of the dense layers: views into the network."""
+        check_is_fitted(self)
+        return [view["weights"] for view in _dense_views(self.network_)]
+
+    @property
+    def intercepts_(self):
+        """Biases of the dense layers: views into the network."""
+        check_is_fitted(self)
+        return [view["bias"] for view in _dense_views(self.network_)]
+
+    def _outputs(self, X, stop=None):
+        if not self._is_valid(X):
+            X = self._validate(X, reset=False, dtype=self.network_.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs = self.network_.predict(X, stop)
+        if not np.isfinite(outputs).all():
+            raise ValueError(
+                f"X holds numbers as large as {abs(X).max():.3g}, for which the"
+                f" network's sums overflow {self.network_.dtype}. Scale X, as well as"
+                " the data to fit on, with StandardScaler for example."
+            )
+        return outputs
+
+    def _is_valid(self, X):
+        """Return whether X can be taken as it is: for one row, this halves the time."""
+        if (
+            type(X) is not np.ndarray
+            or X.dtype != self.network_.dtype
+            or X.ndim != 2
+            or not X.shape[0]
+            or X.shape[1] != self.n_features_in_
+            or hasattr(self, "feature_names_in_")
+        ):
+            return False
+        with np.errstate(over="ignore", invalid="ignore"):
+            return bool(np.isfinite(X.sum()))  # if that overflows: look closer
+
+    def summary(self):
+        """Print the layers of the fitted network, output shapes and parameter counts.
+
+        In the shapes, m stands for the number of samples.
+        """
+        check_is_fitted(self)
+        print(self.network_.summary())
+
+    def _html_repr(self):
+        """Return scikit-learn's diagram, and the layers in a table below it."""
+        diagram = estimator_html_repr(self)
+        if not hasattr(self, "network_"):
+            return diagram
+        left, right = "style='text-align: left'", "style='text-align: right'"
+        network = self.network_
+        rows = "".join(
+            f"<tr><td {left}>{name}</td><td {left}>{shape}</td>"
+            f"<td {right}>{count}</td></tr>"
+            for name, shape, count in [TABLE_HEAD, *network.table()]
+        )
+        return (
+            f"{diagram}<table style='font-family: monospace; border-spacing: 1.5em 0'>"
+            f"<caption style='caption-side: bottom'>{network.parameters.size:,}"
+            f" parameters, {network.dtype}</caption>{rows}</table>"
+        )
+
+    def __getstate__(self):
+        return stamped(super().__getstate__())
+
+    def __setstate__(self, state):
+        # Arguments that the version that wrote the file did not have get their default.
+        arguments = signature(type(self)).parameters.values()
+        defaults = {p.name: p.default for p in arguments if p.default is not p.empty}
+        super().__setstate__({**defaults, **opened(state)})
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _dense_views(network):
+    return [view for view in network.views if "weights" in view]
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    """Give an estimator its fitted attributes back if the fit fails."""
+
+    def fitted():
+        return {
+            name: value
+            for name, value in vars(estimator).items()
+            if name.endswith("_") or name == "_trainer"
+        }
+
+    before = fitted()
+    try:
+        yield
+    except BaseException:
+        for name in fitted():
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise

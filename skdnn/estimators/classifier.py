@@ -1,0 +1,199 @@
+"""A classifier: labels to learn, probabilities to predict."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from skdnn.estimators.arguments import with_shared_arguments
+from skdnn.estimators.base import BaseMLP, has_partial_fit
+from skdnn.estimators.data import to_numpy
+from skdnn.estimators.targets import Labels, weigh
+from skdnn.nn import logistic
+
+
+@with_shared_arguments
+class MLPClassifierDIY(ClassifierMixin, BaseMLP):
+    """A feed-forward neural network, trained by gradient descent on the log-loss.
+
+    Made to stand in for :class:`sklearn.neural_network.MLPClassifier`: an argument of
+    the same name means the same and has the same default. The arithmetic is float32
+    unless `dtype` says otherwise; the README lists what else differs.
+
+    The network ends in ``Dense(n_classes), Softmax()``, or, as in scikit-learn, in one
+    logistic output for two classes, and in one for each label of multi-label targets.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, by label; "balanced" is inversely proportional to their
+        frequency in `y`. They multiply `sample_weight`. Classes that a dictionary does
+        not name have weight 1. Not for multi-label targets.
+
+    label_smoothing : float, default=0.0
+        The part of each target that is spread evenly over all classes, in [0, 1).
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_outputs_ : int
+        Number of outputs of the network: 1 for two classes, unless `architecture` ends
+        in ``Softmax()``.
+    out_activation_ : {"softmax", "logistic"}
+        Activation of the output.
+
+    See Also
+    --------
+    skdnn.nn : The layers, and the network itself.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdnn import MLPClassifierDIY
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0)
+    >>> clf = MLPClassifierDIY(
+    ...     (50,), batch_norm=True, learning_rate="one_cycle",
+    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ... )
+    >>> clf.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train for one epoch on a part of the data, and go on where the last call was.
+
+        The optimizer's state, the schedule (laid out for `max_iter` calls) and the
+        random numbers go on from call to call, also through pickling; parameters that
+        were set in between take effect. After `fit`, training goes on from its weights
+        with a new optimizer. Callbacks are not called.
+
+        Batch normalization predicts with running averages over the last ten or so
+        mini-batches, of this call and those before it: data that are gone can't be
+        averaged anew, as :meth:`fit` does in the end. The averages lag behind weights
+        that move fast. A learning rate that falls, as with "one_cycle" and "cosine",
+        lets them catch up.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels; not every class has to be among them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+        classes : array-like of shape (n_classes,), default=None
+            All classes of all calls. Needed in the first call only.
+
+        Returns
+        -------
+        self : MLPClassifierDIY
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does"
+                " not see all of y. Use compute_class_weight('balanced',"
+                " classes=classes, y=y) of sklearn.utils.class_weight on all of y, or"
+                " a large enough part, and pass the weights as class_weight."
+            )
+
+        def read_targets(y, sample_weight):
+            if not _check_partial_fit_first_call(self, to_numpy(classes)):
+                return self._targets()
+            multilabel = type_of_target(y).startswith("multilabel")
+            return Labels(self.classes_, multilabel, self.label_smoothing)
+
+        return self._partial_fit(X, y, sample_weight, read_targets)
+
+    def _targets_in(self, y, sample_weight):
+        return Labels.of(y, self.label_smoothing)
+
+    def _targets(self):
+        multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
+        return Labels(self.classes_, multilabel, self.label_smoothing)
+
+    def _weigh(self, targets, encoded, sample_weight):
+        return weigh(encoded, targets, self.class_weight, sample_weight)
+
+    def predict_proba(self, X):
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        P : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; in the dtype of the network.
+        """
+        check_is_fitted(self)
+        if self.out_activation_ == "softmax":
+            return self._outputs(X)
+        Z = self._outputs(X, stop=-1)
+        if self.n_outputs_ == 1:  # rather than 1 - P, which loses digits of a small P
+            Z = np.hstack([-Z, Z])
+        return logistic(Z, out=Z)
+
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class.
+
+        Probabilities too small for the dtype still have a finite logarithm.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_P : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        Z = self._outputs(X, stop=-1)
+        if self.out_activation_ == "softmax":
+            with np.errstate(over="ignore"):  # to -inf
+                Z -= Z.max(axis=1, keepdims=True)
+            Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
+            return np.maximum(Z, np.finfo(Z.dtype).min, out=Z)
+        if self.n_outputs_ == 1:
+            Z = np.hstack([-Z, Z])
+        P = logistic(Z, out=np.empty_like(Z))
+        # log P where P is large, so that it belongs to P to the last digit.
+        return np.where(Z > 0, np.log(P), -np.logaddexp(0, -Z))
+
+    def predict(self, X):
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels; for multi-label targets an indicator matrix.
+        """
+        check_is_fitted(self)
+        Z = self._outputs(X, stop=-1)
+        targets = self._targets()
+        return targets.decode(targets.loss_for(self.network_).decide(Z))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,230 @@
+"""A regressor: numbers to predict."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import d2_pinball_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skdnn import nn
+from skdnn.estimators.arguments import with_shared_arguments
+from skdnn.estimators.base import BaseMLP, has_partial_fit
+from skdnn.estimators.targets import Numbers
+
+
+@with_shared_arguments
+class MLPRegressorDIY(RegressorMixin, BaseMLP):
+    """A feed-forward neural network that predicts numbers.
+
+    Made to stand in for :class:`sklearn.neural_network.MLPRegressor`: an argument of
+    the same name means the same and has the same default. The arithmetic is float32
+    unless `dtype` says otherwise; the README lists what else differs.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson", "absolute_error", "huber", "quantile", \
+            "gaussian"}, default="squared_error"
+        What is minimized, in the mean over the samples and summed over the targets.
+
+        - "squared_error": half the squared error; predicts the mean.
+        - "poisson": half the Poisson deviance, for counts and rates; predicts their
+          mean, through an exponential, so that it is always positive.
+        - "absolute_error": predicts the median.
+        - "huber": squared up to `delta`, absolute beyond: outliers weigh less.
+        - "quantile": the pinball loss; predicts `quantile`.
+        - "gaussian": the negative log-likelihood of a normal distribution; predicts its
+          mean, and with ``predict(X, return_std=True)`` its standard deviation.
+
+    delta : float, default=1.0
+        For "huber": the error from which on it counts in proportion, in the units that
+        the network learns: those of `y`, or its standard deviations with
+        `standardize_target`.
+
+    quantile : float or array-like of float, default=0.5
+        For "quantile": which one, or several in ascending order, each in (0, 1). The
+        predictions of several never cross.
+
+    standardize_target : bool, default=False
+        Whether the network learns ``(y - mean) / std``, with mean and standard
+        deviation of `y`, column by column and weighted by `sample_weight`; predictions
+        are in the units of `y`, the losses in `history_` are not. It helps wherever
+        `y` is far from 0 or not of size 1: a target in the thousands is the most
+        frequent reason why a network learns nothing. `partial_fit` takes them from its
+        first call. Not for "poisson", whose rates are learned as logarithms.
+
+    Attributes
+    ----------
+    target_mean_, target_std_ : ndarray of shape (n_targets,)
+        What `standardize_target` has found; 0 and 1 without it.
+    n_outputs_ : int
+        Number of outputs of the network: one for each target, with several quantiles
+        as many for each, with "gaussian" two.
+    out_activation_ : {"identity", "exp"}
+        Activation of the output.
+
+    See Also
+    --------
+    MLPClassifierDIY : For classes.
+    skdnn.nn : The layers, and the network itself.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skdnn import MLPRegressorDIY
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X * 20, y, random_state=0)
+    >>> reg = MLPRegressorDIY(
+    ...     (50,), loss="gaussian", standardize_target=True, learning_rate="one_cycle",
+    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ... )
+    >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    True
+    >>> mean, std = reg.predict(X_test, return_std=True)
+    """
+
+    _parameter_constraints: dict = {
+        "loss": [
+            StrOptions(
+                {
+                    "squared_error",
+                    "poisson",
+                    "absolute_error",
+                    "huber",
+                    "quantile",
+                    "gaussian",
+                }
+            )
+        ],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": ["array-like", Interval(Real, 0, 1, closed="neither")],
+        "standardize_target": ["boolean"],
+    }
+
+    _target_checks = {"multi_output": True, "y_numeric": True}
+
+    def __init__(
+        self,
+        loss="squared_error",
+        *,
+        delta=1.0,
+        quantile=0.5,
+        standardize_target=False,
+    ): ...
+
+    @available_if(has_partial_fit)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one epoch on a part of the data, and go on where the last call was.
+
+        See :meth:`MLPClassifierDIY.partial_fit`, which does the same.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : MLPRegressorDIY
+        """
+
+        def read_targets(y, sample_weight):
+            if hasattr(self, "network_"):
+                return self._targets()
+            return self._targets_in(y, sample_weight)
+
+        return self._partial_fit(X, y, sample_weight, read_targets)
+
+    def _loss(self):
+        """Return the loss that the parameters ask for."""
+        if self.loss == "huber":
+            return nn.Huber(float(self.delta))
+        if self.loss == "quantile":
+            return nn.PinballLoss(tuple(np.atleast_1d(self.quantile).tolist()))
+        return {
+            "squared_error": nn.SquaredError(),
+            "poisson": nn.PoissonDeviance(),
+            "absolute_error": nn.AbsoluteError(),
+            "gaussian": nn.GaussianLikelihood(),
+        }[self.loss]
+
+    def _targets_in(self, y, sample_weight):
+        if self.standardize_target and self.loss == "poisson":
+            raise ValueError(
+                "standardize_target=True is not available with loss='poisson', whose"
+                " rates are learned as logarithms. Set standardize_target=False."
+            )
+        return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
+
+    def _targets(self):
+        return Numbers(self._loss(), self.target_mean_, self.target_std_)
+
+    def predict(self, X, return_std=False):
+        """Return the predicted numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation of the predicted distribution too;
+            for ``loss="gaussian"``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            With several quantiles there is one more axis, with one entry for each.
+        std : ndarray of the shape of y
+            Only with ``return_std=True``.
+        """
+        check_is_fitted(self)
+        if return_std and self.loss != "gaussian":
+            raise ValueError(
+                "return_std=True needs loss='gaussian', which learns a standard"
+                f" deviation; loss is {self.loss!r}."
+            )
+        targets = self._targets()
+        Z = self._outputs(X, stop=-1)
+        y = targets.decode(targets.loss.decide(Z))
+        if return_std:
+            return y, targets.decode_std(Z[:, Z.shape[1] // 2 :])
+        return y
+
+    def score(self, X, y, sample_weight=None):
+        """Return R², or for ``loss="quantile"`` D², averaged over the targets.
+
+        D² is the part of the pinball loss of the best constant that the predictions do
+        without, averaged over the quantiles too: see
+        :func:`sklearn.metrics.d2_pinball_score`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            At most 1; 0 is as good as the best constant.
+        """
+        if self.loss != "quantile":
+            return super().score(X, y, sample_weight)
+        quantiles = np.atleast_1d(self.quantile)
+        predictions = self.predict(X)
+        if len(quantiles) == 1:
+            predictions = predictions[..., np.newaxis]
+        scores = [
+            d2_pinball_score(
+                y, predictions[..., k], sample_weight=sample_weight, alpha=q
+            )
+            for k, q in enumerate(quantiles)
+        ]
+        return float(np.mean(scores))

@@ -1,0 +1,81 @@
+"""What all losses share."""
+
+from dataclasses import dataclass
+
+
+class Loss:
+    """Base of all losses.
+
+    Attributes
+    ----------
+    link : Layer
+        The layer that :meth:`from_logits` includes.
+    """
+
+    def target_width(self, n_outputs):
+        """Return the number of columns of Y where the network has `n_outputs`."""
+        return n_outputs
+
+    def encode(self, targets, out, training=True):
+        """Write targets as rows Y to `out`; smoothed, if at all, in training only.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (m,) or (m, n_targets)
+        out : ndarray of shape (m, target_width)
+        training : bool, default=True
+        """
+        out[...] = targets.reshape(len(targets), -1)
+        return out
+
+    def decide(self, Z):
+        """Return the predictions, in the form of the targets, from the logits."""
+        raise NotImplementedError
+
+    def row_scorer(self, targets, weights=None):
+        """Return a function that scores each of some rows of these targets.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            All of them: what a score is relative to may depend on all.
+        weights : ndarray of shape (n_samples,), default=None
+
+        Returns
+        -------
+        row_scores : callable
+            Takes logits Z and the targets of some rows, and returns an array of shape
+            (m,), of which the (weighted) mean over all rows is the score.
+        """
+        raise NotImplementedError
+
+    def draw(self, Z, value, rng):
+        """Return targets at random, as the predictions say that they are.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (m, n_outputs)
+            Logits.
+        value : float
+            The loss on other data, for a loss whose predictions do not say how far the
+            targets are from them.
+        rng : numpy.random.RandomState
+        """
+        raise NotImplementedError
+
+    def value(self, P, Y, r):
+        """Return L."""
+        raise NotImplementedError
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        raise NotImplementedError
+
+    def from_logits(self, Z, Y, r, out, scratch):
+        """Return L of ``link``'s output for Z, and write dL/dZ to `out`."""
+        raise NotImplementedError
+
+
+def loss(cls):
+    """Make a class a loss: a frozen, comparable, hashable value."""
+    return dataclass(frozen=True)(cls)

@@ -1,0 +1,324 @@
+"""The losses of regression: what is predicted is a number, or something about one."""
+
+from math import log, pi, sqrt
+from numbers import Real
+
+import numpy as np
+from scipy.special import xlogy
+
+from skdnn.nn.layers import Dense, Identity, check_number
+from skdnn.nn.losses.base import Loss, loss
+from skdnn.nn.output_layers import Exp, GaussianOutput, Ordered
+
+
+class RegressionLoss(Loss):
+    """What losses on numbers share: sums over the targets, and R² as score."""
+
+    link = Identity()
+
+    def output_layers(self, n_targets):
+        """Return the layers that a network with this loss ends in."""
+        return [Dense(n_targets), self.link]
+
+    def check_targets(self, y, name):
+        """Raise an error if there are targets that the loss is not for."""
+
+    def decide(self, Z):
+        """Return the predicted numbers, of shape (m, n_targets)."""
+        return Z
+
+    def draw(self, Z, value, rng):
+        """Return targets at random, as they would be where L has this value."""
+        P = self.decide(Z)
+        return P + sqrt(2 * value) * rng.standard_normal(P.shape)
+
+    def row_scorer(self, targets, weights=None):
+        """Return a function whose mean over all rows is R², averaged over the targets.
+
+        ``R² = 1 - sum_i w_i (y_i - p_i)² / sum_i w_i (y_i - mean)²``
+        """
+        center = np.average(targets, axis=0, weights=weights)
+        spread = np.average((targets - center) ** 2, axis=0, weights=weights)
+
+        def row_scores(Z, targets):
+            errors = (self.decide(Z) - targets) ** 2
+            return explained(errors, spread).mean(axis=1)
+
+        return row_scores
+
+    def from_logits(self, Z, Y, r, out, scratch):
+        """Return L, and write dL/dZ to `out`: the link does nothing."""
+        self.gradient(Z, Y, r, out)
+        return self.value(Z, Y, r)
+
+
+def explained(errors, spread):
+    """Return ``1 - errors / spread``; where nothing varies, whether there is an error.
+
+    As in scikit-learn's scores, which are 1 or 0 there.
+    """
+    varies = spread > 0
+    return np.where(varies, 1 - errors / np.where(varies, spread, 1), errors == 0)
+
+
+@loss
+class SquaredError(RegressionLoss):
+    """Half the squared error: ``L = sum_i r_i sum_k (P_ik - Y_ik)² / 2``.
+
+    ``dP = r (P - Y)``. Its minimum is the mean of Y, for equal P.
+    """
+
+    def value(self, P, Y, r):
+        """Return L."""
+        return float(r @ np.square(P - Y).sum(axis=1)) / 2
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        np.subtract(P, Y, out=out)
+        out *= r[:, np.newaxis]
+        return out
+
+
+@loss
+class PoissonDeviance(RegressionLoss):
+    """Half the Poisson deviance: ``L = sum_i r_i sum_k (Y log(Y / P) - Y + P)``.
+
+    Y are counts, or rates, of at least 0, and P their positive expectations. On rates,
+    ``dP = r (1 - Y / P)``; after the exponential function, ``dZ = r (P - Y)``.
+    """
+
+    link = Exp()
+
+    def check_targets(self, y, name):
+        """Raise an error if there are negative ones."""
+        if y.min() < 0:
+            raise ValueError(
+                f"{name} must be at least 0 with the Poisson deviance, which is for"
+                f" counts and rates; its smallest value is {y.min():g}. Use another"
+                " loss, such as 'squared_error'."
+            )
+
+    def draw(self, Z, value, rng):
+        """Return counts at random, with the predicted rates."""
+        return rng.poisson(np.minimum(self.decide(Z), 1e9))
+
+    def decide(self, Z):
+        """Return the predicted rates."""
+        return Exp().rates(Z, out=np.empty_like(Z))
+
+    def value(self, P, Y, r):
+        """Return L."""
+        return float(r @ (xlogy(Y, Y / P) - Y + P).sum(axis=1))
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        np.divide(Y, P, out=out)
+        np.subtract(1, out, out=out)
+        out *= r[:, np.newaxis]
+        return out
+
+    def from_logits(self, Z, Y, r, out, scratch):
+        """Return L of exp(Z), and write dL/dZ to `out`."""
+        P = Exp().rates(Z, out=out)
+        value = float(r @ (xlogy(Y, Y) - Y * Z - Y + P).sum(axis=1))
+        P -= Y
+        P *= r[:, np.newaxis]
+        return value
+
+
+@loss
+class AbsoluteError(RegressionLoss):
+    """The absolute error: ``L = sum_i r_i sum_k |P_ik - Y_ik|``.
+
+    ``dP = r sign(P - Y)``. Its minimum is the median of Y, for equal P.
+    """
+
+    def value(self, P, Y, r):
+        """Return L."""
+        return float(r @ np.abs(P - Y).sum(axis=1))
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        np.sign(np.subtract(P, Y, out=out), out=out)
+        out *= r[:, np.newaxis]
+        return out
+
+
+@loss
+class Huber(RegressionLoss):
+    """Huber's loss: squared where errors are small, absolute where they are large.
+
+    With e = P - Y, ``L = sum_i r_i sum_k (e² / 2 if |e| <= delta else
+    delta |e| - delta² / 2)`` and ``dP = r clip(e, -delta, delta)``.
+
+    Parameters
+    ----------
+    delta : float, default=1.0
+        Where one turns into the other, in units of the target; greater than 0.
+
+    References
+    ----------
+    Huber (1964), "Robust estimation of a location parameter".
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self):
+        check_number("Huber", "delta", self.delta, Real, 0, low_is_valid=False)
+
+    def value(self, P, Y, r):
+        """Return L."""
+        errors = np.abs(P - Y)
+        small = np.minimum(errors, self.delta)
+        return float(r @ (small * (errors - small / 2)).sum(axis=1))
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        np.subtract(P, Y, out=out)
+        np.clip(out, -self.delta, self.delta, out=out)
+        out *= r[:, np.newaxis]
+        return out
+
+
+@loss
+class PinballLoss(RegressionLoss):
+    """The pinball loss, whose minimum is a quantile, summed over the quantiles.
+
+    ``L = sum_i r_i sum_q max(q (Y - P_q), (q - 1) (Y - P_q))`` and
+    ``dP_q = r ([P_q > Y] - q)``, 0 where P is Y. P has a column for each quantile of
+    the first target, then for each of the second, and so on.
+
+    Parameters
+    ----------
+    quantiles : tuple of float, default=(0.5,)
+        In (0, 1).
+
+    References
+    ----------
+    Koenker and Bassett (1978), "Regression quantiles".
+    """
+
+    quantiles: tuple = (0.5,)
+
+    def __post_init__(self):
+        q = np.array(self.quantiles)
+        if q.ndim != 1 or not q.size or not ((q > 0) & (q < 1)).all():
+            raise ValueError(
+                f"quantiles must be numbers in (0, 1), got {self.quantiles!r}."
+            )
+        if (np.diff(q) <= 0).any():
+            raise ValueError(
+                f"quantiles must be in ascending order, got {self.quantiles!r}."
+            )
+
+    def output_layers(self, n_targets):
+        """Return the layers that a network with this loss ends in."""
+        n_quantiles = len(self.quantiles)
+        ordered = [Ordered(n_quantiles)] if n_quantiles > 1 else []
+        return [Dense(n_targets * n_quantiles), *ordered, self.link]
+
+    def draw(self, Z, value, rng):
+        """Return targets at random, around one of the quantiles."""
+        n_quantiles = len(self.quantiles)
+        return super().draw(Z[:, n_quantiles // 2 :: n_quantiles], value, rng)
+
+    def target_width(self, n_outputs):
+        """Return the number of targets: one for so many quantiles."""
+        return n_outputs // len(self.quantiles)
+
+    def _errors(self, P, Y):
+        """Return Y - P, of shape (m, n_targets, n_quantiles), and the quantiles."""
+        P = P.reshape(len(P), -1, len(self.quantiles))
+        return Y[:, :, np.newaxis] - P, np.array(self.quantiles, P.dtype)
+
+    def losses(self, P, Y):
+        """Return the loss of each prediction: (m, n_targets, n_quantiles)."""
+        errors, q = self._errors(P, Y)
+        return np.maximum(q * errors, (q - 1) * errors)
+
+    def value(self, P, Y, r):
+        """Return L."""
+        return float(r @ self.losses(P, Y).sum(axis=(1, 2)))
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        errors, q = self._errors(P, Y)
+        slopes = np.where(errors == 0, 0, (errors < 0) - q)
+        np.multiply(slopes.reshape(P.shape), r[:, np.newaxis], out=out)
+        return out
+
+    def row_scorer(self, targets, weights=None):
+        """Return a function whose mean over all rows is D², averaged over all.
+
+        ``D² = 1 - L / L of the best constant``, for each quantile of each target.
+
+        References
+        ----------
+        Koenker and Machado (1999), "Goodness of fit and related inference processes for
+        quantile regression".
+        """
+        targets = np.asarray(targets, dtype=np.float64)
+        constants = np.array([quantile_of(targets, q, weights) for q in self.quantiles])
+        constants = np.broadcast_to(constants.T.ravel(), (len(targets), constants.size))
+        losses = self.losses(constants, targets)
+        of_constants = np.average(losses, axis=0, weights=weights)
+
+        def row_scores(Z, targets):
+            return explained(self.losses(Z, targets), of_constants).mean(axis=(1, 2))
+
+        return row_scores
+
+
+def quantile_of(targets, q, weights):
+    """Return a quantile of each column, as scikit-learn's D² takes it."""
+    if weights is None:
+        return np.quantile(targets, q, axis=0)
+    return np.quantile(targets, q, axis=0, weights=weights, method="inverted_cdf")
+
+
+@loss
+class GaussianLikelihood(RegressionLoss):
+    """The negative logarithm of a normal density, of which mean and deviation vary.
+
+    With mu and s from P, ``L = sum_i r_i sum_k (z² / 2 + log s + log(2 pi) / 2)``,
+    z = (Y - mu) / s; ``dmu = -r z / s`` and ``ds = r (1 - z²) / s``. P holds the means
+    of all targets, then their standard deviations, greater than 0.
+
+    References
+    ----------
+    Nix and Weigend (1994), "Estimating the mean and variance of the target probability
+    distribution".
+    """
+
+    def output_layers(self, n_targets):
+        """Return the layers that a network with this loss ends in."""
+        return [Dense(2 * n_targets), GaussianOutput(), self.link]
+
+    def draw(self, Z, value, rng):
+        """Return targets at random, with the predicted densities."""
+        return rng.normal(*np.hsplit(Z, 2))
+
+    def target_width(self, n_outputs):
+        """Return the number of targets: each has two outputs."""
+        return n_outputs // 2
+
+    def decide(self, Z):
+        """Return the means."""
+        return Z[:, : Z.shape[1] // 2]
+
+    def value(self, P, Y, r):
+        """Return L."""
+        mean, std = np.hsplit(P, 2)
+        z = (Y - mean) / std
+        losses = z * z / 2 + np.log(std) + log(2 * pi) / 2
+        return float(r @ losses.sum(axis=1))
+
+    def gradient(self, P, Y, r, out):
+        """Write dL/dP to `out`."""
+        mean, std = np.hsplit(P, 2)
+        d_mean, d_std = np.hsplit(out, 2)
+        z = (Y - mean) / std
+        np.divide(-z, std, out=d_mean)
+        np.divide(1 - z * z, std, out=d_std)
+        out *= r[:, np.newaxis]
+        return out

@@ -1,0 +1,109 @@
+"""Layers that end the networks of regression: what they put out keeps its bounds."""
+
+from numbers import Integral
+
+import numpy as np
+
+from skdnn.nn.layers import Layer, check_number, layer, logistic
+
+SMALLEST_STD = 1e-6  # of GaussianOutput, so that 1 / std² fits in float32
+
+
+@layer
+class Exp(Layer):
+    """The exponential function: ``A = exp(Z)``, ``dZ = dA A``; for rates.
+
+    Neither 0 nor infinite: Z is taken to the nearest number whose exponential is a
+    normal number of the dtype.
+    """
+
+    reads_output = True
+
+    def rates(self, Z, out):
+        """Write exp(Z) to `out`, which may be Z."""
+        info = np.finfo(out.dtype)
+        np.clip(Z, np.log(info.tiny), np.log(info.max) - 1, out=out)
+        return np.exp(out, out=out)
+
+    def forward(self, Z, slot, training):
+        return self.rates(Z, out=slot.output)
+
+    def backward(self, dA, slot):
+        return np.multiply(dA, slot.output, out=slot.d_input)
+
+
+@layer
+class Ordered(Layer):
+    """Numbers that never cross: the first of a group, and then steps up from there.
+
+    In each group of `size` features, ``A_1 = Z_1`` and ``A_k = A_(k-1) +
+    log(1 + exp(Z_k))``, so that a network's quantiles are in their order.
+
+    Parameters
+    ----------
+    size : int
+        Features in a group, at least 1.
+
+    Notes
+    -----
+    With the logistic sigmoid, which is the slope of a step::
+
+        dZ_1 = sum over k of dA_k        dZ_j = logistic(Z_j) sum over k >= j of dA_k
+    """
+
+    size: int
+
+    def __post_init__(self):
+        check_number("Ordered", "size", self.size, Integral, 1)
+
+    def kept_shapes(self, n_rows, n_inputs):
+        return {"slopes": (n_rows, n_inputs)}
+
+    def _groups(self, A):
+        return A.reshape(len(A), -1, self.size)
+
+    def forward(self, Z, slot, training):
+        if training:
+            logistic(Z, out=slot.slopes)
+            self._groups(slot.slopes)[:, :, 0] = 1
+        if slot.output is not Z:
+            np.copyto(slot.output, Z)
+        A = self._groups(slot.output)
+        steps = A[:, :, 1:]
+        np.logaddexp(0, steps, out=steps)
+        np.cumsum(A, axis=2, out=A)
+        return slot.output
+
+    def backward(self, dA, slot):
+        # Sums from the right: over what comes at or behind each.
+        sums = np.cumsum(self._groups(dA)[:, :, ::-1], axis=2)[:, :, ::-1]
+        return np.multiply(sums.reshape(dA.shape), slot.slopes, out=slot.d_input)
+
+
+@layer
+class GaussianOutput(Layer):
+    """Means, as they are, and standard deviations, which are positive.
+
+    The first half of the features are means. The second half becomes
+    ``std = log(1 + exp(Z)) + 1e-6``, with ``dZ = dstd logistic(Z)``.
+    """
+
+    def kept_shapes(self, n_rows, n_inputs):
+        return {"slopes": (n_rows, n_inputs // 2)}
+
+    def forward(self, Z, slot, training):
+        half = Z.shape[1] // 2
+        if training:
+            logistic(Z[:, half:], out=slot.slopes)
+        if slot.output is not Z:
+            np.copyto(slot.output, Z)
+        std = slot.output[:, half:]
+        np.logaddexp(0, std, out=std)
+        std += SMALLEST_STD
+        return slot.output
+
+    def backward(self, dA, slot):
+        if slot.d_input is not dA:
+            np.copyto(slot.d_input, dA)
+        slot.d_input[:, dA.shape[1] // 2 :] *= slot.slopes
+        return slot.d_input

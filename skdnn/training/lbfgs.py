@@ -1,0 +1,140 @@
+"""L-BFGS, on all samples at once."""
+
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
+from skdnn.training.user_warnings import warn_user
+
+
+class LBFGS(Trainer):
+    """L-BFGS on the loss over all samples at once, through SciPy.
+
+    A row of the history is an iteration. SciPy works in float64; the network computes
+    loss and gradient in its own dtype.
+
+    Parameters
+    ----------
+    network, loss
+        See :class:`Trainer`.
+    max_fun : int
+        The largest number of evaluations of the loss.
+    **settings
+        See :class:`Trainer`.
+
+    References
+    ----------
+    Liu and Nocedal (1989), "On the limited memory BFGS method for large scale
+    optimization"; Byrd, Lu, Nocedal and Zhu (1995), the bounded version in SciPy.
+    """
+
+    kept = (*Trainer.kept, "outcome")
+
+    def __init__(self, network, loss, *, max_fun, **settings):
+        super().__init__(network, loss, **settings)
+        self.max_fun = max_fun
+        self.outcome = None
+
+    def _allocate(self, all_rows):
+        self.full = MiniBatch(self.network, len(self.order), self.X, self.loss)
+        self.in_order = all_rows
+
+    def fit(
+        self,
+        *,
+        tol,
+        validate=None,
+        verbose=False,
+        on_epoch_begin=lambda: None,
+        on_epoch_end=lambda row: False,
+        save=lambda: None,
+    ):
+        """Minimize the loss until no element of its gradient is larger than `tol`.
+
+        Parameters
+        ----------
+        tol : float
+        validate, verbose, on_epoch_begin, on_epoch_end
+            See :meth:`GradientDescent.fit`; an epoch is an iteration here. Where the
+            last one that began came to nothing, it ends without a row, with None.
+        save : callable
+            Called in the end, but not after Ctrl-C: SciPy can't go on in the middle.
+
+        Returns
+        -------
+        result : scipy.optimize.OptimizeResult or None
+            "status", "message" and "nit"; None if Ctrl-C or `on_epoch_end` ended
+            training.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite to begin with. (SciPy takes no step to where it is
+            not, and says that it has not converged.)
+        """
+        if self.ended:
+            return self.outcome and OptimizeResult(self.outcome)
+        network, start_time = self.network, perf_counter()
+        index = slice(None) if self.in_order else self.order
+        accepted = network.parameters.copy()
+        latest, in_epoch = None, False
+
+        def loss_and_gradient(parameters):
+            nonlocal latest, in_epoch
+            if not in_epoch and self.n_epochs < self.max_epochs:
+                in_epoch = True
+                on_epoch_begin()
+            network.parameters[:] = parameters
+            # Running averages restart: they become the statistics of all samples.
+            network.reset_statistics()
+            latest = self.objective(self.full, index)
+            return latest[0], network.gradients.astype(np.float64)
+
+        def on_iteration(intermediate_result):
+            nonlocal start_time, in_epoch
+            accepted[:] = network.parameters[:] = intermediate_result.x
+            _, score, _, squared_norms = latest
+            loss = float(intermediate_result.fun)
+            row = self.record(start_time, loss, score, squared_norms)
+            if verbose:
+                print(f"Iteration {self.n_epochs}, loss = {loss:.8f}")
+            if validate is not None:
+                self.evaluate(validate, row)
+            self.note_best(row)
+            start_time, in_epoch = perf_counter(), False
+            if on_epoch_end(row):
+                raise StopIteration
+
+        try:
+            result = minimize(
+                loss_and_gradient,
+                network.parameters.astype(np.float64),
+                method="L-BFGS-B",
+                jac=True,
+                callback=on_iteration,
+                options={
+                    "maxfun": self.max_fun,
+                    "maxiter": self.max_epochs,
+                    "gtol": tol,
+                },
+            )
+            accepted[:] = result.x
+        except KeyboardInterrupt:
+            warn_user(INTERRUPTED)
+            result = None
+        if in_epoch:  # an iteration that came to nothing
+            on_epoch_end(None)
+        in_epoch = True
+        if not isfinite(loss_and_gradient(accepted)[0]):
+            raise ValueError(NOT_FINITE)
+        if result is None:
+            return None
+        self.ended = True
+        if result.status != 99:
+            self.outcome = {k: result[k] for k in ("status", "message", "nit")}
+        save()
+        return self.outcome and OptimizeResult(self.outcome)

@@ -1,0 +1,235 @@
+"""What all ways to train a network share: the data, the objective, the history."""
+
+from math import inf
+from time import perf_counter
+
+import numpy as np
+
+from skdnn.training.user_warnings import warn_user
+
+# What `Trainer.load` sets.
+DATA = {"X", "targets", "sample_weight", "row_scores", "order", "in_order"}
+DATA |= {"full", "last"}
+INTERRUPTED = "Training interrupted by user."
+NOT_FINITE = (  # scikit-learn's words
+    "Solver produced non-finite parameter weights. The input data may"
+    " contain large values and need to be preprocessed."
+)
+
+
+class Trainer:
+    """What all ways to train a network share: the data, the objective, the history.
+
+    Parameters
+    ----------
+    network : Network
+        Trained in place.
+    loss : Loss
+        See :mod:`skdnn.nn.losses`.
+    max_epochs : int
+        How many epochs :meth:`fit` runs at most.
+    alpha : float, default=0.0
+        Strength of the L2 penalty: ``alpha / (2 m) * sum(weights ** 2)`` is added to
+        the loss of a mini-batch of m samples (or of total weight m).
+    history : list of dict, default=()
+        Rows of earlier training, to go on from.
+    samples_seen : int, default=0
+        The number of samples seen in it.
+    best_loss : float, default=inf
+        The smallest training loss in it.
+
+    Attributes
+    ----------
+    history : list of dict
+        A row an epoch.
+    n_epochs : int
+        The number of epochs run by this trainer.
+    samples_seen : int
+        The number of samples trained on.
+    best_loss, best_score : float
+        The smallest training loss and the largest validation score so far.
+    best_state : tuple or None
+        The network's state in the best epoch, if training is to go back to it.
+    ended : bool
+        Whether training ended before `max_epochs`, other than by Ctrl-C.
+    """
+
+    kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
+    kept += ("samples_seen",)  # of the attributes, by `state`
+
+    def __init__(
+        self,
+        network,
+        loss,
+        *,
+        max_epochs,
+        alpha=0.0,
+        history=(),
+        samples_seen=0,
+        best_loss=inf,
+    ):
+        self.network = network
+        self.loss = loss
+        self.max_epochs = max_epochs
+        self.alpha = alpha
+        self.history = list(history)
+        self.samples_seen = samples_seen
+        self.n_epochs = 0
+        self.has_warned = False  # of a score that is not a number
+        self.best_loss, self.best_score = best_loss, -inf
+        self.best_state = None
+        self.ended = False
+
+    @property
+    def finished(self):
+        """Whether :meth:`fit` has nothing left to do."""
+        return self.ended or self.n_epochs >= self.max_epochs
+
+    def load(self, X, targets, sample_weight=None, rows=None):
+        """Take the data to train on, and allocate what a mini-batch needs.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+            Of any numeric dtype: rows are cast as they are gathered.
+        targets : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            What the loss encodes: indices of classes, 0 and 1, or numbers.
+        sample_weight : ndarray of shape (n_samples,), default=None
+        rows : ndarray of int, default=None
+            The rows of X to train on, all by default.
+        """
+        self.X, self.targets, self.sample_weight = X, targets, sample_weight
+        self.order = np.arange(X.shape[0]) if rows is None else rows.copy()
+        if rows is not None:
+            targets = targets[rows]
+            sample_weight = None if sample_weight is None else sample_weight[rows]
+        self.row_scores = self.loss.row_scorer(targets, sample_weight)
+        self._allocate(all_rows=rows is None)
+
+    def unload(self):
+        """Let go of the data and of the buffers."""
+        for name in DATA:
+            vars(self).pop(name, None)
+
+    def _allocate(self, all_rows):
+        raise NotImplementedError
+
+    def result(self):
+        """Return the network to predict with."""
+        return self.network
+
+    def snapshot(self):
+        """Return a copy of the network as training would leave it if it ended now."""
+        network = self.result().copy()
+        if self.best_state is not None:
+            network.restore(self.best_state)
+        return network
+
+    def state(self, copy=np.copy):
+        """Return all that training changes, for :meth:`restore`.
+
+        Parameters
+        ----------
+        copy : callable, default=np.copy
+            ``np.asarray`` gives the arrays themselves, to be written somewhere at once.
+        """
+        return {
+            "network": self.network.state(copy),
+            "history": self.history,  # which only grows
+            "n_rows": len(self.history),
+            **{name: getattr(self, name) for name in self.kept},
+        }
+
+    def restore(self, state):
+        """Go back, or forward, to what :meth:`state` returned."""
+        self.network.restore(state["network"])
+        self.history[:] = state["history"][: state["n_rows"]]
+        for name in self.kept:
+            setattr(self, name, state[name])
+
+    def objective(self, batch, index, walk=()):
+        """Compute loss and gradient on the rows `index`.
+
+        `walk` is the optimizer's, if it can step at once: see
+        :meth:`~skdnn.nn.Network.penalize`.
+
+        Returns
+        -------
+        loss : float
+            The penalty included.
+        score : float
+            The mean of the rows' scores: the share of the samples, by weight, that the
+            network had right, or R².
+        total_weight : float
+        squared_norms : list of float
+            Of each layer's gradient.
+        """
+        network, workspace = self.network, batch.workspace
+        total_weight = self._weigh(batch, index)
+        if total_weight == 0:  # nothing to learn from
+            network.gradients[:] = 0
+            return 0.0, 0.0, 0.0, np.zeros(len(network.parameter_layers))
+        X = batch.gather(self.X, index)
+        targets = self.targets[index]
+        loss = network.backpropagate(X, batch.encode(targets), self.loss, workspace)
+        scores = self.row_scores(workspace.logits, targets)
+        if self.sample_weight is None:
+            score = float(scores.sum()) / workspace.n_rows
+        else:
+            score = float(workspace.row_weights @ scores)
+        penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
+        return loss + penalty, score, total_weight, squared_norms
+
+    def _weigh(self, batch, index):
+        """Give the mini-batch the weights of its rows; return the sum of these."""
+        if self.sample_weight is None:
+            return float(batch.workspace.n_rows)
+        weights = self.sample_weight[index]
+        total_weight = float(weights.sum())
+        if total_weight:
+            np.divide(weights, total_weight, out=batch.workspace.row_weights)
+        return total_weight
+
+    def record(self, start_time, loss, score, squared_norms, **further):
+        """Append a row to the history, and return it."""
+        layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
+        row = {
+            "epoch": len(self.history) + 1,
+            "loss": loss,
+            "score": score,
+            **further,
+            "gradient_norm": dict(zip(layers, norms, strict=True)),
+            "seconds": perf_counter() - start_time,
+        }
+        self.history.append(row)
+        self.n_epochs += 1
+        return row
+
+    def evaluate(self, validate, row):
+        """Add the validation loss and score to a row of the history.
+
+        A score that is not a number is an error in the first epoch, when nothing is
+        lost yet. Later there is one warning, and the epoch can't be the best.
+        """
+        start_time = perf_counter()
+        row["validation_loss"], row["validation_score"], complaint = validate()
+        row["seconds"] += perf_counter() - start_time
+        if complaint and self.n_epochs == 1:
+            raise ValueError(complaint)
+        if complaint and not self.has_warned:
+            self.has_warned = True
+            warn_user(
+                f"Epoch {row['epoch']} can't be the best, nor can others of which the"
+                f" same is true: {complaint}"
+            )
+
+    def note_best(self, row):
+        """Keep the smallest loss and the largest score."""
+        self.best_loss = min(self.best_loss, row["loss"])
+        score = row.get("validation_score", -inf)
+        if score > self.best_score:  # not if it is NaN
+            self.best_score = score
+
+    def __getstate__(self):
+        # The data is not the trainer's, and buffers can be rebuilt: see `load`.
+        return {name: value for name, value in vars(self).items() if name not in DATA}
