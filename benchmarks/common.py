@@ -17,28 +17,46 @@ import skdnn
 from skdnn.images.datasets import load_image_dataset
 
 matplotlib.use("agg")  # pictures go to files: no screen is needed
-RESULTS_DIR = Path(__file__).resolve().parent / "results"
+OUTPUT_DIR = Path(__file__).resolve().parent / "output"  # in .gitignore
+RESULTS_DIR = OUTPUT_DIR.with_name("results")  # tracked: what the READMEs show
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with the arguments of every script, and errors of a single line."""
+    """A parser with the arguments of every script, and errors of a single line.
 
-    def __init__(self, description):
+    Parameters
+    ----------
+    description : str
+    takes_data : bool, default=True
+        Whether the script has a choice of data sets.
+    """
+
+    def __init__(self, description, *, takes_data=True):
         super().__init__(
             description=description,
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
-        self.add_argument(
-            "--dataset",
-            choices=["auto", "mnist", "digits"],
-            default="auto",
-            help="auto is MNIST where it can be had, else scikit-learn's digits",
-        )
-        self.add_argument("--data-home", help="scikit-learn's data folder, with MNIST")
-        self.add_argument(
+        if takes_data:
+            self.add_argument(
+                "--dataset",
+                choices=["auto", "mnist", "digits"],
+                default="auto",
+                help="auto is MNIST where it can be had, else scikit-learn's digits",
+            )
+            self.add_argument(
+                "--data-home", help="scikit-learn's data folder, with MNIST"
+            )
+        destination = self.add_mutually_exclusive_group()
+        destination.add_argument(
             "--output-dir",
             type=folder,
-            help="where results go; None stands for the data set's folder in results/",
+            help="where results go; None stands for a folder in benchmarks/output/,"
+            " which git ignores",
+        )
+        destination.add_argument(
+            "--refresh",
+            action="store_true",
+            help="replace the results that git tracks and the READMEs show",
         )
 
     def error(self, message):
@@ -56,9 +74,13 @@ class Parser(argparse.ArgumentParser):
                 self.error(error)
 
 
-def output_dir(args, dataset_name):
-    """Return the folder for results on a data set: --output-dir, or one of its own."""
-    return args.output_dir or RESULTS_DIR / dataset_name
+def output_dir(args, name, tracked_in=RESULTS_DIR):
+    """Return the folder for results: --output-dir, or one of this name.
+
+    That one is among files which git ignores, so that a checkout stays clean, or with
+    --refresh in `tracked_in`.
+    """
+    return args.output_dir or (tracked_in if args.refresh else OUTPUT_DIR) / name
 
 
 def folder(text):

@@ -1,6 +1,5 @@
 """Draw the diagrams of skdnn/nn/README.md: each layer forward and backward, as SVG."""
 
-import argparse
 from dataclasses import dataclass
 from itertools import pairwise
 from math import atan2, degrees
@@ -8,10 +7,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import folder
+from common import Parser, output_dir
 from drawing import BLUE, INK, RED, STYLE, save_svg
 
-DIAGRAMS_DIR = Path(__file__).resolve().parents[1] / "skdnn" / "nn" / "diagrams"
+BOOK_DIR = Path(__file__).resolve().parents[1] / "skdnn" / "nn"
 SCALE, RADIUS = 0.85, 0.33  # inches; in this unit
 UNITS = (1, 2, 3)
 
@@ -278,15 +277,12 @@ def graphs():
 
 def main():
     """Run the script."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--output-dir", type=folder, default=DIAGRAMS_DIR, help="where the SVGs go"
-    )
-    args = parser.parse_args()
+    args = Parser(__doc__, takes_data=False).parse_args()
+    folder = output_dir(args, "diagrams", tracked_in=BOOK_DIR)
     with plt.rc_context(STYLE):
         for name, graph in graphs().items():
-            save_svg(graph.draw(), args.output_dir / f"{name}.svg")
-    print(f"Written to {args.output_dir}")
+            save_svg(graph.draw(), folder / f"{name}.svg")
+    print(f"Written to {folder}")
 
 
 if __name__ == "__main__":

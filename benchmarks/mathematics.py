@@ -6,7 +6,7 @@ mini-batch make training explode? The wrong versions are in this script alone.
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import RESULTS_DIR, Parser, describe_machine, report
+from common import Parser, describe_machine, output_dir, report
 from drawing import BLUE, GREEN, INK, RED, STYLE, save_svg
 
 from skdnn.nn import (
@@ -74,7 +74,7 @@ def main():
     sizes = QUICK if args.quick else FULL
     dataset = parser.load_dataset(args.dataset, args.data_home)
     X, Y = dataset.X_train.astype(float), np.eye(10)[dataset.y_train]
-    folder = args.output_dir or RESULTS_DIR / "mathematics"
+    folder = output_dir(args, "mathematics")
     data = f"Data: {dataset.name}, {len(X):,} training samples."
     with plt.rc_context(STYLE), np.errstate(all="ignore"):  # some are meant to explode
         where_one_over_m_belongs(X, Y, sizes, folder, data)

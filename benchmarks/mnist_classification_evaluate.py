@@ -3,8 +3,8 @@
 A table has the metrics of all runs with the test accuracy of their best and last
 models. Pictures show their scores by epoch and, for the run with the best validation
 score, sample digits with label, prediction and confidence, the weights of the first
-layer, and a diagnosis. The runs are those in --output-dir, by default those on MNIST if
-there are any, else those on the digits.
+layer, and a diagnosis. The runs are those written with the same --output-dir or
+--refresh; by default those on MNIST if there are any, else those on the digits.
 """
 
 import csv
@@ -12,7 +12,7 @@ import json
 
 import joblib
 import matplotlib.pyplot as plt
-from common import RESULTS_DIR, Parser, report
+from common import Parser, output_dir, report
 from mnist_classification_train_and_validate import (
     DATA_CACHE_DIR,
     MODEL_CHECKPOINTS_DIR,
@@ -54,13 +54,11 @@ def main():
 
 def find_folder(args):
     """Return the folder with the results to evaluate, or where they are missed."""
-    if args.output_dir is not None:
-        return args.output_dir
-    if args.dataset != "auto":
-        return RESULTS_DIR / args.dataset
-    folders = RESULTS_DIR / "mnist", RESULTS_DIR / "digits"
+    if args.output_dir is not None or args.dataset != "auto":
+        return output_dir(args, args.dataset)
+    folders = output_dir(args, "mnist"), output_dir(args, "digits")
     with_runs = [path for path in folders if any(path.glob(f"{DATA_CACHE_DIR}/*.json"))]
-    return with_runs[0] if with_runs else RESULTS_DIR
+    return with_runs[0] if with_runs else folders[0].parent
 
 
 def read_runs(parser, dataset, folder):

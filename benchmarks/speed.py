@@ -140,6 +140,7 @@ def main():
             if name in args.only:
                 results.others = OtherProcesses()
                 SECTIONS[name](results, sizes, dataset)
+    print(f"Written to {results.path}")
 
 
 class Results:

@@ -198,15 +198,15 @@ def test_runs_on_different_data_are_not_compared(trained, tmp_path):
 @pytest.fixture
 def scripts(tmp_path):
     """Return a folder with the scripts, whose results by default go to it."""
-    pattern = shutil.ignore_patterns("results", "__pycache__")
+    pattern = shutil.ignore_patterns("output", "results", "__pycache__")
     return shutil.copytree(ROOT / "benchmarks", tmp_path / "scripts", ignore=pattern)
 
 
 def test_each_data_set_has_its_results(scripts, tmp_path):
     options = {"cwd": tmp_path, "scripts": scripts}
-    mnist, digits = scripts / "results" / "mnist", scripts / "results" / "digits"
+    mnist, digits = scripts / "output" / "mnist", scripts / "output" / "digits"
     result = run(EVALUATE, **options)
-    assert f"there is no run in {scripts / 'results'}: run {TRAIN}" in result.stderr
+    assert f"there is no run in {scripts / 'output'}: run {TRAIN}" in result.stderr
 
     run_well(TRAIN, "--runs", "25", "--epochs", "2", **options)
     arguments = "--epochs 1 --cv 2 --n-jobs 1 --train-samples 100"
@@ -219,7 +219,8 @@ def test_each_data_set_has_its_results(scripts, tmp_path):
         "models",
         "plots",
     }
-    assert list((scripts / "results").iterdir()) == [digits]
+    assert list((scripts / "output").iterdir()) == [digits]
+    assert not (scripts / "results").exists()
     result = run(EVALUATE, "--dataset", "mnist", **options)
     assert f"there is no run on mnist in {mnist}: run {TRAIN}" in result.stderr
 
@@ -230,6 +231,111 @@ def test_each_data_set_has_its_results(scripts, tmp_path):
     assert f"{mnist / 'models' / '25_best.joblib'} is missing" in result.stderr
     printed = run_well(EVALUATE, "--dataset", "digits", **options)
     assert f"Written to {digits}" in printed
+
+
+def git(*arguments, cwd):
+    """Run git; not on another repository, which a hook has set in the environment."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    command = ["git", *arguments]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a repository with one commit: the files of this one as they are now."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a checkout, or no git: which files belong to it is not known")
+    folder = tmp_path / "checkout"
+    which = ["--cached", "--others", "--exclude-standard"]
+    for path in git("ls-files", "-z", *which, cwd=ROOT).split("\0")[:-1]:
+        if (ROOT / path).exists():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / path, folder / path)
+    git("init", "--quiet", cwd=folder)
+    git("add", "--all", cwd=folder)
+    settings = "user.name=A user.email=a@b commit.gpgsign=false core.hooksPath=none"
+    options = [word for setting in settings.split() for word in ("-c", setting)]
+    git(*options, "commit", "--quiet", "--message", "All", cwd=folder)
+    assert changes(folder) == set()
+    return folder
+
+
+def changes(checkout):
+    """Return the files that git sees as changed or new, without folders."""
+    lines = git("status", "--porcelain", cwd=checkout).splitlines()
+    return {line[3:].rsplit("/")[-1] for line in lines}
+
+
+@pytest.mark.parametrize("dataset", ["digits", "mnist"])
+def test_the_first_command_leaves_a_checkout_clean(
+    checkout, dataset, tmp_path, request
+):
+    options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
+    if dataset == "mnist":
+        options["data_home"] = request.getfixturevalue("real_home")
+    shorter = ["--runs", "25", "--epochs", "1", "--train-samples", "1000"]
+    for _ in range(2):
+        for script, arguments in ((TRAIN, shorter), (EVALUATE, [])):
+            printed = run_well(script, *arguments, **options)
+            assert changes(checkout) == set()
+            folder = checkout / "benchmarks" / "output" / dataset
+            assert f"Written to {folder / script}.md\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        (COMPARE, "--dataset digits --epochs 1 --cv 2 --n-jobs 1 --train-samples 100"),
+        ("experiments", "batch_size --dataset digits --quick"),
+        ("mathematics", "--quick"),
+        ("draw_diagrams", ""),
+        ("speed", "--dataset digits --quick --repeats 1 --only predict"),
+    ],
+)
+def test_results_go_where_git_ignores_them(checkout, script, arguments, tmp_path):
+    options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
+    printed = run_well(script, *arguments.split(), **options)
+    written = re.findall("^Written to (.*)$", printed, re.MULTILINE)
+    assert written
+    for path in map(Path, written):
+        assert path.exists()
+        assert path.is_relative_to(checkout / "benchmarks" / "output")
+    assert changes(checkout) == set()
+
+
+def test_refresh_replaces_what_git_tracks(checkout, tmp_path):
+    options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
+    diagrams = {path.name for path in (checkout / "skdnn/nn/diagrams").iterdir()}
+    for name in diagrams:
+        (checkout / "skdnn/nn/diagrams" / name).write_text("old")
+    run_well("draw_diagrams", "--refresh", **options)
+    for name in diagrams:
+        assert "</svg>" in (checkout / "skdnn/nn/diagrams" / name).read_text()
+    run_well("mathematics", "--quick", "--refresh", **options)
+    names = ("one_over_m", "softmax_jacobian")
+    results = {f"{name}.{kind}" for name in names for kind in ("md", "svg")}
+    # Another version of matplotlib may draw the diagrams a little differently.
+    assert results <= changes(checkout) <= results | diagrams
+    assert not (checkout / "benchmarks" / "output").exists()
+
+
+def test_evaluation_of_what_training_refreshed(checkout, tmp_path):
+    options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
+    run_well(TRAIN, "--refresh", "--runs", "25", "--epochs", "1", **options)
+    result = run(EVALUATE, **options)
+    assert f"there is no run in {checkout / 'benchmarks/output'}" in result.stderr
+    run_well(EVALUATE, "--refresh", **options)
+    results = checkout / "benchmarks" / "results"
+    # Those on the digits are for trying: git ignores them, as it does all models.
+    assert changes(checkout) == set()
+    shutil.copytree(results / "digits", results / "mnist", dirs_exist_ok=True)
+    pictures = "25 scores weights diagnosis predictions mistakes"
+    assert changes(checkout) == {
+        *(f"{script}.md" for script in (TRAIN, EVALUATE)),
+        *(f"{name}.png" for name in pictures.split()),
+    }
 
 
 def test_compare_architectures(tmp_path, digits):
@@ -287,21 +393,22 @@ def test_the_readme_of_the_experiments_shows_what_was_measured():
         assert table in (folder / path).read_text(), path
 
 
-def test_a_new_result_goes_into_the_readme(tmp_path):
-    scripts = tmp_path / "benchmarks"
-    skipped = shutil.ignore_patterns("models", "metrics", "plots")
-    shutil.copytree(ROOT / "benchmarks", scripts, ignore=skipped)
+@pytest.mark.parametrize("arguments", [[], ["--refresh"]])
+def test_a_new_result_goes_into_the_readme_if_asked_for(scripts, arguments):
     code = (
-        "from pathlib import Path; from common import RESULTS_DIR, report;"
-        "path = RESULTS_DIR / 'mnist' / 'experiment_batch_size.md';"
+        "from common import Parser, output_dir, report;"
+        "folder = output_dir(Parser('').parse_args(), 'mnist');"
+        "path = folder / 'experiment_batch_size.md';"
         "report(path, 'Title', [{'new': 1, 'row': 2}], 'Notes.', 'Machine.')"
     )
     before = (scripts / "README.md").read_text()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=scripts, env=environment, check=True
-    )
+    command = [sys.executable, "-c", code, *arguments]
+    subprocess.run(command, cwd=scripts, env=environment, check=True)
     after = (scripts / "README.md").read_text()
+    if not arguments:
+        assert after == before
+        return
     head, tail = after.split("| new | row |\n| --- | --: |\n| 1   |   2 |\n\n")
     assert before.startswith(head) and before.endswith(tail)
 
@@ -388,6 +495,7 @@ def test_a_search_on_a_cluster_that_is_there(tmp_path):
         (TRAIN, "--train-samples 5", "--train-samples: 5 is less than 100"),
         (TRAIN, "--batch-size 0", "run 25: The 'batch_size' parameter .* Got 0"),
         (TRAIN, "--output-dir file", "argument --output-dir: file is not a folder"),
+        (TRAIN, "--refresh", "--refresh: not allowed with argument --output-dir"),
         (COMPARE, "--cv 500", "n_splits=500 cannot be greater"),
         (EVALUATE, "", f"there is no run in .*: run {TRAIN}.py first"),
         (CLUSTER, "--scheduler tcp://127.0.0.1:9 --kill-one", "--kill-one is for"),

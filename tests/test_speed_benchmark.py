@@ -91,6 +91,7 @@ def test_times(tmp_path):
     ]
     for heading in tables:
         assert heading in printed
+    assert f"Written to {Path('results', 'speed.md')}\n" in printed
     for name, is_there in (("torch", HAS_TORCH), ("skorch", HAS_SKORCH)):
         assert is_there != (f"{name} is not installed" in printed)
         assert is_there != (f"{name} is not installed" in text)
