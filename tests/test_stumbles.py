@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import MLPClassifierDIY, diagnose
+from skdnn.nn import Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -512,3 +513,113 @@ def test_indicators_of_pandas(multilabel):
     clf.fit(X, pandas.DataFrame(Y).astype("boolean"))
     twin = MLPClassifierDIY(max_iter=3, random_state=0).fit(X, Y)
     assert_array_equal(clf.predict(X), twin.predict(X))
+
+
+# ------------------------------------------------------ and more that goes unnoticed
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.array([3, 7, 9]), np.array([True, False, True]), np.array(list("abc"))],
+)
+def test_labels_among_objects_and_strings_of_any_length(iris, labels):
+    X, y = iris
+    plain = labels[y]
+    expected = MLPClassifierDIY(max_iter=5, random_state=0).fit(X, plain)
+    given = plain.astype(object)
+    if labels.dtype.kind == "U":
+        given = plain.astype(np.dtypes.StringDType())
+    clf = MLPClassifierDIY(max_iter=5, random_state=0).fit(X, given)
+    assert clf.classes_.dtype.kind == expected.classes_.dtype.kind
+    assert_array_equal(clf.predict(X), expected.predict(X))
+    assert clf.score(X, plain) == expected.score(X, plain)
+
+
+@pytest.mark.parametrize("which", ["X", "y", "X_val", "y_val", "sample_weight"])
+def test_masked_entries_are_not_numbers(iris, which):
+    X, y = iris
+    data = {"X": X, "y": y, "X_val": X, "y_val": y, "sample_weight": np.ones(150)}
+    data[which] = np.ma.masked_array(data[which], np.zeros(data[which].shape, bool))
+    MLPClassifierDIY(max_iter=1).fit(**data)  # nothing is masked
+    data[which][3] = np.ma.masked
+    with pytest.raises(ValueError, match=r"masked array with \d masked entries"):
+        MLPClassifierDIY(max_iter=1).fit(**data)
+
+
+def test_one_hot_encoded_classes(iris, multilabel):
+    X, y = iris
+    with pytest.warns(UserWarning, match=r"one-hot encoded.*y.argmax\(axis=1\)"):
+        MLPClassifierDIY(max_iter=1).fit(X, np.eye(3, dtype=int)[y])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPClassifierDIY(max_iter=1).fit(*multilabel)
+
+
+@pytest.mark.parametrize("scale, warns", [(1e-6, True), (1, False), (1e6, False)])
+def test_weights_so_small_that_the_penalty_rules(iris, scale, warns):
+    X, y = iris
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        MLPClassifierDIY(max_iter=1).fit(X, y, sample_weight=np.full(150, scale))
+        MLPClassifierDIY(max_iter=1, alpha=0).fit(X, y, np.full(150, scale))
+    found = [w for w in record if "as strong as that of alpha=1e+02" in str(w.message)]
+    assert len(found) == warns
+
+
+def test_sorted_rows_that_are_not_shuffled(iris):
+    X, y = iris
+    clf = MLPClassifierDIY(max_iter=1, shuffle=False, batch_size=20)
+    with pytest.warns(UserWarning, match="y is sorted, and shuffle=False"):
+        clf.fit(X, y)
+    order = np.random.RandomState(0).permutation(150)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf.fit(X[order], y[order])
+        clf.set_params(batch_size="auto").fit(X, y)  # one mini-batch has all
+
+
+def test_two_linear_layers_in_a_row(iris):
+    layers = [Dense(20), ReLU(), Dense(3)]
+    with pytest.warns(UserWarning, match=r"ends in Dense\(3\), to which fit adds"):
+        MLPClassifierDIY(architecture=layers, max_iter=1).fit(*iris)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        MLPClassifierDIY(architecture=[*layers, Softmax()], max_iter=1).fit(*iris)
+        MLPClassifierDIY(architecture=layers[:2], max_iter=1).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    "start, match",
+    [
+        (lambda m, n, rng: (np.zeros((n, m)), np.zeros(n)), r"shapes .*\(4, 100\)"),
+        (lambda m, n, rng: (np.zeros((m, n)), np.zeros(m)), "shapes"),
+        (
+            lambda m, n, rng: (np.full((m, n), np.nan), np.zeros(n)),
+            "must return finite",
+        ),
+    ],
+)
+def test_initializers_that_return_something_else(iris, start, match):
+    with pytest.raises(ValueError, match=match):
+        MLPClassifierDIY(weight_init=start).fit(*iris)
+
+
+def test_a_decay_that_turns_weights_around(iris):
+    clf = MLPClassifierDIY(solver="adamw", alpha=2e3, max_iter=2)
+    with pytest.raises(ValueError, match="alpha=2000.0 and learning_rate_init=0.001"):
+        clf.fit(*iris)
+    clf.set_params(solver="adam").fit(*iris)
+
+
+def test_numbers_whose_squares_overflow(iris):
+    X, y = iris
+    X = X * [1, 1, 1e20, 1]
+    match = r"Columns \[2\] of X hold numbers as large as .* overflow float32"
+    with (
+        pytest.warns(UserWarning, match=match),
+        np.errstate(all="ignore"),
+    ):
+        MLPClassifierDIY(max_iter=1).fit(X, y)

@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.building import checkpoint_for, network_for, trainer_for
 from skdnn.estimators.data import (
+    check_not_masked,
     check_range_of_float32,
     to_numpy,
-    warn_of_lost_spread,
+    warn_of_numbers,
 )
 from skdnn.estimators.files import opened, stamped
 from skdnn.estimators.targets import check_weights
@@ -131,7 +132,8 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
                 rng = checkpoint.begin(self.random_state)
             previous = self.network_.copy() if warm else None
             network = network_for(self, X, targets, rng, previous)
-            warn_of_lost_spread(as_given[0], self._column_names(), network.dtype)
+            warn_of_numbers(as_given[0], self._column_names(), network.dtype)
+            self._warn_of_settings(targets, encoded, weights)
             rows, validation = None, given
             if given is None and self.early_stopping and self.solver != "lbfgs":
                 rows, validation = split(
@@ -187,7 +189,7 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
                 rng = check_random_state(self.random_state)
             network = network_for(self, X, targets, rng, previous)
             if not fitted:
-                warn_of_lost_spread(as_given, self._column_names(), network.dtype)
+                warn_of_numbers(as_given, self._column_names(), network.dtype)
             goes_on = fitted and running is None
             trainer = trainer_for(self, network, targets, rng, goes_on)
             if running is not None:
@@ -220,7 +222,9 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
         dtype = dtype or self.dtype
+        check_not_masked(X, "X")
         if y is not NOT_GIVEN:
+            check_not_masked(y, "y")
             y = to_numpy(y)
         floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
         mapped = [np.float64, np.float32] if isinstance(X, np.memmap) else []
@@ -237,6 +241,26 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
         if mapped and np.dtype(floats[0]) == np.float32:
             check_range_of_float32(X)  # cast later, row by row
         return checked
+
+    def _warn_of_settings(self, targets, encoded, weights):
+        """Warn of settings that will spoil a fit to these data in silence."""
+        mean = 1.0 if weights is None else float(np.mean(weights))
+        penalized = self.solver != "adamw" and self.alpha
+        if penalized and mean < 0.1 and self.alpha / mean > 1:
+            warn_user(
+                f"The weights of the samples are {mean:.2g} in the mean. As the penalty"
+                " counts relative to them, it is as strong as that of"
+                f" alpha={self.alpha / mean:.2g} for samples of weight 1. Divide the"
+                " weights by their mean, or lower alpha."
+            )
+        in_batches = self.solver != "lbfgs" and not self.shuffle
+        size = 200 if self.batch_size == "auto" else self.batch_size
+        if in_batches and len(encoded) > size and targets.are_sorted(encoded):
+            warn_user(
+                "y is sorted, and shuffle=False: mini-batches hold hardly more than one"
+                " class, or like numbers, and what comes last is learned best. Set"
+                " shuffle=True, or shuffle the rows."
+            )
 
     def _column_names(self):
         """Return the names of the columns of X, or their numbers."""

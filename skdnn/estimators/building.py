@@ -9,6 +9,7 @@ from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
+from skdnn.training.user_warnings import warn_user
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -51,6 +52,14 @@ def network_for(estimator, X, targets, rng, previous=None):
                 f" {there}; the parameters now ask for {wanted}."
             )
         return previous
+    own = estimator.architecture
+    if own and isinstance(own[-1], nn.Dense) and layers != list(own):
+        output = layers[len(own)]
+        warn_user(
+            f"architecture ends in {own[-1]}, to which fit adds the output layer"
+            f" {output}: two linear layers in a row are no more than one. Leave"
+            f" {own[-1]} out, or put an activation behind it."
+        )
     network = nn.Network(layers, X.shape[1], dtype)
     return network.initialize(rng, _initializer(estimator))
 
@@ -148,6 +157,14 @@ def trainer_for(estimator, network, targets, rng, goes_on=False):
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
         return LBFGS(network, loss, max_fun=estimator.max_fun, **settings)
+    decay = estimator.learning_rate_init * estimator.alpha
+    if estimator.solver == "adamw" and decay >= 1:
+        raise ValueError(
+            f"alpha={estimator.alpha!r} and learning_rate_init="
+            f"{estimator.learning_rate_init!r}: with solver='adamw' a step multiplies"
+            " the weights with 1 - learning_rate * alpha, which must be greater than 0."
+            f" Set alpha below {1 / estimator.learning_rate_init:g}."
+        )
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
     optimizer = {
         "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),

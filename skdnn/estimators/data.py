@@ -1,5 +1,7 @@
 """Data as people bring it: rows of it, its labels, and what float32 makes of it."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
@@ -22,17 +24,38 @@ def take_rows(data, rows):
 
 
 def to_numpy(y):
-    """Return labels as they are, but pandas' integers and booleans as NumPy's.
+    """Return labels as they are, but numbers and strings as NumPy's own.
 
-    scikit-learn makes floats of those that could hold a missing value ("Int64").
+    scikit-learn makes floats of pandas' integers and booleans that could be missing
+    ("Int64"), does not know what integers among objects are, nor NumPy's strings of
+    variable length.
     """
     dtypes = [d for d in np.atleast_1d(getattr(y, "dtypes", None)) if d is not None]
     numbers = all(getattr(d, "kind", None) in "iub" for d in dtypes)
-    if not dtypes or not numbers or all(isinstance(d, np.dtype) for d in dtypes):
-        return y
-    if np.any(y.isna()):
-        return y  # an error that scikit-learn words
-    return y.to_numpy(dtype=np.result_type(*(np.dtype(d.type) for d in dtypes)))
+    extended = dtypes and numbers and not all(isinstance(d, np.dtype) for d in dtypes)
+    if extended and not np.any(y.isna()):  # of missing ones scikit-learn complains
+        return y.to_numpy(dtype=np.result_type(*(np.dtype(d.type) for d in dtypes)))
+    kind = getattr(getattr(y, "dtype", None), "kind", None)
+    if kind == "T":
+        return np.array(np.asarray(y).tolist())
+    if kind == "O" and not issparse(y):
+        array = np.asarray(y)
+        kinds = {type(value) for value in array.flat}
+        if kinds and kinds <= {bool, np.bool_}:
+            return array.astype(bool)
+        if kinds and all(issubclass(k, Integral) and k is not bool for k in kinds):
+            return np.array(array.tolist())
+    return y
+
+
+def check_not_masked(data, name):
+    """Raise an error if data has masked entries, which would be taken for numbers."""
+    if np.ma.is_masked(data):
+        raise ValueError(
+            f"{name} is a masked array with {np.ma.count_masked(data)} masked entries;"
+            " what is behind the mask would be taken for data. Leave these rows out, or"
+            f" fill them, for example with {name}.filled(np.nan) and an imputer."
+        )
 
 
 def check_range_of_float32(X, n_rows=1 << 14):
@@ -44,12 +67,13 @@ def check_range_of_float32(X, n_rows=1 << 14):
             )
 
 
-def warn_of_lost_spread(X, names, dtype):
-    """Warn of columns of X that hardly vary relative to their size.
+def warn_of_numbers(X, names, dtype):
+    """Warn of columns of X that are too large for the arithmetic, or vary too little.
 
     A column of Unix seconds is 1.7e9 and a little: in float32, with steps of 128 there,
     what differs from row to row gets lost, first in the cast and then in every sum.
-    Some rows, spread over X, are looked at.
+    The squares of numbers beyond 1.8e19 overflow. Some rows, spread over X, are looked
+    at.
 
     Parameters
     ----------
@@ -63,20 +87,32 @@ def warn_of_lost_spread(X, names, dtype):
     rows = np.unique(np.linspace(0, _num_samples(X) - 1, N_ROWS).astype(int))
     low, high = _range(take_rows(X, rows))
     spread, size = high - low, np.maximum(abs(low), abs(high))
-    lost = (spread > 0) & (spread < N_STEPS * np.finfo(dtype).eps * size)
-    if not lost.any():
-        return
-    columns = np.flatnonzero(lost)
-    first = columns[0]
-    more = f" and {len(columns) - N_NAMES} more" if len(columns) > N_NAMES else ""
-    step = np.spacing(dtype.type(size[first]))
-    warn_user(
-        f"Columns {names[columns[:N_NAMES]].tolist()}{more} of X vary so little, for"
-        f" the size of their values, that it gets lost in {dtype}: {names[first]}"
-        f" varies by {spread[first]:.3g} at {size[first]:.3g}, where numbers are"
-        f" {step:.3g} apart. Subtract the mean first, in float64, for example with a"
-        " StandardScaler in front of the network."
-    )
+    info = np.finfo(dtype)
+    lost = (spread > 0) & (spread < N_STEPS * info.eps * size)
+    if lost.any():
+        first = np.flatnonzero(lost)[0]
+        step = np.spacing(dtype.type(size[first]))
+        warn_user(
+            f"{_columns(names, lost)} of X vary so little, for the size of their"
+            f" values, that it gets lost in {dtype}: {names[first]} varies by"
+            f" {spread[first]:.3g} at {size[first]:.3g}, where numbers are {step:.3g}"
+            " apart. Subtract the mean first, in float64, for example with a"
+            " StandardScaler in front of the network."
+        )
+    large = size > np.sqrt(info.max)
+    if large.any():
+        warn_user(
+            f"{_columns(names, large)} of X hold numbers as large as {size.max():.3g},"
+            f" whose squares overflow {dtype}: nothing can be learned from them. Scale"
+            " X, for example with a StandardScaler in front of the network."
+        )
+
+
+def _columns(names, chosen):
+    """Return what to call some columns."""
+    names = names[chosen].tolist()
+    more = f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""
+    return f"Columns {names[:N_NAMES]}{more}"
 
 
 def _range(X):

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight
 
 from skdnn import nn
+from skdnn.estimators.data import check_not_masked
 from skdnn.training.user_warnings import warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
@@ -38,6 +39,10 @@ class Targets:
 
     def strata(self, targets, fraction):
         """Return what to stratify by where a fraction is split off, or None."""
+
+    def are_sorted(self, targets):
+        """Return whether targets come in their order, or in blocks of one class."""
+        raise NotImplementedError
 
     def missing_in(self, targets):
         """Return which classes some targets lack, in words; "" if none."""
@@ -81,6 +86,13 @@ class Labels(Targets):
         check_kind(y)
         if type_of_target(y).startswith("multilabel"):
             classes, multilabel = np.arange(y.shape[1]), True
+            if (y.sum(axis=1) == 1).all() and len(classes) > 1:
+                warn_user(
+                    "Each row of y has exactly one label, as if classes were one-hot"
+                    " encoded. What is learned are independent labels, and predictions"
+                    " may have none or several of them. For classes, pass"
+                    " y.argmax(axis=1)."
+                )
         else:
             classes, multilabel = np.unique(column_or_1d(y, warn=True)), False
         return cls(classes, multilabel, label_smoothing)
@@ -192,6 +204,12 @@ class Labels(Targets):
         # is impossible, do without.
         enough = min(fraction, 1 - fraction) * len(targets) >= len(self.classes)
         return targets if enough and np.bincount(targets).min() >= 2 else None
+
+    def are_sorted(self, targets):
+        """Return whether each class comes in one block."""
+        return not self.multilabel and (
+            np.count_nonzero(np.diff(targets)) < len(self.classes)
+        )
 
     def missing_in(self, targets):
         """Return which classes some targets lack, in words; "" if none."""
@@ -327,6 +345,10 @@ class Numbers(Targets):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
 
+    def are_sorted(self, targets):
+        """Return whether the first of each sample's numbers only rises."""
+        return bool((np.diff(targets[:, 0]) >= 0).all())
+
     def complete(self, layers):
         """Return a network's layers with those that it ends in."""
         return [*layers, *self.loss.output_layers(len(self.mean))]
@@ -360,6 +382,7 @@ def check_weights(weights, X, name="sample_weight"):
     """Return an array of a weight for each row of X, none of them negative, or None."""
     if weights is None:
         return None
+    check_not_masked(weights, name)
     try:
         return _check_sample_weight(weights, X, ensure_non_negative=True)
     except ValueError as error:

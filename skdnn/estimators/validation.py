@@ -12,7 +12,7 @@ from sklearn import metrics
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, check_consistent_length
 
-from skdnn.estimators.data import take_rows, to_numpy
+from skdnn.estimators.data import check_not_masked, take_rows, to_numpy
 from skdnn.estimators.targets import check_weights
 
 
@@ -49,6 +49,7 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
         if X_val is None:
             raise ValueError("y_val is provided, but X_val was not provided.")
         given = X_val, y_val
+        check_not_masked(y_val, "y_val")
         try:
             X_val = estimator._validate(X_val, reset=False)
         except ValueError as error:

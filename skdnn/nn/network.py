@@ -137,9 +137,9 @@ class Network:
         self.parameters[:] = 0
         for view in self.views:
             if "weights" in view:
-                view["weights"][:], view["bias"][:] = initializer(
-                    *view["weights"].shape, rng
-                )
+                start = initializer(*view["weights"].shape, rng)
+                _check_start(initializer, start, view)
+                view["weights"][:], view["bias"][:] = start
             if "gamma" in view:
                 view["gamma"][:] = 1
         return self.reset_statistics()
@@ -503,6 +503,22 @@ class Workspace:
             memory = np.empty(size, dtype or self._dtype)
             self._memory[key] = memory
         return memory[:size].reshape(shape)
+
+
+def _check_start(initializer, start, view):
+    """Raise an error unless weights and bias are such as a layer can start with."""
+    shapes = view["weights"].shape, view["bias"].shape
+    got = tuple(map(np.shape, start))
+    if got != shapes:
+        raise ValueError(
+            f"{initializer!r} must return weights and bias of the shapes {shapes}, got"
+            f" {got}."
+        )
+    if not all(np.isfinite(array).all() for array in start):
+        raise ValueError(
+            f"{initializer!r} must return finite weights and bias; for those of shape"
+            f" {shapes[0]} it did not."
+        )
 
 
 def blocks(start, stop):
