@@ -182,6 +182,39 @@ def batch_norm():
     )
 
 
+def ordered():
+    """Return a number and two steps up from it."""
+    edges = {(f"z_{j}", f"a_{k}"): ("", "") for j in UNITS for k in UNITS if k >= j}
+    for j in UNITS[1:]:
+        for k in UNITS[j - 1 :]:
+            forward = rf"$\log(1 + e^{{z_{j}}})$" if k == j else ""
+            backward = rf"$\times\, \sigma(z_{j})$" if j == k == 2 else ""
+            edges[f"z_{j}", f"a_{k}"] = (forward, backward)
+    return Graph(
+        column("z", 0) | column("a", 4),
+        edges,
+        r"$a_1 = z_1, \quad a_j = a_{j-1} + \log(1 + e^{z_j})$",
+        r"$dz_2 = \sigma(z_2)\, (da_2 + da_3)$",
+        {("z_2", "a_2"): "-", ("z_2", "a_3"): "-"},
+        label_at=0.22,
+    )
+
+
+def gaussian_output():
+    """Return the mean and the standard deviation of one target."""
+    softplus = r"$\log(1 + e^{z_2}) + 10^{-6}$"
+    return Graph(
+        {"z_1": (0, 1), "z_2": (0, 0), r"\mu": (4, 1), "s": (4, 0)},
+        {
+            ("z_1", r"\mu"): ("", r"$\times\, 1$"),
+            ("z_2", "s"): (softplus, r"$\times\, \sigma(z_2)$"),
+        },
+        r"$\mu = z_1, \quad s > 0$",
+        r"$dz_1 = d\mu, \quad dz_2 = ds\, \sigma(z_2)$",
+        {("z_2", "s"): "-"},
+    )
+
+
 def categorical_cross_entropy():
     """Return softmax and loss of one sample whose class is 2."""
     edges = {(f"z_{j}", f"p_{k}"): ("", None) for j in UNITS for k in UNITS}
@@ -270,6 +303,14 @@ def graphs():
             r"$y = a\, m /\, (1 - p), \quad m = (1, 0, 1)$",
             r"$da = dy\, m /\, (1 - p)$",
         ),
+        "exp": element_wise(
+            ("z", "a"),
+            [(r"$\exp$", rf"$\times\, a_{j}$") for j in UNITS],
+            "$a = e^z$",
+            "$dz = da\\, a$",
+        ),
+        "ordered": ordered(),
+        "gaussian_output": gaussian_output(),
         "categorical_cross_entropy": categorical_cross_entropy(),
         "binary_cross_entropy": binary_cross_entropy(),
     }

@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from math import exp, log, sqrt, tanh
+from math import exp, log, pi, sqrt, tanh
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,26 @@ from numpy.testing import assert_allclose
 
 import skdnn.nn
 from skdnn.nn import (
+    AbsoluteError,
     BatchNorm,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Dense,
     Dropout,
+    Exp,
+    GaussianLikelihood,
+    GaussianOutput,
+    Huber,
     Identity,
     LeakyReLU,
     Logistic,
     Network,
+    Ordered,
+    PinballLoss,
+    PoissonDeviance,
     ReLU,
     Softmax,
+    SquaredError,
     Tanh,
 )
 
@@ -100,6 +109,29 @@ def dropout(A, dY, slot, r):
     return Y, dA, {}
 
 
+def sigma(z):
+    return 1 / (1 + exp(-z))
+
+
+def ordered(Z, dA, slot, r):
+    A, dZ = Z.copy(), dA.copy()
+    for i, j in np.ndindex(Z.shape):
+        if j % 2:  # the second of a group of two
+            A[i, j] = A[i, j - 1] + log(1 + exp(Z[i, j]))
+            dZ[i, j] = sigma(Z[i, j]) * dA[i, j]
+            dZ[i, j - 1] = dA[i, j - 1] + dA[i, j]
+    return A, dZ, {}
+
+
+def gaussian_output(Z, dA, slot, r):
+    A, dZ = Z.copy(), dA.copy()
+    for i, j in np.ndindex(Z.shape):
+        if j >= Z.shape[1] // 2:
+            A[i, j] = log(1 + exp(Z[i, j])) + 1e-6
+            dZ[i, j] = dA[i, j] * sigma(Z[i, j])
+    return A, dZ, {}
+
+
 LAYERS = {
     "dense": (Dense(U), dense),
     "identity": (Identity(), element_wise(lambda z: z, lambda a: 1)),
@@ -116,6 +148,9 @@ LAYERS = {
     "softmax": (Softmax(), softmax),
     "batch_norm": (BatchNorm(), batch_norm),
     "dropout": (Dropout(0.375), dropout),
+    "exp": (Exp(), element_wise(exp, lambda a: a)),
+    "ordered": (Ordered(2), ordered),
+    "gaussian_output": (GaussianOutput(), gaussian_output),
 }
 
 
@@ -208,6 +243,63 @@ def test_the_tables_formulas_of_losses(loss, formula, link):
     for i, k in np.ndindex(Z.shape):
         expected = r[i] * (P[i, k] - Y[i, k])
         assert_allclose(dZ[i, k], expected, rtol=1e-12, atol=1e-15)
+
+
+def squared(p, y):
+    return (p - y) ** 2 / 2, p - y
+
+
+def absolute(p, y):
+    return abs(p - y), np.sign(p - y)
+
+
+def huber(p, y, delta=0.7):
+    h = min(abs(p - y), delta)
+    return h * (abs(p - y) - h / 2), max(-delta, min(p - y, delta))
+
+
+def pinball(p, y, q=0.3):
+    return max(q * (y - p), (q - 1) * (y - p)), (p > y) - q
+
+
+def poisson(p, y):
+    return y * log(y / p) - y + p, 1 - y / p
+
+
+@pytest.mark.parametrize(
+    ("loss", "formula"),
+    [
+        (SquaredError(), squared),
+        (AbsoluteError(), absolute),
+        (Huber(0.7), huber),
+        (PinballLoss((0.3,)), pinball),
+        (PoissonDeviance(), poisson),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_tables_formulas_of_losses_of_regression(loss, formula):
+    rng = np.random.default_rng(3)
+    P, Y, r = *rng.gamma(2, size=(2, M, N)), rng.dirichlet(np.ones(M))
+    values, slopes = np.empty_like(P), np.empty_like(P)
+    for place in np.ndindex(P.shape):
+        values[place], slopes[place] = formula(P[place], Y[place])
+    assert_allclose(loss.value(P, Y, r), r @ np.sum(values, axis=1), rtol=1e-12)
+    dP = loss.gradient(P, Y, r, np.empty_like(P))
+    assert_allclose(dP, r[:, np.newaxis] * slopes, rtol=1e-12)
+
+
+def test_the_tables_formula_of_the_gaussian_likelihood():
+    rng = np.random.default_rng(4)
+    Y, r = rng.normal(size=(M, 1)), rng.dirichlet(np.ones(M))
+    P = np.hstack([rng.normal(size=(M, 1)), rng.gamma(2, size=(M, 1))])
+    L, dP = 0, np.empty_like(P)
+    for i, (mu, s) in enumerate(P):
+        u = (Y[i, 0] - mu) / s
+        L += r[i] * (u**2 / 2 + log(s) + log(2 * pi) / 2)
+        dP[i] = -r[i] * u / s, r[i] * (1 - u**2) / s
+    loss = GaussianLikelihood()
+    assert_allclose(loss.value(P, Y, r), L, rtol=1e-12)
+    assert_allclose(loss.gradient(P, Y, r, np.empty_like(P)), dP, rtol=1e-12)
 
 
 def section(title):
