@@ -1,4 +1,4 @@
-"""Export to ONNX: a fitted classifier alone, or in a pipeline through skl2onnx."""
+"""Export to ONNX: a fitted estimator alone, or in a pipeline through skl2onnx."""
 
 from itertools import count
 from types import SimpleNamespace
@@ -7,19 +7,20 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
+from skdnn.nn.output_layers import exp_range
 
 OLDEST_OPSET = 13  # the first in which all operators mean what they mean today
 ELEMENTWISE = {nn.ReLU: "Relu", nn.Tanh: "Tanh", nn.Logistic: "Sigmoid"}
 
 
-def to_onnx(clf, *, input_name="X", input_dtype=None, opset=17):
-    """Convert a fitted classifier to an ONNX model.
+def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
+    """Convert a fitted estimator to an ONNX model.
 
     Batch normalization is folded into the dense layers, and dropout left out.
 
     Parameters
     ----------
-    clf : MLPClassifierDIY
+    estimator : MLPClassifierDIY or MLPRegressorDIY
         A fitted one. For a whole pipeline, see :func:`register_converter`.
     input_name : str, default="X"
         The name of the input, of shape (n_samples, n_features).
@@ -31,17 +32,20 @@ def to_onnx(clf, *, input_name="X", input_dtype=None, opset=17):
     Returns
     -------
     model : onnx.ModelProto
-        With two outputs. "label" is what `predict` returns: of shape (n_samples,),
-        int64 or string; for multi-label targets an indicator matrix of int64.
-        "probabilities" is what `predict_proba` returns, of shape
-        (n_samples, n_classes). The model does not check its input.
+        Of a classifier it has two outputs. "label" is what `predict` returns: of shape
+        (n_samples,), int64 or string; for multi-label targets an indicator matrix of
+        int64. "probabilities" is what `predict_proba` returns, of shape
+        (n_samples, n_classes). Of a regressor, "variable" is what `predict` returns, of
+        shape (n_samples, n_targets), with several quantiles
+        (n_samples, n_targets * n_quantiles), those of the first target first; with
+        ``loss="gaussian"`` there is also "std". The model does not check its input.
 
     Raises
     ------
     ImportError
         If onnx is not installed.
     TypeError
-        If `clf` is something else, or its labels are neither numbers nor strings.
+        If `estimator` is something else, or its labels are neither numbers nor strings.
     ValueError
         If `opset` is out of range.
 
@@ -56,42 +60,33 @@ def to_onnx(clf, *, input_name="X", input_dtype=None, opset=17):
         import onnx
     except ImportError as error:
         raise ImportError(_needs("to_onnx", "onnx")) from error
-    from skdnn.estimators.classifier import MLPClassifierDIY
-
-    if not isinstance(clf, MLPClassifierDIY):
-        raise TypeError(
-            f"to_onnx converts an MLPClassifierDIY, got {clf!r}. For a pipeline, call"
-            " skdnn.onnx.register_converter() and then skl2onnx.to_onnx."
-        )
-    check_is_fitted(clf)
+    export = _export_of(estimator)
+    check_is_fitted(estimator)
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"opset must be in [{OLDEST_OPSET}, {newest}], got {opset!r}.")
-    dtype = clf.network_.dtype
-    return _model(onnx, clf, input_name, input_dtype or dtype, dtype, opset)
+    dtype = estimator.network_.dtype
+    dtypes = input_dtype or dtype, dtype
+    return _model(onnx, estimator, export, input_name, *dtypes, opset)
 
 
-def _model(onnx, clf, input_name, input_dtype, output_dtype, opset):
+def _model(onnx, estimator, export, input_name, input_dtype, output_dtype, opset):
+    """Return the model of an estimator; its outputs are those of an export."""
     helper = onnx.helper
 
     def tensor(name, dtype, shape):
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
 
-    shape = [len(clf.classes_)]
-    label_shape = shape if clf._targets().multilabel else []
     graph = _Graph(onnx)
-    graph.write(clf, input_name, output_dtype)
+    export.write(graph, estimator, input_name, output_dtype)
     opsets = [helper.make_opsetid("", opset)]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            type(clf).__name__,
-            [tensor(input_name, input_dtype, [clf.n_features_in_])],
-            [
-                tensor("label", _onnx_classes(clf).dtype, label_shape),
-                tensor("probabilities", output_dtype, shape),
-            ],
+            type(estimator).__name__,
+            [tensor(input_name, input_dtype, [estimator.n_features_in_])],
+            [tensor(*output) for output in export.outputs(estimator, output_dtype)],
             graph.constants,
         ),
         producer_name="skdnn",
@@ -142,25 +137,119 @@ class _Graph:
             return self.node("Max", A, self.node("Mul", A, slope))
         return self.node(ELEMENTWISE[type(layer)], A)
 
-    def write(self, clf, input_name, output_dtype):
+    def softplus(self, A, dtype):
+        """Add ``log(1 + exp(A))``, whose own operator knows no float64 everywhere."""
+        one = self.constant(np.array(1, dtype))
+        small = self.node("Exp", self.node("Neg", self.node("Abs", A)))
+        small = self.node("Log", self.node("Add", small, one))
+        return self.node("Add", self.node("Relu", A), small)
+
+    def body(self, network, input_name):
+        """Add a network's layers, and return the name of the last one's output."""
+        A = self.cast(input_name, network.dtype)
+        for layer, view in zip(network.layers, network.views, strict=True):
+            A = self.layer(A, layer, view, network.dtype)
+        return A
+
+
+class _ClassifierExport:
+    """The outputs of a classifier: labels and probabilities."""
+
+    @staticmethod
+    def outputs(clf, dtype):
+        """Return name, dtype and shape behind the samples of each output."""
+        shape = [len(clf.classes_)]
+        label_shape = shape if clf._targets().multilabel else []
+        label = "label", _onnx_classes(clf).dtype, label_shape
+        return [label, ("probabilities", dtype, shape)]
+
+    @staticmethod
+    def write(graph, clf, input_name, dtype):
         """Add what `predict` and `predict_proba` do."""
         network = clf.network_.folded(-1)
-        Z = self.cast(input_name, network.dtype)
-        for layer, view in zip(network.layers, network.views, strict=True):
-            Z = self.layer(Z, layer, view, network.dtype)
+        Z = graph.body(network, input_name)
         if clf._targets().multilabel:
-            zero = self.constant(np.array(0, network.dtype))
-            self.cast(self.node("Greater", Z, zero), np.int64, output="label")
+            zero = graph.constant(np.array(0, network.dtype))
+            graph.cast(graph.node("Greater", Z, zero), np.int64, output="label")
         else:
             if clf.n_outputs_ == 1:
-                Z = self.node("Concat", self.node("Neg", Z), Z, axis=1)
-            best = self.node("ArgMax", Z, axis=1, keepdims=0)
-            self.node("Gather", self.constant(_onnx_classes(clf)), best, output="label")
-        if clf.out_activation_ == "softmax":
-            P = self.node("Softmax", Z, axis=1)
-        else:
-            P = self.node("Sigmoid", Z)
-        self.cast(P, output_dtype, output="probabilities")
+                Z = graph.node("Concat", graph.node("Neg", Z), Z, axis=1)
+            best = graph.node("ArgMax", Z, axis=1, keepdims=0)
+            classes = graph.constant(_onnx_classes(clf))
+            graph.node("Gather", classes, best, output="label")
+        softmax = clf.out_activation_ == "softmax"
+        P = graph.node("Softmax", Z, axis=1) if softmax else graph.node("Sigmoid", Z)
+        graph.cast(P, dtype, output="probabilities")
+
+
+class _RegressorExport:
+    """The outputs of a regressor: numbers, and perhaps their standard deviations."""
+
+    @staticmethod
+    def outputs(reg, dtype):
+        """Return name, dtype and shape behind the samples of each output."""
+        gaussian = reg.loss == "gaussian"
+        width = reg.n_outputs_ // (2 if gaussian else 1)
+        names = ["variable", "std"] if gaussian else ["variable"]
+        return [(name, dtype, [width]) for name in names]
+
+    @staticmethod
+    def write(graph, reg, input_name, dtype):
+        """Add what `predict` does."""
+        targets, network = reg._targets(), reg.network_
+        mean, std = targets.mean, targets.std
+        tail = targets.loss.output_layers(len(mean))[1:]
+        Z = graph.body(network.folded(-len(tail)), input_name)
+
+        def number(value, kind=network.dtype):
+            return graph.constant(np.asarray(value, kind))
+
+        def columns(start, stop):
+            bounds = (number([n], np.int64) for n in (start, stop, 1))
+            return graph.node("Slice", Z, *bounds)
+
+        def scaled(A, std, output, mean=None):
+            A = graph.node("Mul", A, number(std))
+            A = A if mean is None else graph.node("Add", A, number(mean))
+            graph.cast(A, dtype, output=output)
+
+        if reg.loss == "gaussian":
+            n_targets = len(mean)
+            raw = graph.softplus(columns(n_targets, 2 * n_targets), network.dtype)
+            deviation = graph.node("Add", raw, number(nn.GaussianOutput.smallest))
+            scaled(deviation, std, "std")
+            Z = columns(0, n_targets)
+        elif reg.loss == "poisson":
+            Z = graph.node(
+                "Exp", graph.node("Clip", Z, *map(number, exp_range(network.dtype)))
+            )
+        elif len(tail) > 1:
+            size = tail[0].size
+            first = [*range(0, reg.n_outputs_, size)]
+            rest = graph.softplus(Z, network.dtype)
+            is_first = number(np.isin(np.arange(reg.n_outputs_), first), bool)
+            steps = graph.node("Where", is_first, Z, rest)
+            shape = number([-1, len(mean), size], np.int64)
+            groups = graph.node("Reshape", steps, shape)
+            sums = graph.node("CumSum", groups, number(2, np.int64))
+            Z = graph.node("Reshape", sums, number([-1, reg.n_outputs_], np.int64))
+            mean, std = np.repeat(mean, size), np.repeat(std, size)
+        scaled(Z, std, "variable", mean)
+
+
+def _export_of(estimator):
+    """Return what knows the outputs of an estimator."""
+    from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
+
+    exports = {MLPClassifierDIY: _ClassifierExport, MLPRegressorDIY: _RegressorExport}
+    for kind, export in exports.items():
+        if isinstance(estimator, kind):
+            return export
+    raise TypeError(
+        f"to_onnx converts an MLPClassifierDIY or MLPRegressorDIY, got {estimator!r}."
+        " For a pipeline, call skdnn.onnx.register_converter() and then"
+        " skl2onnx.to_onnx."
+    )
 
 
 def _onnx_classes(clf):
@@ -179,12 +268,13 @@ def _onnx_classes(clf):
 
 
 def register_converter():
-    """Teach skl2onnx to convert MLPClassifierDIY, alone and in pipelines.
+    """Teach skl2onnx to convert the estimators of this package, also in pipelines.
 
     Call it once; from then on ``skl2onnx.to_onnx(pipeline, X)`` converts a pipeline,
     with its options for classifiers, such as ``options={"zipmap": False}``. As there,
     the probabilities are float64 where `X` is, and float32 otherwise, and a float64 `X`
-    needs ``"zipmap"`` to be False or "columns".
+    needs ``"zipmap"`` to be False or "columns". A regressor has the output "variable",
+    but no "std".
 
     Raises
     ------
@@ -195,18 +285,21 @@ def register_converter():
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError(_needs("register_converter", "skl2onnx")) from error
-    from skdnn.estimators.classifier import MLPClassifierDIY
+    from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
 
     update_registered_converter(
         MLPClassifierDIY,
         "SkdnnMLPClassifierDIY",
-        _set_output_types,
+        _set_types_of_classifier,
         _convert,
         options={"zipmap": [True, False, "columns"], "nocl": [False]},
     )
+    update_registered_converter(
+        MLPRegressorDIY, "SkdnnMLPRegressorDIY", _set_types_of_regressor, _convert
+    )
 
 
-def _set_output_types(operator):
+def _set_types_of_classifier(operator):
     """Tell skl2onnx the type of the labels and the shapes of both outputs."""
     from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 
@@ -219,18 +312,30 @@ def _set_output_types(operator):
     operator.outputs[1].type.shape = shape
 
 
+def _set_types_of_regressor(operator):
+    """Tell skl2onnx the shape of the output."""
+    reg, n_samples = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    ((_, _, shape), *_) = _RegressorExport.outputs(reg, None)
+    operator.outputs[0].type.shape = [n_samples, *shape]
+
+
 def _convert(scope, operator, container):
     """Put the model into the graph of skl2onnx."""
     import onnx
     from skl2onnx.common.data_types import guess_proto_type
     from skl2onnx.helpers.integration import add_onnx_graph
 
-    variables = operator.inputs[0], operator.outputs[1]
+    variables = operator.inputs[0], operator.outputs[-1]
     dtypes = [
         onnx.helper.tensor_dtype_to_np_dtype(guess_proto_type(variable.type))
         for variable in variables
     ]
-    model = _model(onnx, operator.raw_operator, "X", *dtypes, container.target_opset)
+    estimator = operator.raw_operator
+    export = _export_of(estimator)
+    opset = container.target_opset
+    model = _model(onnx, estimator, export, "X", *dtypes, opset)
+    # Of the outputs, those that skl2onnx knows.
+    del model.graph.output[len(operator.outputs) :]
     add_onnx_graph(scope, operator, container, model)
 
 

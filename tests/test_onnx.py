@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skdnn
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, ReLU, Softmax, Tanh
 from skdnn.onnx import register_converter
 
@@ -182,3 +182,45 @@ def test_labels_and_zipmap_through_skl2onnx(digits, kind):
         label, rows = run(skl2onnx.to_onnx(pipeline, X), X)
         classes = pipeline.classes_
         check(pipeline, X, label, [[row[c] for c in classes.tolist()] for row in rows])
+
+
+REGRESSORS = {
+    "squared_error": {},
+    "standardized": {"standardize_target": True, "batch_norm": True, "dropout": 0.1},
+    "poisson": {"loss": "poisson"},
+    "quantile": {"loss": "quantile", "quantile": 0.9},
+    "quantiles": {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
+    "gaussian": {"loss": "gaussian", "standardize_target": True},
+    "float64": {"loss": "gaussian", "dtype": "float64"},
+}
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+@pytest.mark.parametrize("settings", REGRESSORS.values(), ids=REGRESSORS.keys())
+def test_same_numbers(digits, settings, n_targets):
+    X, y = digits
+    Y = np.c_[y, 3 * y + 1000][:, :n_targets]
+    reg = MLPRegressorDIY(max_iter=3, random_state=0, **settings).fit(X, Y)
+    variable, *std = run(skdnn.to_onnx(reg), X.astype(reg.network_.dtype))
+    assert variable.dtype == reg.network_.dtype
+    expected = reg.predict(X)
+    n_numbers = np.size(settings.get("quantile", 0.5))
+    assert variable.shape == (len(X), n_targets * n_numbers)
+    assert_allclose(variable, expected.reshape(variable.shape), rtol=1e-5, atol=1e-4)
+    if settings.get("loss") == "gaussian":
+        _, expected = reg.predict(X, return_std=True)
+        assert_allclose(std[0], expected.reshape(std[0].shape), rtol=1e-5, atol=1e-4)
+    else:
+        assert not std
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "gaussian"])
+def test_a_pipeline_with_a_regressor(digits, loss):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_converter()
+    X, y = digits
+    X = X.astype(np.float32)
+    reg = MLPRegressorDIY(loss=loss, max_iter=3, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), reg).fit(X, y)
+    (variable,) = run(skl2onnx.to_onnx(pipeline, X[:1]), X)
+    assert_allclose(variable[:, 0], pipeline.predict(X), rtol=1e-4, atol=1e-4)

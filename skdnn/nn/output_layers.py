@@ -6,7 +6,11 @@ import numpy as np
 
 from skdnn.nn.layers import Layer, check_number, layer, logistic
 
-SMALLEST_STD = 1e-6  # of GaussianOutput, so that 1 / std² fits in float32
+
+def exp_range(dtype):
+    """Return the numbers whose exponentials are the smallest and the largest."""
+    info = np.finfo(dtype)
+    return np.log(info.tiny), np.log(info.max) - 1
 
 
 @layer
@@ -21,8 +25,7 @@ class Exp(Layer):
 
     def rates(self, Z, out):
         """Write exp(Z) to `out`, which may be Z."""
-        info = np.finfo(out.dtype)
-        np.clip(Z, np.log(info.tiny), np.log(info.max) - 1, out=out)
+        np.clip(Z, *exp_range(out.dtype), out=out)
         return np.exp(out, out=out)
 
     def forward(self, Z, slot, training):
@@ -88,6 +91,8 @@ class GaussianOutput(Layer):
     ``std = log(1 + exp(Z)) + 1e-6``, with ``dZ = dstd logistic(Z)``.
     """
 
+    smallest = 1e-6  # so that 1 / std² fits in float32
+
     def kept_shapes(self, n_rows, n_inputs):
         return {"slopes": (n_rows, n_inputs // 2)}
 
@@ -99,7 +104,7 @@ class GaussianOutput(Layer):
             np.copyto(slot.output, Z)
         std = slot.output[:, half:]
         np.logaddexp(0, std, out=std)
-        std += SMALLEST_STD
+        std += self.smallest
         return slot.output
 
     def backward(self, dA, slot):
