@@ -28,7 +28,7 @@ FLAT = 0.02  # of the greatest slope: a tanh beyond 0.99, a sigmoid beyond 0.995
 VANISHED = 0.01  # gradient norm of a layer, relative to that of the last
 EXPLODED = 100.0  # gradient norm of all layers: cross-entropies begin near 1
 INPUT_RANGE = 0.01, 30.0  # root mean square of the largest feature
-OVERFIT_GAP = 0.1  # accuracy in training less that in validation
+OVERFIT_GAP = 0.1  # accuracy, or R², in training less that in validation
 OVERFIT_RISE = 1.5  # validation loss, relative to its lowest
 N_STEPS = 40  # of which the second half is measured
 
@@ -122,7 +122,7 @@ class Diagnosis:
         )
 
 
-def diagnose(clf, X, y=None):
+def diagnose(estimator, X, y=None):
     """Look at what a trained network does with X, and say what is wrong with it.
 
     Named are dead and saturated units, vanishing and exploding gradients, updates that
@@ -138,14 +138,14 @@ def diagnose(clf, X, y=None):
 
     Parameters
     ----------
-    clf : estimator
-        A fitted :class:`~skdnn.MLPClassifierDIY`, or a pipeline or search that ends in
-        one.
+    estimator : estimator
+        A fitted :class:`~skdnn.MLPClassifierDIY` or :class:`~skdnn.MLPRegressorDIY`, or
+        a pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples like those of training, at least 2; some hundreds are enough.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        Their labels, for the steps. Without them, labels are drawn from the predicted
-        probabilities, which amounts to the same as far as these are calibrated.
+        Their targets, for the steps. Without them, targets are drawn at random as the
+        predictions say, which amounts to the same as far as these are calibrated.
 
     Returns
     -------
@@ -174,16 +174,22 @@ def diagnose(clf, X, y=None):
     >>> diagnose(clf.fit(X / 16, y), X / 16, y).findings
     []
     """
-    estimator, X, y = _unwrap(clf, X, y)
+    estimator, X, y = _unwrap(estimator, X, y)
     with np.errstate(all="ignore"):  # a network that explodes may overflow
         input_sizes, outputs = _observe(estimator.network_, X)
         ratios = _update_ratios(estimator, X, y)
+    targets = estimator._targets()
+    if y is None:
+        y = targets.loss_for(estimator.network_).decide(
+            estimator.network_.predict(X, -1)
+        )
     layers = _describe_layers(estimator, X.shape[0], outputs, ratios)
     case = SimpleNamespace(
         estimator=estimator,
         history=estimator.history_,
         layers=layers,
         input_sizes=input_sizes,
+        target_size=targets.size_of(y),
     )
     findings = [sentence for check in CHECKS for sentence in check(case)]
     return Diagnosis(layers, findings)
@@ -412,7 +418,7 @@ def _check_overfitting(case):
     gap = row["score"] - row["validation_score"]
     if case.estimator.scoring is None and gap > OVERFIT_GAP:
         yield (
-            f"The accuracy is {row['score']:.3f} in training and"
+            f"The score is {row['score']:.3f} in training and"
             f" {row['validation_score']:.3f} in validation: {cure}."
         )
     elif row["validation_loss"] > OVERFIT_RISE * best["validation_loss"]:
@@ -422,8 +428,19 @@ def _check_overfitting(case):
         )
 
 
+def _check_targets(case):
+    mean, std = case.target_size
+    low, high = INPUT_RANGE
+    if not (low < std < high and abs(mean) < high * std):
+        yield (
+            f"The targets are far from a spread of 1 around 0: about {mean:.3g} ±"
+            f" {std:.3g}: set standardize_target=True."
+        )
+
+
 CHECKS = (
     _check_inputs,
+    _check_targets,
     _check_dead_units,
     _check_saturated_units,
     _check_vanishing_gradients,

@@ -201,7 +201,7 @@ def test_overfitting():
     clf = fit((50,), X[:40], Y[:40], validation, max_iter=100)
     row = clf.history_[-1]
     expected = f"{row['score']:.3f} in training and {row['validation_score']:.3f} in"
-    assert f"The accuracy is {expected} validation" in findings(clf, X[:40], Y[:40])
+    assert f"The score is {expected} validation" in findings(clf, X[:40], Y[:40])
 
 
 def test_validation_loss_that_rises():

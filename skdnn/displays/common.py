@@ -19,7 +19,7 @@ def final_estimator(estimator, attribute="history_", what="history_ of epochs"):
     if not getattr(estimator, attribute, None):
         raise ValueError(
             f"estimator={estimator!r} has no {what}: give a fitted"
-            " MLPClassifierDIY, or a pipeline or search that ends in one."
+            " network of this package, or a pipeline or search that ends in one."
         )
     return estimator
 

@@ -4,7 +4,7 @@ from itertools import product
 from math import ceil
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +22,7 @@ ANGLES = np.deg2rad([45, 135, 315, 225, 20, 160, 340, 200, 70, 110, 290, 250])
 
 
 class ArchitectureComparisonDisplay:
-    """Accuracy against fit time, or number of parameters, of a search's candidates.
+    """Score against fit time, or number of parameters, of a search's candidates.
 
     Use :meth:`from_search` to create one. Bars are standard deviations over the folds.
     The numbers at the points, the best first, lead to the labels below. Filled points,
@@ -107,8 +107,8 @@ class ArchitectureComparisonDisplay:
             of `refit` is drawn.
         x : {"fit_time", "parameters"}, default="fit_time"
             The mean time of a fit, or the number of parameters of the network, for
-            which the search must be over :class:`~skdnn.MLPClassifierDIY` and have
-            fitted the best candidate again. Every candidate is taken to have as many
+            which the search must be over a network of this package and have fitted the
+            best candidate again. Every candidate is taken to have as many
             input features as that one.
         labels : list of str, default=None
             What to call each candidate, in the order of ``search.cv_results_``; by
@@ -122,7 +122,8 @@ class ArchitectureComparisonDisplay:
         """
         check_is_fitted(search)
         _check_x(x)
-        results, name, score_name = search.cv_results_, "score", "Accuracy"
+        results, name = search.cv_results_, "score"
+        score_name = "R²" if is_regressor(search) else "Accuracy"
         if getattr(search, "multimetric_", False):
             name = score_name = search.refit
             if not isinstance(name, str):

@@ -27,7 +27,7 @@ class TrainingCurveDisplay:
         For each curve's name the `history_` of an estimator.
     metric : {"loss", "score"}, default="loss"
         What is drawn. The training loss includes the L2 penalty, the validation loss
-        does not. The training score is the accuracy on each mini-batch before its step.
+        does not. The training score is that on each mini-batch before its step.
         Scores of the first epochs that are far below the others are cut off.
 
     Attributes
@@ -66,15 +66,13 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator or dict of str to estimator
-            A fitted :class:`~skdnn.MLPClassifierDIY`, a pipeline or search that ends
-            in one, or several of them with their names.
+            A fitted network of this package, a pipeline or search that ends in one, or
+            several of them with their names.
         metric : {"loss", "score"}, default="loss"
             See the class. The training score is left out where `scoring` makes the
-            validation score something else than the accuracy.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
-        **kwargs : dict
-            Passed to matplotlib's `plot` for every curve.
+            validation score something else.
+        ax, **kwargs
+            See :meth:`plot`.
 
         Returns
         -------
@@ -92,7 +90,7 @@ class TrainingCurveDisplay:
         for name, fitted in estimators.items():
             network = final_estimator(fitted)
             histories[name] = network.history_
-            if network.scoring is not None:  # the score of training is the accuracy
+            if network.scoring is not None:  # which training knows nothing of
                 histories[name] = [row | {"score": np.nan} for row in network.history_]
         return cls(histories=histories, metric=metric).plot(ax, **kwargs)
 
@@ -101,10 +99,8 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
-        **kwargs : dict
-            Passed to matplotlib's `plot` for every curve.
+        ax, **kwargs
+            See :meth:`plot`.
 
         Returns
         -------
@@ -132,10 +128,10 @@ class TrainingCurveDisplay:
                 self.ax_.plot([], [], label=data_set, **options)
         why = "highest score" if self.metric == "score" else "lowest loss"
         self.ax_.plot([], [], "o", color=key_color, label=f"best epoch ({why})")
-        if self.metric == "loss":
-            scale_log(self.ax_)
-        else:
+        if self.metric == "score":
             self._show_late_scores(list(curves.values()))
+        elif self.ax_.dataLim.y0 > 0:  # the loss of a density, say, falls below
+            scale_log(self.ax_)
         _finish_curves(self.ax_, self.metric.capitalize())
         return self
 
@@ -227,12 +223,10 @@ class GradientNormDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted :class:`~skdnn.MLPClassifierDIY`, or a pipeline or search that ends
+            A fitted network of this package, or a pipeline or search that ends
             in one.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
-        **kwargs : dict
-            Passed to matplotlib's `plot` for every layer.
+        ax, **kwargs
+            See :meth:`plot`.
 
         Returns
         -------

@@ -100,10 +100,8 @@ class PredictionGridDisplay:
         order : {"first", "mistakes"}, default="first"
             Which ones: the first of X, or mistakes, the most confident first, and after
             them the least confident of what is right.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
-        **kwargs : dict
-            Passed to :meth:`plot`.
+        ax, **kwargs
+            See :meth:`plot`.
 
         Returns
         -------
@@ -294,7 +292,7 @@ class WeightGridDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted :class:`~skdnn.MLPClassifierDIY` or other network with `coefs_`, or
+            A fitted network of this package or another one with `coefs_`, or
             a pipeline or search that ends in one.
         image_shape : tuple of int, default=None
             Height and width, for colour images also the number of channels. By default
@@ -304,10 +302,8 @@ class WeightGridDisplay:
         order : {"first", "norm"}, default="first"
             Which ones: the first of the layer, or those with the greatest norm of their
             weights, the greatest first.
-        ax : matplotlib Axes, default=None
-            Where to draw; by default in a new figure.
-        **kwargs : dict
-            Passed to :meth:`plot`.
+        ax, **kwargs
+            See :meth:`plot`.
 
         Returns
         -------

@@ -44,6 +44,13 @@ class Targets:
         """Return whether targets come in their order, or in blocks of one class."""
         raise NotImplementedError
 
+    def size_of(self, targets):
+        """Return mean and standard deviation of what the network is to put out.
+
+        0 and 1 where they can't be wrong.
+        """
+        return 0.0, 1.0
+
     def missing_in(self, targets):
         """Return which classes some targets lack, in words; "" if none."""
         return ""
@@ -344,6 +351,14 @@ class Numbers(Targets):
     def _is_plain(self):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
+
+    def size_of(self, targets):
+        """Return mean and standard deviation, of the target that is farthest off."""
+        if self.loss.link == nn.Exp():  # learns logarithms
+            return 0.0, 1.0
+        means, stds = targets.mean(axis=0), targets.std(axis=0)
+        worst = np.argmax(np.abs(means) + np.abs(np.log(np.maximum(stds, 1e-9))))
+        return float(means[worst]), float(stds[worst])
 
     def are_sorted(self, targets):
         """Return whether the first of each sample's numbers only rises."""
