@@ -156,6 +156,11 @@ class SharedArguments(BaseEstimator):
         Of parameters, arithmetic and probabilities. "auto" is float32 for float32
         input and float64 for everything else, as in scikit-learn.
 
+    transform_layer : str or None, default=None
+        The layer whose output :meth:`transform` returns, by its name in
+        ``network_.names``, such as "ReLU_1". None is the last hidden layer, with all
+        that comes before the output's dense layer.
+
     checkpoint_dir : str, path-like or None, default=None
         A directory in which `fit` keeps its state. A `fit` that is run again, with the
         same data and settings, goes on where the last one stopped, to the same bits as
@@ -254,6 +259,7 @@ class SharedArguments(BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64", "auto"})],
+        "transform_layer": [str, None],
         "checkpoint_dir": [str, PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
@@ -293,6 +299,7 @@ class SharedArguments(BaseEstimator):
         max_fun=15000,
         max_grad_norm=None,
         dtype="float32",
+        transform_layer=None,
         checkpoint_dir=None,
         checkpoint_every=1,
     ):
@@ -328,6 +335,7 @@ class SharedArguments(BaseEstimator):
         self.max_fun = max_fun
         self.max_grad_norm = max_grad_norm
         self.dtype = dtype
+        self.transform_layer = transform_layer
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every = checkpoint_every
 

@@ -5,7 +5,11 @@ from contextlib import contextmanager
 from inspect import signature
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import (
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -24,6 +28,7 @@ from skdnn.estimators.data import (
 from skdnn.estimators.files import opened, stamped
 from skdnn.estimators.targets import check_weights
 from skdnn.estimators.validation import Validation, check_given, split
+from skdnn.nn import Dense
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.trainer import NOT_FINITE
 from skdnn.training.user_warnings import warn_user
@@ -42,7 +47,12 @@ def has_partial_fit(estimator):
     return True
 
 
-class BaseMLP(CallbackSupportMixin, SharedArguments):
+class BaseMLP(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    SharedArguments,
+):
     """Base of all estimators: a feed-forward network, and how it is trained.
 
     What differs from one to another is what there is to learn. An estimator says it
@@ -353,6 +363,48 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
         check_is_fitted(self)
         return [view["bias"] for view in _dense_views(self.network_)]
 
+    def transform(self, X):
+        """Return what the last hidden layer puts out, or the layer `transform_layer`.
+
+        So a fitted network can stand in front of another model, in a pipeline say.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        A : ndarray of shape (n_samples, n_units)
+            In the dtype of the network.
+        """
+        check_is_fitted(self)
+        return self._outputs(X, stop=self._transform_stop())
+
+    def _transform_stop(self):
+        """Return the number of layers that `transform` takes."""
+        network, name = self.network_, self.transform_layer
+        if name is None:
+            dense = [
+                i for i, kind in enumerate(network.layers) if isinstance(kind, Dense)
+            ]
+            stop = dense[-1] if dense else 0
+            if not stop:
+                raise ValueError(
+                    "The network has no hidden layer to transform with: add one to"
+                    " hidden_layer_sizes or architecture."
+                )
+            return stop
+        if name not in network.names:
+            raise ValueError(
+                f"transform_layer={name!r} is not among the layers of the network:"
+                f" {list(network.names)}."
+            )
+        return network.names.index(name) + 1
+
+    @property
+    def _n_features_out(self):
+        return self.network_.widths[self._transform_stop()]
+
     def _outputs(self, X, stop=None):
         if not self._is_valid(X):
             X = self._validate(X, reset=False, dtype=self.network_.dtype)
@@ -418,6 +470,7 @@ class BaseMLP(CallbackSupportMixin, SharedArguments):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = []  # it is that of the network
         return tags
 
 

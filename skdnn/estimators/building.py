@@ -20,7 +20,8 @@ ACTIVATIONS = {
 }
 INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
 # What does not change the result of a fit, or is taken from the network it starts with.
-NO_MATTER = {"checkpoint_dir", "checkpoint_every", "verbose", "warm_start"}
+NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
+NO_MATTER |= {"warm_start"}
 
 
 def network_for(estimator, X, targets, rng, previous=None):
