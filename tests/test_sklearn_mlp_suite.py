@@ -1,6 +1,6 @@
-"""scikit-learn's own tests of its MLPClassifier, run against MLPClassifierDIY.
+"""scikit-learn's own tests of its two estimators, run against ours.
 
-The installed test module is loaded a second time with the class exchanged. With
+The installed test module is loaded a second time with the classes exchanged. With
 dtype="auto" the arithmetic is scikit-learn's.
 """
 
@@ -11,9 +11,8 @@ from unittest import mock
 
 import pytest
 import sklearn.neural_network
-from sklearn.neural_network import MLPRegressor
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
 PRIVATE = {
     "test_fit": "sets _coef_grads and more, and trains from them",
@@ -29,39 +28,28 @@ DIFFERENT = {
 
 
 def load_suite():
-    """Return scikit-learn's test module, with MLPClassifierDIY for MLPClassifier."""
+    """Return scikit-learn's test module, with our estimators for theirs."""
     spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
     suite = importlib.util.module_from_spec(spec)
-    stand_in = functools.partial(MLPClassifierDIY, dtype="auto")
-    with mock.patch.object(sklearn.neural_network, "MLPClassifier", stand_in):
+    stand_ins = {
+        "MLPClassifier": functools.partial(MLPClassifierDIY, dtype="auto"),
+        "MLPRegressor": functools.partial(MLPRegressorDIY, dtype="auto"),
+    }
+    with mock.patch.multiple(sklearn.neural_network, **stand_ins):
         spec.loader.exec_module(suite)
     return suite
 
 
-def without_regressor(mark):
-    """Return a parametrize mark without the cases for MLPRegressor."""
-    if mark.name != "parametrize":
-        return mark
-    names, values = mark.args
-    values = [value for value in values if value is not MLPRegressor]
-    return pytest.Mark(mark.name, (names, values), mark.kwargs)
-
-
-def is_about_the_classifier(test):
-    return "MLPClassifier" in inspect.getsource(test)
-
-
 SUITE = load_suite()
-TESTS = {
-    name: test
-    for name, test in vars(SUITE).items()
-    if name.startswith("test_") and is_about_the_classifier(test)
-}
+TESTS = {name: test for name, test in vars(SUITE).items() if name.startswith("test_")}
 for name in sorted(TESTS.keys() - PRIVATE.keys() - DIFFERENT.keys()):
-    TESTS[name].pytestmark = [
-        without_regressor(mark) for mark in getattr(TESTS[name], "pytestmark", [])
-    ]
     globals()[name] = TESTS[name]
+
+
+@pytest.fixture
+def global_random_seed():
+    """What scikit-learn's tests are run with by default."""
+    return 42
 
 
 def test_the_lists_are_true():
@@ -72,7 +60,7 @@ def test_the_lists_are_true():
         assert words, name
         assert all(f".{word}" in source for word in words), name
     assert DIFFERENT.keys() <= TESTS.keys()
-    assert len(TESTS) > 25
+    assert len(TESTS) > 35
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
