@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
-from skdnn.nn.output_layers import exp_range
+from skdnn.nn.layers.outputs import exp_range
 
 OLDEST_OPSET = 13  # the first in which all operators mean what they mean today
 ELEMENTWISE = {nn.ReLU: "Relu", nn.Tanh: "Tanh", nn.Logistic: "Sigmoid"}

@@ -366,7 +366,8 @@ class BaseMLP(
     def transform(self, X):
         """Return what the last hidden layer puts out, or the layer `transform_layer`.
 
-        So a fitted network can stand in front of another model, in a pipeline say.
+        So a fitted network can stand in front of another model, in a pipeline say. One
+        without a hidden layer returns X.
 
         Parameters
         ----------
@@ -387,13 +388,7 @@ class BaseMLP(
             dense = [
                 i for i, kind in enumerate(network.layers) if isinstance(kind, Dense)
             ]
-            stop = dense[-1] if dense else 0
-            if not stop:
-                raise ValueError(
-                    "The network has no hidden layer to transform with: add one to"
-                    " hidden_layer_sizes or architecture."
-                )
-            return stop
+            return dense[-1] if dense else 0
         if name not in network.names:
             raise ValueError(
                 f"transform_layer={name!r} is not among the layers of the network:"

@@ -12,10 +12,13 @@ from skdnn.nn.layers import (
     BatchNorm,
     Dense,
     Dropout,
+    Exp,
+    GaussianOutput,
     Identity,
     Layer,
     LeakyReLU,
     Logistic,
+    Ordered,
     ReLU,
     Softmax,
     Tanh,
@@ -33,7 +36,6 @@ from skdnn.nn.losses import (
 )
 from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
-from skdnn.nn.output_layers import Exp, GaussianOutput, Ordered
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
 
 __all__ = [

@@ -262,7 +262,8 @@ class Network:
             m = rows.stop - start
             if m not in workspaces:
                 workspaces[m] = self.workspace(m, training=False)
-            output[rows] = self.forward(batch, workspaces[m], stop)
+            A = self.forward(batch, workspaces[m], stop)
+            output[rows] = A if isinstance(A, np.ndarray) else A.toarray()
         return output
 
     def folded(self, stop=None):

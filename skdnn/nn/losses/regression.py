@@ -6,9 +6,8 @@ from numbers import Real
 import numpy as np
 from scipy.special import xlogy
 
-from skdnn.nn.layers import Dense, Identity, check_number
+from skdnn.nn.layers import Dense, Exp, GaussianOutput, Identity, Ordered, check_number
 from skdnn.nn.losses.base import Loss, loss
-from skdnn.nn.output_layers import Exp, GaussianOutput, Ordered
 
 
 class RegressionLoss(Loss):

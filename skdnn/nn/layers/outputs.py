@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from skdnn.nn.layers import Layer, check_number, layer, logistic
+from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.sigmoids import logistic
 
 
 def exp_range(dtype):

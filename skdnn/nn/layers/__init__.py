@@ -1,0 +1,52 @@
+"""The layers: what each computes, forward and backward.
+
+A layer is a value. It holds its hyperparameters and nothing else, so it can be
+compared, hashed, printed and put into many networks at once. What changes while a
+network learns (weights, gradients, running statistics, buffers) belongs to the
+:class:`~skdnn.nn.network.Network`, which hands it to the layer as a *slot*:
+
+- ``slot.<name>`` and ``slot.d_<name>``: a parameter and dL/d(parameter), both views
+  into the network's flat vectors; ``slot.<statistic>``: a running statistic;
+- ``slot.output``, ``slot.d_input``: where ``forward`` and ``backward`` write;
+- ``slot.scratch``, ``slot.mask``: in training, room for one intermediate result,
+  float and bool, of the layer's shape, free again when the call returns;
+- ``slot.ones``: ones of shape (m,), as ``ones @ dZ`` is the fastest column sum;
+- ``slot.row_weights``: of shape (m,), each sample's share of the mean over the
+  mini-batch: 1/m, or w_i / sum(w) where there are sample weights;
+- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rng``;
+- ``slot.plain_averages``: whether running statistics are plain averages.
+
+Rows are samples: with m samples and n features, A has shape (m, n). ``dA`` stands
+for dL/dA, where L is the mean loss over the mini-batch. The loss puts the factor 1/m
+into its gradient, once; no layer divides by m again.
+"""
+
+from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.dense import Dense
+from skdnn.nn.layers.dropout import Dropout
+from skdnn.nn.layers.normalization import BatchNorm
+from skdnn.nn.layers.outputs import Exp, GaussianOutput, Ordered
+from skdnn.nn.layers.rectifiers import LeakyReLU, ReLU
+from skdnn.nn.layers.sigmoids import Identity, Logistic, Tanh, logistic
+from skdnn.nn.layers.softmax import Softmax, row_maxima, row_sums
+
+__all__ = [
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Exp",
+    "GaussianOutput",
+    "Identity",
+    "Layer",
+    "LeakyReLU",
+    "Logistic",
+    "Ordered",
+    "ReLU",
+    "Softmax",
+    "Tanh",
+    "check_number",
+    "layer",
+    "logistic",
+    "row_maxima",
+    "row_sums",
+]

@@ -1,0 +1,66 @@
+"""What all layers share."""
+
+from dataclasses import MISSING, dataclass, fields
+from numbers import Integral
+
+import numpy as np
+
+
+class Layer:
+    """Base of all layers: a layer without parameters that keeps the shape.
+
+    `reads_output` says that ``backward`` needs what ``forward`` returned, so that the
+    next layer must not write over it.
+    """
+
+    reads_output = False
+
+    def output_width(self, n_inputs):
+        """Return the number of features that come out where `n_inputs` go in."""
+        return n_inputs
+
+    def parameter_shapes(self, n_inputs):
+        """Return the shape of each parameter by name."""
+        return {}
+
+    def statistic_shapes(self, n_inputs):
+        """Return the shape of each running statistic by name."""
+        return {}
+
+    def kept_shapes(self, n_rows, n_inputs):
+        """Return the shape of each array that forward keeps for backward."""
+        return {}
+
+    def forward(self, A, slot, training):
+        """Return the layer's output for the input A of shape (m, n_inputs)."""
+        raise NotImplementedError
+
+    def backward(self, dA, slot):
+        """Return dL/d(input) from dL/d(output); write the parameters' gradients."""
+        raise NotImplementedError
+
+    def __repr__(self):
+        # Short, and evaluates back: Dense(50), BatchNorm(), Dropout(0.2).
+        shown = [
+            repr(value) if field.default is MISSING else f"{field.name}={value!r}"
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def layer(cls):
+    """Make a class a layer: a frozen, comparable, hashable value."""
+    return dataclass(frozen=True, repr=False)(cls)
+
+
+def check_number(owner, name, value, kind, low, high=np.inf, *, low_is_valid=True):
+    """Raise an error that names the parameter unless low <= value < high."""
+    what = "an integer" if kind is Integral else "a number"
+    if not isinstance(value, kind) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{owner}: {name} must be {what}, got {value!r}.")
+    if not ((low <= value if low_is_valid else low < value) and value < high):
+        bracket = "[" if low_is_valid else "("
+        raise ValueError(
+            f"{owner}: {name} must be {what} in {bracket}{low}, {high}), got {value!r}."
+        )

@@ -1,0 +1,109 @@
+"""Layers that normalize."""
+
+from numbers import Real
+
+import numpy as np
+
+from skdnn.nn.layers.base import Layer, check_number, layer
+
+
+@layer
+class BatchNorm(Layer):
+    """Batch normalization: ``Y = gamma (A - mean) / sqrt(var + epsilon) + beta``.
+
+    In training, mean and var are those of the mini-batch, feature by feature; at
+    inference, the running averages of them. gamma and beta are learned.
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        How much of the running averages survives a mini-batch, in [0, 1):
+        ``running = momentum * running + (1 - momentum) * batch`` (PyTorch's
+        `momentum` is 1 minus this one).
+    epsilon : float, default=1e-5
+        Added to the variance, which may be 0.
+
+    Notes
+    -----
+    Mean and variance are weighted with the samples' weights, if there are any, so
+    that a sample of weight 0 counts as absent. The running averages start as plain
+    means over the first mini-batches, so that they are right after one step instead
+    of after ``1 / (1 - momentum)``; the last, smaller mini-batch of an epoch counts
+    by its size. The variance is that of the batch (divided by m).
+
+    With c = A - mean, r_i = 1/m (or the share of sample i in the total weight) and
+    v = var + epsilon, the sums running over the samples::
+
+        dbeta = sum dY        dgamma = sum dY c / sqrt(v)
+        dA_i = gamma / sqrt(v) (dY_i - r_i sum dY - r_i c_i / v sum dY c)
+
+    References
+    ----------
+    Ioffe and Szegedy (2015), "Batch normalization: accelerating deep network training
+    by reducing internal covariate shift".
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+    def __post_init__(self):
+        check_number("BatchNorm", "momentum", self.momentum, Real, 0, 1)
+        check_number("BatchNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+
+    def parameter_shapes(self, n_inputs):
+        return {"gamma": (n_inputs,), "beta": (n_inputs,)}
+
+    def statistic_shapes(self, n_inputs):
+        vector = (n_inputs,)
+        return {"running_mean": vector, "running_var": vector, "n_batches": (1,)}
+
+    def kept_shapes(self, n_rows, n_inputs):
+        return {"centered": (n_rows, n_inputs)}
+
+    def forward(self, A, slot, training):
+        if not training:
+            scale, shift = self.inference_scale_and_shift(slot)
+            Y = np.multiply(A, scale, out=slot.output)
+            Y += shift
+            return Y
+        mean = slot.row_weights @ A
+        centered = np.subtract(A, mean, out=slot.centered)
+        squares = np.multiply(centered, centered, out=slot.scratch)
+        variance = slot.row_weights @ squares
+        self.update_running_averages(mean, variance, slot)
+        slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+        slot.scale = slot.gamma * slot.inverse_std
+        Y = np.multiply(centered, slot.scale, out=slot.output)
+        Y += slot.beta
+        return Y
+
+    def backward(self, dY, slot):
+        centered = slot.centered
+        np.matmul(slot.ones, dY, out=slot.d_beta)
+        products = np.multiply(dY, centered, out=slot.scratch)
+        sum_products = slot.ones @ products
+        np.multiply(sum_products, slot.inverse_std, out=slot.d_gamma)
+        # What moves along with mean and variance, and so does not change Y:
+        common = np.multiply(
+            centered, sum_products * slot.inverse_std**2, out=slot.scratch
+        )
+        common += slot.d_beta
+        common *= slot.row_weights[:, np.newaxis]
+        dA = np.subtract(dY, common, out=slot.d_input)
+        dA *= slot.scale
+        return dA
+
+    def update_running_averages(self, mean, variance, slot):
+        """Move the running averages towards those of one mini-batch."""
+        slot.n_batches += slot.batch_fraction
+        rate = 1 / float(slot.n_batches[0])
+        if not slot.plain_averages:
+            rate = max(1 - self.momentum, rate)
+        rate *= slot.batch_fraction
+        slot.running_mean += rate * (mean - slot.running_mean)
+        slot.running_var += rate * (variance - slot.running_var)
+
+    def inference_scale_and_shift(self, slot):
+        """Return the vectors with which inference is ``Y = A * scale + shift``."""
+        scale = slot.gamma / np.sqrt(slot.running_var + self.epsilon)
+        return scale, slot.beta - slot.running_mean * scale
