@@ -470,7 +470,7 @@ class BaseMLP(
 
 
 def _dense_views(network):
-    return [view for view in network.views if "weights" in view]
+    return [node.view for node in network.walk() if "weights" in node.view]
 
 
 @contextmanager

@@ -195,7 +195,7 @@ def trainer_for(estimator, network, targets, rng, goes_on=False):
 
 
 def _check_lbfgs(estimator, network):
-    if any(isinstance(layer, nn.Dropout) for layer in network.layers):
+    if network.has(nn.Dropout):
         raise ValueError(
             "dropout is not available with solver='lbfgs', which needs the same"
             " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"

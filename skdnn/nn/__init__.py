@@ -7,8 +7,11 @@ derives all of it step by step.
 """
 
 from skdnn.nn.gradient_check import gradient_check
-from skdnn.nn.initializers import Glorot, He, Normal
+from skdnn.nn.initializers import Glorot, He, LeCun, Normal
 from skdnn.nn.layers import (
+    ELU,
+    GELU,
+    SELU,
     BatchNorm,
     Dense,
     Dropout,
@@ -16,11 +19,18 @@ from skdnn.nn.layers import (
     GaussianOutput,
     Identity,
     Layer,
+    LayerNorm,
     LeakyReLU,
     Logistic,
+    Mish,
     Ordered,
+    PReLU,
     ReLU,
+    Residual,
+    Scale,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
     logistic,
 )
@@ -39,6 +49,9 @@ from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "SGD",
     "AbsoluteError",
     "Adam",
@@ -60,16 +73,24 @@ __all__ = [
     "Identity",
     "InverseScaling",
     "Layer",
+    "LayerNorm",
+    "LeCun",
     "LeakyReLU",
     "Logistic",
+    "Mish",
     "Network",
     "Normal",
     "OneCycle",
     "Ordered",
+    "PReLU",
     "PinballLoss",
     "PoissonDeviance",
     "ReLU",
+    "Residual",
+    "Scale",
+    "SiLU",
     "Softmax",
+    "Softplus",
     "SquaredError",
     "Tanh",
     "clip_by_global_norm",

@@ -54,16 +54,17 @@ def gradient_check(network, X, Y, loss, *, step=1e-5, row_weights=None, seed=0):
 
     def run():
         rng = np.random.default_rng(seed)
-        for slot in workspace.slots:
+        for slot in workspace.walk():
             slot.rng = rng
         return network.backpropagate(X, Y, loss, workspace)
 
     run()
     arrays = {"input": (X, workspace.slots[0].d_input.copy())}
-    for name, view in zip(network.names, network.views, strict=True):
-        for key in view:
-            if f"d_{key}" in view:
-                arrays[f"{name}.{key}"] = view[key], view[f"d_{key}"].copy()
+    for node in network.walk():
+        for key, values in node.view.items():
+            if f"d_{key}" in node.view:
+                gradient = node.view[f"d_{key}"].copy()
+                arrays[f"{node.name}.{key}"] = values, gradient
 
     scale = np.sqrt(sum(np.sum(gradient**2) for _, gradient in arrays.values()))
     errors = {}

@@ -45,6 +45,23 @@ class He:
 
 
 @dataclass(frozen=True)
+class LeCun:
+    """Normal weights of variance 1 / fan_in; bias 0.
+
+    Keeps the variance of activations from layer to layer where the activation does: the
+    identity, tanh near 0, SELU.
+
+    References
+    ----------
+    LeCun, Bottou, Orr and Müller (1998), "Efficient backprop".
+    """
+
+    def __call__(self, fan_in, fan_out, rng):
+        weights = rng.normal(0, sqrt(1 / fan_in), (fan_in, fan_out))
+        return weights, np.zeros(fan_out)
+
+
+@dataclass(frozen=True)
 class Glorot:
     """Weights and bias uniform in [-bound, bound], bound = sqrt(gain 6 / (in + out)).
 

@@ -1,17 +1,74 @@
 """The network: an ordered stack of layers over one flat parameter vector."""
 
+from dataclasses import dataclass, replace
 from math import ceil, prod
 from types import SimpleNamespace
 
 import numpy as np
 
 from skdnn.nn.initializers import Glorot
-from skdnn.nn.layers import BatchNorm, Dense, Dropout, Identity, Layer, Softmax
+from skdnn.nn.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    Identity,
+    Layer,
+    Residual,
+    Softmax,
+)
 
 TABLE_HEAD = ("layer", "output shape", "parameters")
 INFERENCE_ROWS = 4096  # bounds the memory that predictions take beside their output
 FOLD_ROWS = 1024  # from here on folding batch normalization saves more than it costs
 BLOCK = 1 << 15  # elements: a few blocks of float32 fit the second-level cache
+
+
+@dataclass
+class Node:
+    """A layer in its place in a network.
+
+    Parameters
+    ----------
+    layer : Layer
+    name : str
+    n_inputs : int
+        Features that go into it.
+    view : dict of str to ndarray
+        Its parameters, gradients and running statistics.
+    children : list of Node
+        The layers that it consists of.
+    """
+
+    layer: Layer
+    name: str
+    n_inputs: int
+    view: dict
+    children: list
+
+    def walk(self):
+        """Yield this one, and all that it consists of."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def count_parameters(self):
+        """Return the number of parameters, of all that it consists of."""
+        return sum(
+            prod(shape)
+            for node in self.walk()
+            for shape in node.layer.parameter_shapes(node.n_inputs).values()
+        )
+
+
+def make_nodes(layers, n_inputs, prefix=""):
+    """Return a node for each of some layers in a row."""
+    nodes, kinds = [], [type(layer).__name__ for layer in layers]
+    for i, layer in enumerate(layers):
+        name = f"{prefix}{kinds[i]}_{kinds[: i + 1].count(kinds[i])}"
+        children = make_nodes(layer.layers, n_inputs, f"{name}.")
+        nodes.append(Node(layer, name, n_inputs, {}, children))
+        n_inputs = layer.output_width(n_inputs)
+    return nodes
 
 
 class Network:
@@ -34,6 +91,8 @@ class Network:
     Attributes
     ----------
     layers : tuple of Layer
+    nodes : list of Node
+        The layers in their places, with those that they consist of: see :meth:`walk`.
     names : tuple of str
         A name for each layer: "Dense_1", "BatchNorm_1", "ReLU_1", "Dense_2", ...
     parameter_layers : tuple of str
@@ -60,16 +119,17 @@ class Network:
 
     def _lay_out(self, parameters=None, statistics=None):
         """Create the flat vectors, or take those given, and cut them into views."""
+        self.nodes = make_nodes(self.layers, self.n_features)
         widths = [self.n_features]
         for layer in self.layers:
             widths.append(layer.output_width(widths[-1]))
         self.widths = tuple(widths)
         weights, others, running = [], [], []
-        for i, (layer, width) in enumerate(self._layers_and_inputs()):
-            for name, shape in layer.parameter_shapes(width).items():
-                (weights if name == "weights" else others).append((i, name, shape))
-            for name, shape in layer.statistic_shapes(width).items():
-                running.append((i, name, shape))
+        for node in self.walk():
+            for name, shape in node.layer.parameter_shapes(node.n_inputs).items():
+                (weights if name == "weights" else others).append((node, name, shape))
+            for name, shape in node.layer.statistic_shapes(node.n_inputs).items():
+                running.append((node, name, shape))
         n_weights, n_others, n_statistics = (
             sum(prod(shape) for _, _, shape in entries)
             for entries in (weights, others, running)
@@ -81,24 +141,19 @@ class Network:
         self.parameters = parameters
         self.statistics = statistics
         self.gradients = np.zeros(n_weights + n_others, self.dtype)
-        kinds = [type(layer).__name__ for layer in self.layers]
-        self.names = tuple(
-            f"{kind}_{kinds[: i + 1].count(kind)}" for i, kind in enumerate(kinds)
-        )
-        self.views = [{} for _ in self.layers]
         for vector, prefix, entries in (
             (parameters, "", weights + others),
             (self.gradients, "d_", weights + others),
             (statistics, "", running),
         ):
             start = 0
-            for i, name, shape in entries:
+            for node, name, shape in entries:
                 stop = start + prod(shape)
-                self.views[i][prefix + name] = vector[start:stop].reshape(shape)
+                node.view[prefix + name] = vector[start:stop].reshape(shape)
                 start = stop
-        self.parameter_layers = tuple(
-            name for name, view in zip(self.names, self.views, strict=True) if view
-        )
+        self.names = tuple(node.name for node in self.nodes)
+        self.views = [node.view for node in self.nodes]
+        self.parameter_layers = tuple(node.name for node in self.walk() if node.view)
         self._prepare_penalize()
 
     def _prepare_penalize(self):
@@ -107,7 +162,7 @@ class Network:
         self._weight_blocks = [[] for _ in blocks(0, self.n_weights)]
         self._other_gradients = []
         start = 0
-        for i, view in enumerate(view for view in self.views if view):
+        for i, view in enumerate(node.view for node in self.walk() if node.view):
             for name, array in view.items():
                 if name == "weights":
                     stop = start + array.size
@@ -120,9 +175,14 @@ class Network:
                 elif name.startswith("d_") and name != "d_weights":
                     self._other_gradients.append((i, array))
 
-    def _layers_and_inputs(self):
-        """Pair each layer with the number of features that go into it."""
-        return zip(self.layers, self.widths[:-1], strict=True)
+    def walk(self):
+        """Yield the node of each layer, also of those that others consist of."""
+        for node in self.nodes:
+            yield from node.walk()
+
+    def has(self, kind):
+        """Return whether there is a layer of a kind."""
+        return any(isinstance(node.layer, kind) for node in self.walk())
 
     def initialize(self, rng, initializer=None):
         """Draw the weights of the dense layers and reset everything else.
@@ -135,21 +195,24 @@ class Network:
         """
         initializer = Glorot() if initializer is None else initializer
         self.parameters[:] = 0
-        for view in self.views:
+        for node in self.walk():
+            view = node.view
             if "weights" in view:
                 start = initializer(*view["weights"].shape, rng)
                 _check_start(initializer, start, view)
                 view["weights"][:], view["bias"][:] = start
-            if "gamma" in view:
-                view["gamma"][:] = 1
+            for name, value in node.layer.initial_values().items():
+                view[name][:] = value
         return self.reset_statistics()
 
     def reset_statistics(self):
         """Forget the running statistics: the next mini-batch sets them anew."""
         self.statistics[:] = 0
-        for view in self.views:
-            if "running_var" in view:
-                view["running_var"][:] = 1
+        for node in self.walk():
+            statistics = node.layer.statistic_shapes(node.n_inputs)
+            for name, value in node.layer.initial_values().items():
+                if name in statistics:
+                    node.view[name][:] = value
         return self
 
     def workspace(self, n_rows, **options):
@@ -244,8 +307,7 @@ class Network:
         A : ndarray of shape (n_samples, n_outputs)
         """
         stop = len(self.layers[:stop])
-        normalizes = any(isinstance(layer, BatchNorm) for layer in self.layers[:stop])
-        if normalizes and X.shape[0] >= FOLD_ROWS:
+        if X.shape[0] >= FOLD_ROWS and self.has(BatchNorm):
             return self.folded(stop)._predict(X, None)
         return self._predict(X, stop)
 
@@ -283,29 +345,13 @@ class Network:
         network : Network
             With the same outputs at inference, to rounding.
         """
-        layers, kept = [], []
-        for layer, view in zip(self.layers[:stop], self.views, strict=False):
-            if isinstance(layer, (Dropout, Identity)):
-                continue
-            if (
-                isinstance(layer, BatchNorm)
-                and layers
-                and isinstance(layers[-1], Dense)
-            ):
-                scale, shift = layer.inference_scale_and_shift(SimpleNamespace(**view))
-                dense = kept[-1]
-                kept[-1] = {
-                    "weights": dense["weights"] * scale,
-                    "bias": dense["bias"] * scale + shift,
-                }
-            else:
-                layers.append(layer)
-                kept.append(view)
-        network = Network(layers, self.n_features, self.dtype)
-        for mine, its in zip(network.views, kept, strict=True):
-            for name in mine:
+        kept = fold(self.nodes[:stop])
+        network = Network([node.layer for node in kept], self.n_features, self.dtype)
+        its_nodes = (node for top in kept for node in top.walk())
+        for mine, its in zip(network.walk(), its_nodes, strict=True):
+            for name in mine.view:
                 if not name.startswith("d_"):
-                    mine[name][...] = its[name]
+                    mine.view[name][...] = its.view[name]
         return network
 
     def penalize(self, strength, walk=()):
@@ -348,10 +394,9 @@ class Network:
             In the shapes, m stands for the number of samples.
         """
         rows = [("input", f"(m, {self.n_features})", "0")]
-        for layer, width in self._layers_and_inputs():
-            count = sum(map(prod, layer.parameter_shapes(width).values()))
-            output = f"(m, {layer.output_width(width)})"
-            rows.append((repr(layer), output, f"{count:,}"))
+        for node, width in zip(self.nodes, self.widths[1:], strict=True):
+            count = f"{node.count_parameters():,}"
+            rows.append((repr(node.layer), f"(m, {width})", count))
         return rows
 
     def summary(self):
@@ -456,45 +501,65 @@ class Workspace:
             shared["row_weights"] = self.row_weights
             shared["ones"] = np.ones(n_rows, network.dtype)
             shared["batch_fraction"] = 1.0 if like is None else n_rows / like.n_rows
-        self.slots = []
+        self._shared = shared
+        self.slots = self._make_slots(network.nodes, ())
+        if training:
+            self.first = 0
+            if not input_gradient:
+                learns = (any(n.view for n in node.walk()) for node in network.nodes)
+                self.first = next((i for i, it in enumerate(learns) if it), 0)
+            self.d_output = self._array(("gradient", 0), (n_rows, network.widths[-1]))
+            self._give_gradient_buffers(network.nodes, self.slots, 0, input_gradient)
+
+    def _make_slots(self, nodes, place):
+        """Return a slot for each of some layers in a row, at a place of their own."""
+        slots = []
         n_arrays = 0
         protected = True  # whether a layer still needs the array before the next one
-        for i, layer in enumerate(network.layers):
-            n_inputs, n_outputs = network.widths[i : i + 2]
-            slot = SimpleNamespace(**network.views[i], **shared)
-            if training:
-                slot.scratch = self._array("scratch", (n_rows, n_outputs))
-                slot.mask = self._array("mask", (n_rows, n_outputs), bool)
-            if isinstance(layer, Dense) or protected:
+        for i, node in enumerate(nodes):
+            layer, here = node.layer, (*place, i)
+            shape = (self.n_rows, layer.output_width(node.n_inputs))
+            slot = SimpleNamespace(**node.view, **self._shared)
+            slot.slots = self._make_slots(node.children, here)
+            if self.training:
+                slot.scratch = self._array("scratch", shape)
+                slot.mask = self._array("mask", shape, bool)
+                kept = layer.kept_shapes(self.n_rows, node.n_inputs)
+                for name, its_shape in kept.items():
+                    setattr(slot, name, self._array((name, *here), its_shape))
+            if protected or not layer.in_place:
                 # At inference nothing is kept, so that two arrays can take turns.
                 n_arrays += 1
-                key = ("output", n_arrays if training else n_arrays % 2)
-                slot.output = self._array(key, (n_rows, n_outputs))
+                turn = n_arrays if self.training else n_arrays % 2
+                slot.output = self._array(("output", *place, turn), shape)
                 protected = False
             else:
-                slot.output = self.slots[-1].output
-            protected |= layer.reads_output and training
-            if training:
-                for name, shape in layer.kept_shapes(n_rows, n_inputs).items():
-                    setattr(slot, name, self._array((name, i), shape))
-            self.slots.append(slot)
-        if training:
-            with_parameters = [i for i, view in enumerate(network.views) if view]
-            self.first = 0 if input_gradient else min(with_parameters, default=0)
-            self._give_gradient_buffers(network, input_gradient)
+                slot.output = slots[-1].output
+            protected |= layer.reads_output and self.training
+            slots.append(slot)
+        return slots
 
-    def _give_gradient_buffers(self, network, input_gradient):
-        """Let two arrays take turns: only a dense layer cannot work in place."""
-        turn = 0
-        shape = (self.n_rows, network.widths[-1])
-        self.d_output = self._array(("gradient", turn), shape)
-        for i in reversed(range(len(network.layers))):
-            is_dense = isinstance(network.layers[i], Dense)
-            if is_dense and i == self.first and not input_gradient:
+    def _give_gradient_buffers(self, nodes, slots, turn, to_the_first):
+        """Let two arrays take turns: only a dense layer cannot work in place.
+
+        Returns whose turn it is in the end.
+        """
+        for i in reversed(range(len(nodes))):
+            is_dense = isinstance(nodes[i].layer, Dense)
+            if is_dense and i == self.first and not to_the_first:
                 break
-            turn ^= is_dense
-            shape = (self.n_rows, network.widths[i])
-            self.slots[i].d_input = self._array(("gradient", turn), shape)
+            turn = self._give_gradient_buffers(
+                nodes[i].children, slots[i].slots, turn ^ is_dense, True
+            )
+            shape = (self.n_rows, nodes[i].n_inputs)
+            slots[i].d_input = self._array(("gradient", turn), shape)
+        return turn
+
+    def walk(self, slots=None):
+        """Yield each slot, also of the layers that others consist of."""
+        for slot in self.slots if slots is None else slots:
+            yield slot
+            yield from self.walk(slot.slots)
 
     def _array(self, key, shape, dtype=None):
         """Return an array that begins where others of the same key begin."""
@@ -520,6 +585,33 @@ def _check_start(initializer, start, view):
             f"{initializer!r} must return finite weights and bias; for those of shape"
             f" {shapes[0]} it did not."
         )
+
+
+def fold(nodes):
+    """Return nodes without what inference can do without: see `Network.folded`."""
+    kept = []
+    for node in nodes:
+        if isinstance(node.layer, (Dropout, Identity)):
+            continue
+        before = kept[-1] if kept else None
+        if isinstance(node.layer, BatchNorm) and isinstance(
+            before and before.layer, Dense
+        ):
+            slot = SimpleNamespace(**node.view)
+            scale, shift = node.layer.inference_scale_and_shift(slot)
+            view = {
+                "weights": before.view["weights"] * scale,
+                "bias": before.view["bias"] * scale + shift,
+            }
+            kept[-1] = replace(before, view=view)
+        elif node.children:
+            nothing = replace(node, layer=Identity(), view={}, children=[])
+            children = fold(node.children) or [nothing]
+            layer = Residual([child.layer for child in children])
+            kept.append(replace(node, layer=layer, children=children))
+        else:
+            kept.append(node)
+    return kept
 
 
 def blocks(start, stop):

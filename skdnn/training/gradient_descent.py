@@ -79,17 +79,16 @@ class GradientDescent(Trainer):
         optimizer.start(network.parameters, network.gradients, network.n_weights)
 
     def _allocate(self, all_rows):
-        layers = self.network.layers
         if self.ema_decay is None:
             self.averaged = None
         elif self.averaged is None:
             self.averaged = self.network.copy()
-        if self.dropout_rng is None and any(isinstance(x, Dropout) for x in layers):
+        if self.dropout_rng is None and self.network.has(Dropout):
             self.dropout_rng = np.random.default_rng(self.rng.randint(2**31))
         self.in_order = all_rows and not self.shuffle
         n_samples = len(self.order)
         size = self._size_of_mini_batches(n_samples)
-        if size == 1 and any(isinstance(x, BatchNorm) for x in layers):
+        if size == 1 and self.network.has(BatchNorm):
             raise ValueError(
                 "Batch normalization needs mini-batches of at least 2 samples, got"
                 f" batch_size={self.batch_size!r} with {n_samples} samples."

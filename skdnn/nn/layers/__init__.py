@@ -24,13 +24,19 @@ into its gradient, once; no layer divides by m again.
 from skdnn.nn.layers.base import Layer, check_number, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
-from skdnn.nn.layers.normalization import BatchNorm
+from skdnn.nn.layers.normalization import BatchNorm, LayerNorm
 from skdnn.nn.layers.outputs import Exp, GaussianOutput, Ordered
-from skdnn.nn.layers.rectifiers import LeakyReLU, ReLU
+from skdnn.nn.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU, ReLU
+from skdnn.nn.layers.residual import Residual
+from skdnn.nn.layers.scale import Scale
 from skdnn.nn.layers.sigmoids import Identity, Logistic, Tanh, logistic
+from skdnn.nn.layers.smooth import GELU, Mish, SiLU, Softplus
 from skdnn.nn.layers.softmax import Softmax, row_maxima, row_sums
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
     "BatchNorm",
     "Dense",
     "Dropout",
@@ -38,11 +44,18 @@ __all__ = [
     "GaussianOutput",
     "Identity",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Logistic",
+    "Mish",
     "Ordered",
+    "PReLU",
     "ReLU",
+    "Residual",
+    "Scale",
+    "SiLU",
     "Softmax",
+    "Softplus",
     "Tanh",
     "check_number",
     "layer",

@@ -10,10 +10,13 @@ class Layer:
     """Base of all layers: a layer without parameters that keeps the shape.
 
     `reads_output` says that ``backward`` needs what ``forward`` returned, so that the
-    next layer must not write over it.
+    next layer must not write over it; `in_place`, that the layer itself may write its
+    output over its input.
     """
 
     reads_output = False
+    in_place = True
+    layers = ()  # of which it consists
 
     def output_width(self, n_inputs):
         """Return the number of features that come out where `n_inputs` go in."""
@@ -25,6 +28,13 @@ class Layer:
 
     def statistic_shapes(self, n_inputs):
         """Return the shape of each running statistic by name."""
+        return {}
+
+    def initial_values(self):
+        """Return where parameters and statistics start that do not start at 0.
+
+        Weights and bias are an initializer's.
+        """
         return {}
 
     def kept_shapes(self, n_rows, n_inputs):

@@ -32,6 +32,7 @@ class Dense(Layer):
     """
 
     units: int
+    in_place = False
 
     def __post_init__(self):
         check_number("Dense", "units", self.units, Integral, 1)

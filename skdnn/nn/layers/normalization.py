@@ -57,6 +57,9 @@ class BatchNorm(Layer):
         vector = (n_inputs,)
         return {"running_mean": vector, "running_var": vector, "n_batches": (1,)}
 
+    def initial_values(self):
+        return {"gamma": 1, "running_var": 1}
+
     def kept_shapes(self, n_rows, n_inputs):
         return {"centered": (n_rows, n_inputs)}
 
@@ -107,3 +110,73 @@ class BatchNorm(Layer):
         """Return the vectors with which inference is ``Y = A * scale + shift``."""
         scale = slot.gamma / np.sqrt(slot.running_var + self.epsilon)
         return scale, slot.beta - slot.running_mean * scale
+
+
+@layer
+class LayerNorm(Layer):
+    """Layer normalization: ``Y = gamma (A - mean) / sqrt(var + epsilon) + beta``.
+
+    Mean and var are those of each sample, over its features, in training as at
+    inference: a sample does not depend on its neighbours, and mini-batches can be of
+    any size. gamma and beta, of each feature, are learned.
+
+    Parameters
+    ----------
+    epsilon : float, default=1e-5
+        Added to the variance, which may be 0.
+
+    Notes
+    -----
+    With X = (A - mean) / sqrt(v), v = var + epsilon, G = gamma dY, sums over the
+    samples and means over the features of a sample::
+
+        dbeta = sum dY        dgamma = sum dY X
+        dA = (G - mean G - X mean(G X)) / sqrt(v)
+
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), "Layer normalization".
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self):
+        check_number("LayerNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+
+    def parameter_shapes(self, n_inputs):
+        return {"gamma": (n_inputs,), "beta": (n_inputs,)}
+
+    def initial_values(self):
+        return {"gamma": 1}
+
+    def kept_shapes(self, n_rows, n_inputs):
+        return {"normalized": (n_rows, n_inputs)}
+
+    def forward(self, A, slot, training):
+        centered = slot.normalized if training else slot.output
+        np.subtract(A, row_means(A), out=centered)
+        variance = row_means(np.multiply(centered, centered, out=slot.scratch))
+        slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+        centered *= slot.inverse_std
+        Y = np.multiply(centered, slot.gamma, out=slot.output)
+        Y += slot.beta
+        return Y
+
+    def backward(self, dY, slot):
+        X = slot.normalized
+        np.matmul(slot.ones, dY, out=slot.d_beta)
+        products = np.multiply(dY, X, out=slot.scratch)
+        np.matmul(slot.ones, products, out=slot.d_gamma)
+        # What moves along with mean and variance, and so does not change Y:
+        products *= slot.gamma
+        along = row_means(products)
+        G = np.multiply(dY, slot.gamma, out=slot.d_input)
+        G -= row_means(G)
+        G -= np.multiply(X, along, out=slot.scratch)
+        G *= slot.inverse_std
+        return G
+
+
+def row_means(A):
+    """Return the mean of each row, of shape (m, 1)."""
+    return A @ np.full((A.shape[1], 1), 1 / A.shape[1], A.dtype)

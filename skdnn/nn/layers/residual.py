@@ -1,0 +1,79 @@
+"""A block of layers with a way around it."""
+
+from dataclasses import field
+
+import numpy as np
+
+from skdnn.nn.layers.base import Layer, layer
+from skdnn.nn.layers.softmax import Softmax
+
+
+@layer
+class Residual(Layer):
+    """Layers F with a way around them: ``Y = A + F(A)``, ``dA = dY + dF(dY)``.
+
+    The gradient has a way back on which nothing weakens it, so that deep networks
+    learn, and a block need only learn what is missing.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        As many features must come out as go in: the last dense layer must have as many
+        units as there are inputs. They may hold further blocks.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun (2016), "Deep residual learning for image recognition".
+
+    Examples
+    --------
+    >>> from skdnn.nn import Dense, ReLU, Residual
+    >>> Residual([Dense(50), ReLU(), Dense(50)])
+    Residual([Dense(50), ReLU(), Dense(50)])
+    """
+
+    layers: tuple = field()
+    in_place = False
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("Residual: layers is empty; at least one is needed.")
+        for inner in self.layers:
+            if not isinstance(inner, Layer) or isinstance(inner, Softmax):
+                raise TypeError(
+                    "Residual: layers must be layers of skdnn.nn other than Softmax,"
+                    f" such as Dense(50) or ReLU(), got {inner!r}."
+                )
+
+    def __repr__(self):
+        return f"Residual({list(self.layers)})"
+
+    def output_width(self, n_inputs):
+        width = n_inputs
+        for inner in self.layers:
+            width = inner.output_width(width)
+        if width != n_inputs:
+            raise ValueError(
+                f"{self!r} makes {width} features of {n_inputs}: as many must come out"
+                f" as go in. Give its last dense layer {n_inputs} units."
+            )
+        return width
+
+    def kept_shapes(self, n_rows, n_inputs):
+        return {"around": (n_rows, n_inputs)}
+
+    def forward(self, A, slot, training):
+        F = A
+        for inner, its_slot in zip(self.layers, slot.slots, strict=True):
+            F = inner.forward(F, its_slot, training)
+        return np.add(A, F, out=slot.output)
+
+    def backward(self, dY, slot):
+        np.copyto(slot.around, dY)  # the layers write over dY
+        dF = dY
+        for inner, its_slot in zip(
+            reversed(self.layers), reversed(slot.slots), strict=True
+        ):
+            dF = inner.backward(dF, its_slot)
+        return np.add(slot.around, dF, out=slot.d_input)
