@@ -14,9 +14,23 @@ from sklearn.utils.validation import check_consistent_length
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator
 from skdnn.estimators.building import trainer_for
-from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, Logistic, ReLU, Tanh
+from skdnn.nn import (
+    ELU,
+    SELU,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    LeakyReLU,
+    Logistic,
+    PReLU,
+    ReLU,
+    Tanh,
+)
 from skdnn.nn.network import INFERENCE_ROWS
 
+RECTIFIERS = ReLU, LeakyReLU, PReLU
+SATURATING = Tanh, Logistic, ELU, SELU
 # Rules of thumb: a finding begins beyond them.
 LIMITS = {
     "dead": 0.4,  # of a layer's units
@@ -53,10 +67,11 @@ class Diagnosis:
         not apply is NaN. ``pandas.DataFrame(diagnosis.layers)`` makes a table of them.
 
         - "layer": its number, from 1 on; "name": the layers; "units": how many.
-        - "dead": the share of units of a ReLU or LeakyReLU that are not positive for
-          any sample.
-        - "saturated": the share of units of a hidden tanh or logistic sigmoid whose
-          slope is less than 2 % of the greatest, for more than half of the samples.
+        - "dead": the share of units of a ReLU, LeakyReLU or PReLU that are not positive
+          for any sample.
+        - "saturated": the share of units of a hidden tanh, logistic sigmoid, ELU or
+          SELU whose slope is less than 2 % of the greatest, for more than half of the
+          samples.
         - "mean", "std": of the activations, over all samples and units.
         - "gradient_norm": of weights and bias, in the last epoch of training: the root
           mean square over its mini-batches, before clipping.
@@ -206,7 +221,7 @@ def _unwrap(clf, X, y):
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
     if y is not None:
         check_consistent_length(X, y)
-        y = estimator._targets().encode(y)
+        y = estimator._targets().encode(estimator._check_labels(y, "y"))
     return estimator, X, y
 
 
@@ -247,6 +262,8 @@ def _relative_slope(layer, A):
         return 1 - A * A
     if isinstance(layer, Logistic):
         return 4 * A * (1 - A)
+    if isinstance(layer, (ELU, SELU)):
+        return np.where(A > 0, 1, 1 + A / layer.depth)
     return np.ones_like(A)
 
 
@@ -296,12 +313,12 @@ def _describe_layers(estimator, n_samples, outputs, ratios):
         dead = [
             1 - s.fires.mean()
             for layer, s in zip(block, seen, strict=True)
-            if isinstance(layer, (ReLU, LeakyReLU))
+            if isinstance(layer, RECTIFIERS)
         ]
         saturated = [
             np.mean(s.n_flat > n_samples / 2)
             for i, (layer, s) in enumerate(zip(block, seen, strict=True), start)
-            if isinstance(layer, (Tanh, Logistic)) and i < n_layers - 1
+            if isinstance(layer, SATURATING) and i < n_layers - 1
         ]
         units = network.widths[stop]
         mean = seen[-1].sum / (n_samples * units)
@@ -328,7 +345,8 @@ def _describe_layers(estimator, n_samples, outputs, ratios):
 def _check_dead_units(case):
     for row in case.layers:
         if row["dead"] > LIMITS["dead"]:
-            cure = "set batch_norm=True" if "Leaky" in row["name"] else "use LeakyReLU"
+            leaks = "LeakyReLU" in row["name"] or "PReLU" in row["name"]
+            cure = "set batch_norm=True" if leaks else "use LeakyReLU"
             yield (
                 f"{_percent(row['dead'])} of the units of layer {row['layer']} never"
                 f" fire: lower learning_rate_init, or {cure}."
@@ -399,7 +417,7 @@ def _check_inputs(case):
     feature = int(np.argmax(case.input_sizes))
     size = case.input_sizes[feature]
     low, high = INPUT_RANGE
-    if not low < size < high and not isinstance(first, BatchNorm):
+    if not low < size < high and not isinstance(first, (BatchNorm, LayerNorm)):
         yield (
             f"The inputs are far from 1: the largest, feature {feature}, has a root"
             f" mean square of {size:.3g}: scale X, for example with StandardScaler."

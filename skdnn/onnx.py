@@ -1,6 +1,7 @@
 """Export to ONNX: a fitted estimator alone, or in a pipeline through skl2onnx."""
 
 from itertools import count
+from math import sqrt
 from types import SimpleNamespace
 
 import numpy as np
@@ -123,8 +124,19 @@ class _Graph:
         to = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.node("Cast", A, to=to, output=output)
 
-    def layer(self, A, layer, view, dtype):
+    def layers(self, A, nodes, dtype):
+        """Add layers in a row, and return the name of the last one's output."""
+        for node in nodes:
+            A = self.layer(A, node, dtype)
+        return A
+
+    def layer(self, A, node, dtype):
         """Add a layer at inference, and return the name of its output."""
+        layer, view = node.layer, node.view
+
+        def number(value):
+            return self.constant(np.asarray(value, dtype))
+
         if isinstance(layer, nn.Dense):
             weights, bias = map(self.constant, (view["weights"], view["bias"]))
             return self.node("Gemm", A, weights, bias)
@@ -133,9 +145,51 @@ class _Graph:
             scaled = self.node("Mul", A, self.constant(scale))
             return self.node("Add", scaled, self.constant(shift))
         if isinstance(layer, nn.LeakyReLU):
-            slope = self.constant(np.array(layer.negative_slope, dtype))
+            slope = number(layer.negative_slope)
             return self.node("Max", A, self.node("Mul", A, slope))
+        if isinstance(layer, nn.Identity):
+            return A
+        if isinstance(layer, nn.Residual):
+            return self.node("Add", A, self.layers(A, node.children, dtype))
+        if isinstance(layer, nn.Scale):
+            return self.node("Mul", A, self.constant(view["factor"]))
+        if isinstance(layer, nn.LayerNorm):
+            return self.layer_norm(A, layer, view, number)
+        if isinstance(layer, nn.PReLU):
+            low = self.node("Min", A, number(0))
+            low = self.node("Mul", low, self.constant(view["slope"]))
+            return self.node("Add", self.node("Relu", A), low)
+        if isinstance(layer, (nn.ELU, nn.SELU)):
+            low = self.node("Exp", self.node("Min", A, number(0)))
+            low = self.node("Sub", low, number(1))
+            low = self.node("Mul", low, number(layer.depth))
+            high = self.node("Mul", self.node("Relu", A), number(layer.slope))
+            return self.node("Add", high, low)
+        if isinstance(layer, nn.Softplus):
+            return self.softplus(A, dtype)
+        if isinstance(layer, nn.Mish):
+            gate = self.node("Tanh", self.softplus(A, dtype))
+            return self.node("Mul", A, gate)
+        if isinstance(layer, nn.SiLU):
+            return self.node("Mul", A, self.node("Sigmoid", A))
+        if isinstance(layer, nn.GELU):
+            erf = self.node("Erf", self.node("Mul", A, number(sqrt(1 / 2))))
+            twice = self.node("Add", erf, number(1))
+            return self.node("Mul", self.node("Mul", A, number(1 / 2)), twice)
         return self.node(ELEMENTWISE[type(layer)], A)
+
+    def layer_norm(self, A, layer, view, number):
+        """Add a layer normalization, whose own operator came later."""
+        width = len(view["gamma"])
+        mean = number(np.full((width, 1), 1 / width))
+        centered = self.node("Sub", A, self.node("MatMul", A, mean))
+        squares = self.node("Mul", centered, centered)
+        variance = self.node(
+            "Add", self.node("MatMul", squares, mean), number(layer.epsilon)
+        )
+        normalized = self.node("Div", centered, self.node("Sqrt", variance))
+        scaled = self.node("Mul", normalized, self.constant(view["gamma"]))
+        return self.node("Add", scaled, self.constant(view["beta"]))
 
     def softplus(self, A, dtype):
         """Add ``log(1 + exp(A))``, whose own operator knows no float64 everywhere."""
@@ -147,9 +201,7 @@ class _Graph:
     def body(self, network, input_name):
         """Add a network's layers, and return the name of the last one's output."""
         A = self.cast(input_name, network.dtype)
-        for layer, view in zip(network.layers, network.views, strict=True):
-            A = self.layer(A, layer, view, network.dtype)
-        return A
+        return self.layers(A, network.nodes, network.dtype)
 
 
 class _ClassifierExport:

@@ -79,6 +79,7 @@ def test_signature_begins_as_scikit_learns_and_shares_its_defaults():
         "dropout",
         "dtype",
         "ema_decay",
+        "transform_layer",
         "input_dropout",
         "label_smoothing",
         "max_grad_norm",

@@ -10,23 +10,34 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY, __version__
+from skdnn import MLPClassifierDIY, MLPRegressorDIY, __version__
 from skdnn.estimators import files
 from skdnn.nn import (
+    ELU,
+    GELU,
+    SELU,
     BatchNorm,
     Dense,
     Dropout,
     Glorot,
     He,
     Identity,
+    LayerNorm,
     LeakyReLU,
+    LeCun,
+    Mish,
     Normal,
+    PReLU,
     ReLU,
+    Residual,
+    Scale,
+    SiLU,
+    Softplus,
     Tanh,
 )
 
@@ -193,7 +204,7 @@ def trusted():
     return names["trusted"]
 
 
-def every_kind_of_classifier():
+def every_kind_of_estimator():
     layers = [Dense(9), BatchNorm(), LeakyReLU(), Tanh(), Identity(), Dropout(0.1)]
     yield quick(architecture=layers).fit(X, y)
     yield quick(solver="lbfgs", weight_init=Normal(0.1)).fit(X, y % 2)
@@ -210,20 +221,29 @@ def every_kind_of_classifier():
         yield half_way(learning_rate=learning_rate)
     yield quick().partial_fit(X, y % 2, classes=[0, 1])
     yield MLPClassifierDIY(architecture=[Dense(3), ReLU()])
+    block = Residual([Dense(9), LayerNorm(), PReLU(), Scale(), Dense(9)])
+    smooth = [ELU(), SELU(), GELU(), SiLU(), Mish(), Softplus()]
+    layers = [Dense(9), *smooth, block, Dropout(0.1)]
+    yield quick(architecture=layers, weight_init=LeCun()).fit(X, y)
+    for loss in ("squared_error", "poisson", "absolute_error", "huber", "gaussian"):
+        yield MLPRegressorDIY(loss, (5,), max_iter=2).partial_fit(X, y)
+    quantiles = MLPRegressorDIY("quantile", (5,), quantile=[0.1, 0.9], max_iter=2)
+    yield quantiles.partial_fit(X, y)
 
 
 def test_skops_needs_trust_in_the_types_of_the_readme_and_no_others():
     skops = pytest.importorskip("skops.io", reason="skops is not installed")
     needed = set()
-    for clf in every_kind_of_classifier():
+    for clf in every_kind_of_estimator():
         content = skops.dumps(make_pipeline(StandardScaler(), clf))
         needed |= set(skops.get_untrusted_types(data=content))
         twin = skops.loads(content, trusted=trusted())[-1]
         assert twin.architecture == clf.architecture
         if hasattr(clf, "network_"):
-            assert_array_equal(twin.predict_proba(X), clf.predict_proba(X))
+            method = "predict_proba" if is_classifier(clf) else "predict"
+            assert_array_equal(getattr(twin, method)(X), getattr(clf, method)(X))
             assert twin.history_ == clf.history_
-        if hasattr(clf, "_trainer") and len(clf.classes_) == 10:
+        if hasattr(clf, "_trainer") and len(getattr(clf, "classes_", "")) == 10:
             assert_array_equal(goes_on(twin), goes_on(clf))
     assert sorted(needed) == sorted(trusted())
     assert all(name.startswith("skdnn.") for name in needed)

@@ -623,3 +623,120 @@ def test_numbers_whose_squares_overflow(iris):
         np.errstate(all="ignore"),
     ):
         MLPClassifierDIY(max_iter=1).fit(X, y)
+
+
+def test_a_scorer_that_takes_no_weights(iris):
+    X, y = iris
+    weights = np.linspace(0.5, 2, 150)
+    for scoring in (lambda estimator, X, y: estimator.score(X, y), "rand_score"):
+        clf = stopping(scoring=scoring)
+        with pytest.warns(UserWarning, match="takes no sample_weight") as record:
+            clf.fit(X, y, sample_weight=weights)
+        assert sum("takes no" in str(w.message) for w in record) == 1
+
+
+@pytest.mark.parametrize("which", ["y", "y_val"])
+@pytest.mark.parametrize("missing", [None, np.nan, "NA"])
+def test_labels_that_are_missing(iris, missing, which):
+    X, y = iris
+    names = np.array(["no", "yes", "both"], object)[y]
+    if missing == "NA":
+        pandas = pytest.importorskip("pandas")
+        broken = pandas.Series(names, dtype="string")
+        broken[3] = pandas.NA
+    else:
+        broken = names.copy()
+        broken[3] = missing
+    data = {"X": X, "y": names, "X_val": X, "y_val": names, which: broken}
+    with pytest.raises(ValueError, match=f"{which} contains NaN: 1 of 150 values"):
+        MLPClassifierDIY(max_iter=1).fit(**data)
+
+
+def test_class_weights_of_a_class_that_a_fold_lacks(iris):
+    X, y = iris
+    clf = MLPClassifierDIY(max_iter=3, random_state=0, class_weight={0: 1, 1: 2, 2: 5})
+    twin = MLPClassifierDIY(max_iter=3, random_state=0, class_weight={0: 1, 1: 2})
+    clf.fit(X[:100], y[:100])
+    assert_array_equal(clf.predict(X), twin.fit(X[:100], y[:100]).predict(X))
+    with pytest.raises(ValueError, match=r"not in y: \[7\]"):  # a slip of the pen
+        clf.set_params(class_weight={0: 1, 1: 2, 7: 5}).fit(X, y)
+
+
+def test_a_class_that_weighs_nothing_and_balanced_weights(iris):
+    X, y = iris
+    weights = (y != 2).astype(float)
+    clf = MLPClassifierDIY(max_iter=50, random_state=0, class_weight="balanced")
+    assert clf.fit(X, y, sample_weight=weights).score(X, y, weights) > 0.9
+
+
+@pytest.mark.parametrize("unit", ["datetime64[s]", "timedelta64[ns]"])
+def test_dates_and_durations(iris, unit):
+    pandas = pytest.importorskip("pandas")
+    _, y = iris
+    column = np.arange(150).astype(unit)
+    for X in (column[:, np.newaxis], pandas.DataFrame({"x": y, "when": column})):
+        with pytest.raises(ValueError, match="X has dates or durations"):
+            MLPClassifierDIY().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "y_val, match",
+    [
+        (np.eye(3)[[0, 1, 2] * 50], "y_val does not go with y: y should be a 1d array"),
+        (np.full(150, 0.5), "y_val does not go with y: Unknown label type"),
+        (np.zeros(149), "X_val has 150 rows, but y_val has 149"),
+    ],
+)
+def test_errors_of_the_validation_set_name_it(iris, y_val, match):
+    X, y = iris
+    with pytest.raises(ValueError, match=match):
+        MLPClassifierDIY().fit(X, y, X_val=X, y_val=y_val)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision"])
+def test_two_labels_are_no_binary_problem(multilabel, scoring):
+    X, Y = multilabel
+    clf = stopping(scoring=scoring).fit(X, Y[:, 1:3], X_val=X, y_val=Y[:, 1:3])
+    metric = metrics.get_scorer(scoring)._score_func
+    expected = metric(Y[:, 1:3], clf.predict_proba(X))
+    assert clf.best_validation_score_ == pytest.approx(expected)
+    assert_array_equal(clf.classes_, [0, 1])
+
+
+@pytest.mark.parametrize("values", [(-1, 1), (1, 2), (0, 2)])
+def test_indicators_of_other_numbers(multilabel, values):
+    X, Y = multilabel
+    with pytest.raises(ValueError, match=r"y must be an indicator matrix of 0 and 1"):
+        MLPClassifierDIY(max_iter=1).fit(X, np.choose(Y, values))
+
+
+def test_training_that_diverged_in_silence(iris):
+    X, y = iris
+    clf = MLPClassifierDIY(solver="sgd", max_iter=60, learning_rate_init=0.02)
+    with (
+        np.errstate(all="ignore"),
+        pytest.warns(ConvergenceWarning, match="has diverged: parameters are as large"),
+    ):
+        clf.fit(X * 1000, y)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", ">u2"])
+def test_memory_maps_of_any_numbers_stay_maps(tmp_path, dtype, iris):
+    X, y = np.round(iris[0] * 10 + 50), iris[1]
+    mapped = np.memmap(tmp_path / "X", dtype, mode="w+", shape=X.shape)
+    mapped[:] = X
+    clf = MLPClassifierDIY(max_iter=3, random_state=0)
+    checked = clf._validate(mapped, reset=True)
+    assert np.shares_memory(checked, mapped)
+    twin = MLPClassifierDIY(max_iter=3, random_state=0).fit(X.astype(np.float32), y)
+    assert_array_equal(clf.fit(mapped, y).coefs_[0], twin.coefs_[0])
+
+
+def test_weights_that_add_up_to_infinity(iris):
+    X, y = iris
+    clf = MLPClassifierDIY(max_iter=20, random_state=0)
+    with pytest.raises(ValueError, match="add up to infinity"):
+        clf.fit(X, y, sample_weight=np.full(150, 1e307))
+    expected = clf.fit(X, y, sample_weight=np.full(150, 1.0)).loss_
+    clf.set_params(alpha=0).fit(X, y, sample_weight=np.full(150, 1e37, np.float32))
+    assert clf.loss_ == pytest.approx(expected, abs=1e-3)

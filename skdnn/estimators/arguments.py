@@ -22,8 +22,8 @@ class SharedArguments(BaseEstimator):
     hidden_layer_sizes : int or array-like of int, default=(100,)
         The number of units of each hidden layer.
 
-    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, \
-            default="relu"
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "prelu", \
+            "elu", "selu", "gelu", "silu", "mish", "softplus"}, default="relu"
         Activation of the hidden layers.
 
     architecture : list of skdnn.nn.Layer, default=None
@@ -43,10 +43,13 @@ class SharedArguments(BaseEstimator):
     input_dropout : float, default=0.0
         The probability that an input is dropped in training, in [0, 1).
 
-    weight_init : {"auto", "glorot", "he", "normal"} or callable, default="auto"
+    weight_init : {"auto", "glorot", "he", "lecun", "normal"} or callable, \
+            default="auto"
         How the weights start. "auto" is as in scikit-learn: uniform, after Glorot and
-        Bengio, weights and biases. A callable is an initializer of
-        :mod:`skdnn.nn.initializers`, such as ``Normal(0.05)``.
+        Bengio, weights and biases. Activations that scikit-learn does not have get what
+        suits them, the first one in the network deciding: "selu" LeCun's, "prelu",
+        "elu", "gelu", "silu", "mish" and "softplus" He's. A callable is an initializer
+        of :mod:`skdnn.nn.initializers`, such as ``Normal(0.05)``.
 
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
         The optimizer. "adamw" is Adam with decoupled weight decay. "lbfgs" takes all

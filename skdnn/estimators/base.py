@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.building import checkpoint_for, network_for, trainer_for
 from skdnn.estimators.data import (
+    check_no_dates,
     check_not_masked,
     check_range_of_float32,
     to_numpy,
@@ -157,6 +158,15 @@ class BaseMLP(
                 checkpoint.resume(trainer)
             outcome = self._train(trainer, targets, validation, data, checkpoint)
             self._publish(trainer, targets)
+        largest = self._largest_parameter()
+        limit = np.sqrt(np.sqrt(np.finfo(self.network_.dtype).max))
+        if largest > limit and not trainer.complaint:
+            warn_user(
+                f"Training has diverged: parameters are as large as {largest:.3g}, and"
+                " predictions may overflow. Lower learning_rate_init, set"
+                " max_grad_norm, or scale X.",
+                ConvergenceWarning,
+            )
         if self.solver == "lbfgs":
             if outcome is not None:
                 _check_optimize_result("lbfgs", outcome, self.max_iter)
@@ -233,11 +243,14 @@ class BaseMLP(
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
         dtype = dtype or self.dtype
         check_not_masked(X, "X")
+        check_no_dates(X)
         if y is not NOT_GIVEN:
             check_not_masked(y, "y")
-            y = to_numpy(y)
+            y = self._check_labels(y, "y")
         floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
-        mapped = [np.float64, np.float32] if isinstance(X, np.memmap) else []
+        # A memory map stays one, of whatever numbers and byte order.
+        is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
+        mapped = [X.dtype] if is_mapped else []
         check_params = {} if y is NOT_GIVEN else self._target_checks
         checked = validate_data(
             self,
@@ -271,6 +284,11 @@ class BaseMLP(
                 " class, or like numbers, and what comes last is learned best. Set"
                 " shuffle=True, or shuffle the rows."
             )
+
+    @staticmethod
+    def _check_labels(y, name):
+        """Return y as scikit-learn takes it."""
+        return to_numpy(y)
 
     def _column_names(self):
         """Return the names of the columns of X, or their numbers."""
@@ -407,9 +425,10 @@ class BaseMLP(
             outputs = self.network_.predict(X, stop)
         if not np.isfinite(outputs).all():
             raise ValueError(
-                f"X holds numbers as large as {abs(X).max():.3g}, for which the"
-                f" network's sums overflow {self.network_.dtype}. Scale X, as well as"
-                " the data to fit on, with StandardScaler for example."
+                f"X holds numbers as large as {abs(X).max():.3g}, and the network's"
+                f" parameters are as large as {self._largest_parameter():.3g}: its sums"
+                f" overflow {self.network_.dtype}. Scale X, as well as the data to fit"
+                " on, with StandardScaler for example."
             )
         return outputs
 
@@ -426,6 +445,9 @@ class BaseMLP(
             return False
         with np.errstate(over="ignore", invalid="ignore"):
             return bool(np.isfinite(X.sum()))  # if that overflows: look closer
+
+    def _largest_parameter(self):
+        return np.abs(self.network_.parameters).max(initial=0)
 
     def summary(self):
         """Print the layers of the fitted network, output shapes and parameter counts.

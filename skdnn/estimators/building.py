@@ -17,8 +17,25 @@ ACTIVATIONS = {
     "tanh": nn.Tanh(),
     "relu": nn.ReLU(),
     "leaky_relu": nn.LeakyReLU(),
+    "prelu": nn.PReLU(),
+    "elu": nn.ELU(),
+    "selu": nn.SELU(),
+    "gelu": nn.GELU(),
+    "silu": nn.SiLU(),
+    "mish": nn.Mish(),
+    "softplus": nn.Softplus(),
 }
-INITIALIZERS = {"glorot": nn.Glorot(), "he": nn.He(), "normal": nn.Normal()}
+INITIALIZERS = {
+    "glorot": nn.Glorot(),
+    "he": nn.He(),
+    "lecun": nn.LeCun(),
+    "normal": nn.Normal(),
+}
+# With which the activations keep their spread best through twenty layers, of these and
+# scikit-learn's; scikit-learn's own activations start as they do there.
+SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
+    (nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus), nn.He()
+)
 # What does not change the result of a fit, or is taken from the network it starts with.
 NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
 NO_MATTER |= {"warm_start"}
@@ -62,7 +79,7 @@ def network_for(estimator, X, targets, rng, previous=None):
             f" {own[-1]} out, or put an activation behind it."
         )
     network = nn.Network(layers, X.shape[1], dtype)
-    return network.initialize(rng, _initializer(estimator))
+    return network.initialize(rng, _initializer(estimator, network))
 
 
 def count_parameters(estimator, n_features, targets):
@@ -117,8 +134,11 @@ def _explicit_layers(estimator):
     return list(estimator.architecture)
 
 
-def _initializer(estimator):
+def _initializer(estimator, network):
     if estimator.weight_init == "auto":
+        for node in network.walk():
+            if type(node.layer) in SUITED:
+                return SUITED[type(node.layer)]
         # scikit-learn's choice: a third of the variance for the logistic sigmoid.
         simple = estimator.architecture is None
         logistic = simple and estimator.activation == "logistic"

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.data import to_numpy
+from skdnn.estimators.data import check_not_missing, to_numpy
 from skdnn.estimators.targets import Labels, weigh
 from skdnn.nn import logistic
 
@@ -118,6 +118,11 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             return Labels(self.classes_, multilabel, self.label_smoothing)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
+
+    @staticmethod
+    def _check_labels(y, name):
+        check_not_missing(y, name)
+        return to_numpy(y)
 
     def _targets_in(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)

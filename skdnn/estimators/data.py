@@ -1,6 +1,6 @@
 """Data as people bring it: rows of it, its labels, and what float32 makes of it."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -38,7 +38,7 @@ def to_numpy(y):
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if kind == "T":
         return np.array(np.asarray(y).tolist())
-    if kind == "O" and not issparse(y):
+    if kind == "O" and not issparse(y):  # also pandas' categories
         array = np.asarray(y)
         kinds = {type(value) for value in array.flat}
         if kinds and kinds <= {bool, np.bool_}:
@@ -46,6 +46,39 @@ def to_numpy(y):
         if kinds and all(issubclass(k, Integral) and k is not bool for k in kinds):
             return np.array(array.tolist())
     return y
+
+
+def check_no_dates(X):
+    """Raise an error if X has dates or durations, which have no unit as numbers."""
+    dtypes = np.atleast_1d(getattr(X, "dtypes", getattr(X, "dtype", None)))
+    dated = [i for i, d in enumerate(dtypes) if getattr(d, "kind", None) in ("M", "m")]
+    if dated:
+        names = getattr(X, "columns", None)
+        where = "" if names is None else f" in columns {[names[i] for i in dated]}"
+        raise ValueError(
+            f"X has dates or durations{where} ({dtypes[dated[0]]}), whose numbers"
+            " depend on a unit, and of which missing ones would be numbers too. Convert"
+            " them, for example to days: (t - t.min()).dt.total_seconds() / 86400."
+        )
+
+
+def check_not_missing(y, name):
+    """Raise an error if labels are missing among objects."""
+    dtype = getattr(y, "dtype", None)
+    if dtype is None or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
+        return  # of numbers scikit-learn says it
+    values = np.asarray(y, dtype=object).ravel().tolist()
+    n_missing = sum(
+        value is None
+        or (isinstance(value, Real) and np.isnan(float(value)))
+        or type(value).__name__ in ("NAType", "NaTType")
+        for value in values
+    )
+    if n_missing:
+        raise ValueError(
+            f"Input {name} contains NaN: {n_missing} of {len(values)} values are"
+            " missing. Leave these rows out, or give them a label of their own."
+        )
 
 
 def check_not_masked(data, name):

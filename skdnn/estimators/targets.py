@@ -63,6 +63,10 @@ class Targets:
         """Return one of scikit-learn's scorers, made ready for these targets."""
         return scorer
 
+    def as_scorers_see(self):
+        """Return attributes in which an estimator that is scored must differ."""
+        return {}
+
 
 class Labels(Targets):
     """The classes of a task, and the way from labels to targets and back.
@@ -135,10 +139,10 @@ class Labels(Targets):
                     f"{name} has shape {y.shape}; an indicator matrix with"
                     f" {len(self.classes)} columns is needed, one for each label."
                 )
-            if not type_of_target(y).startswith("multilabel"):
+            if not np.isin(y, (0, 1)).all():
                 raise ValueError(
-                    f"{name} must be an indicator matrix of 0 and 1, got values such as"
-                    f" {y.flat[0]!r}."
+                    f"{name} must be an indicator matrix of 0 and 1, got"
+                    f" {np.unique(y)[:5].tolist()}."
                 )
             return (y != 0).astype(np.int8)
         y = column_or_1d(y)
@@ -253,6 +257,12 @@ class Labels(Targets):
             scorer = copy.copy(scorer)
             scorer._kwargs = {"labels": self.classes, **scorer._kwargs}
         return scorer
+
+    def as_scorers_see(self):
+        """Return the classes of each label: two labels are no binary problem."""
+        if not self.multilabel:
+            return {}
+        return {"classes_": [np.array([0, 1])] * len(self.classes)}
 
     def other_scorers(self):
         """Return which scorers always work, in words."""
@@ -401,9 +411,18 @@ def check_weights(weights, X, name="sample_weight"):
         return None
     check_not_masked(weights, name)
     try:
-        return _check_sample_weight(weights, X, ensure_non_negative=True)
+        weights = _check_sample_weight(
+            weights, X, dtype=np.float64, ensure_non_negative=True
+        )
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(
+                f"{name}: weights as large as {weights.max():.3g} add up to infinity."
+                " Divide them by their mean."
+            )
+    return weights
 
 
 def weigh(targets, labels, class_weight, sample_weight):
@@ -426,7 +445,8 @@ def weigh(targets, labels, class_weight, sample_weight):
     if isinstance(class_weight, dict):
         classes = set(labels.classes)
         unknown = [label for label in class_weight if label not in classes]
-        if unknown:
+        unweighted = [label for label in labels.classes if label not in class_weight]
+        if unknown and unweighted:  # else a fold, say, has no sample of a class
             raise ValueError(
                 f"class_weight names classes that are not in y: {unknown}; y has"
                 f" {labels.classes}."
@@ -440,9 +460,12 @@ def weigh(targets, labels, class_weight, sample_weight):
         of_class = np.array(of_class, dtype=np.float64)
     else:
         y = labels.classes[targets]
-        of_class = compute_class_weight(
-            class_weight, classes=labels.classes, y=y, sample_weight=sample_weight
-        )
+        with np.errstate(divide="ignore"):
+            of_class = compute_class_weight(
+                class_weight, classes=labels.classes, y=y, sample_weight=sample_weight
+            )
+    # A class whose samples all weigh nothing has an infinite "balanced" weight.
+    of_class = np.where(np.isfinite(of_class), of_class, 0.0)
     weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
     if not weights.any():
         raise ValueError(

@@ -4,16 +4,18 @@ import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from math import ceil, isfinite
 from numbers import Real
 
 import numpy as np
 from sklearn import metrics
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _get_feature_names, check_consistent_length
+from sklearn.utils.validation import _get_feature_names, _num_samples
 
-from skdnn.estimators.data import check_not_masked, take_rows, to_numpy
+from skdnn.estimators.data import check_not_masked, take_rows
 from skdnn.estimators.targets import check_weights
+from skdnn.training.user_warnings import warn_user
 
 
 @dataclass
@@ -54,9 +56,20 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
             X_val = estimator._validate(X_val, reset=False)
         except ValueError as error:
             raise ValueError(f"X_val does not go with X: {error}") from error
-        check_consistent_length(X_val, y_val)
+        if _num_samples(X_val) != _num_samples(y_val):
+            raise ValueError(
+                f"X_val has {_num_samples(X_val)} rows, but y_val has"
+                f" {_num_samples(y_val)}."
+            )
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
-        encoded = targets.encode(to_numpy(y_val), "y_val")
+        y_val = estimator._check_labels(y_val, "y_val")
+        try:
+            encoded = targets.encode(y_val, "y_val")
+        except ValueError as error:
+            named = "y_val" in str(error)
+            raise ValueError(
+                str(error) if named else f"y_val does not go with y: {error}"
+            ) from error
         return ValidationSet(X_val, encoded, sample_weight_val, lambda: given, "y_val")
     if sample_weight_val is not None:
         raise ValueError(
@@ -169,6 +182,8 @@ class Validation:
         return value, score, complaint
 
     def _prepare_scorer(self):
+        weights = self.sample_weight
+        self.weights = {} if weights is None else {"sample_weight": weights}
         self.scorer = scorer = metrics.check_scoring(self.estimator, self.scoring)
         self.is_of_a_metric = hasattr(scorer, "_score_func")
         if not self.is_of_a_metric:
@@ -180,6 +195,12 @@ class Validation:
             self.X_to_score, self.has_names = self.X, False
             self.y_to_score = self.targets.restore(self.set.encoded)
             self.scorer = self.targets.prepare_scorer(scorer, self.scoring)
+        if self.sample_weight is not None and not _takes_weights(self.scorer):
+            warn_user(
+                f"scoring={self.scoring!r} takes no sample_weight: the validation score"
+                " does not count the weights of the samples."
+            )
+            self.weights = {}
         if self.targets.may_fail(self.set.encoded):
             # Better known before the first epoch than after it.
             self._try_scorer(self.targets.missing_in(self.set.encoded))
@@ -211,24 +232,34 @@ class Validation:
         vars(predictor).update(attributes)
         if not self.has_names:  # of which each epoch would complain otherwise
             vars(predictor).pop("feature_names_in_", None)
-        weights = self.sample_weight
-        weights = {} if weights is None else {"sample_weight": weights}
+        if self.is_of_a_metric:
+            vars(predictor).update(self.targets.as_scorers_see())
         arguments = predictor, self.X_to_score, self.y_to_score
-        value = score = self.scorer(*arguments, **weights)
+        value = score = self.scorer(*arguments, **self.weights)
         if isinstance(score, (np.ndarray, np.generic)) and np.size(score) == 1:
             score = np.asarray(score).item()
         if isinstance(score, Real) and isfinite(score):
             return float(score), None
         return np.nan, (
             f"scoring={self.scoring!r} returned {value!r} on the validation set, where"
-            f" a finite number is needed.{self._reason(arguments, weights)}"
+            f" a finite number is needed.{self._reason(arguments)}"
         )
 
-    def _reason(self, arguments, weights):
+    def _reason(self, arguments):
         """Return what one of scikit-learn's scorers warns of, if it does."""
         if not self.is_of_a_metric:  # anybody's may do something else the next time
             return ""
         with warnings.catch_warnings(record=True) as record:
             warnings.simplefilter("always")
-            self.scorer(*arguments, **weights)
+            self.scorer(*arguments, **self.weights)
         return "".join(f" It warns: {w.message}" for w in record[:1])
+
+
+def _takes_weights(scorer):
+    """Return whether a scorer can be called with `sample_weight`."""
+    function = getattr(scorer, "_score_func", scorer)
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):  # of what is not written in Python
+        return True
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -75,7 +75,6 @@ class GradientDescent(Trainer):
         self.rng = rng
         self.averaged = self.dropout_rng = None
         self.n_no_improvement = 0
-        self.complaint = None  # about numbers that were not finite
         optimizer.start(network.parameters, network.gradients, network.n_weights)
 
     def _allocate(self, all_rows):

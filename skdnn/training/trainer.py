@@ -75,6 +75,7 @@ class Trainer:
         self.history = list(history)
         self.samples_seen = samples_seen
         self.n_epochs = 0
+        self.complaint = None  # about numbers that were not finite
         self.has_warned = False  # of a score that is not a number
         self.best_loss, self.best_score = best_loss, -inf
         self.best_state = None

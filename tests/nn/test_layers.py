@@ -5,17 +5,31 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skdnn.nn import (
+    ELU,
+    GELU,
+    SELU,
     BatchNorm,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Dense,
     Dropout,
+    Exp,
+    GaussianOutput,
     Identity,
+    LayerNorm,
     LeakyReLU,
+    LeCun,
     Logistic,
+    Mish,
     Network,
+    Ordered,
+    PReLU,
     ReLU,
+    Residual,
+    Scale,
+    SiLU,
     Softmax,
+    Softplus,
     Tanh,
     gradient_check,
 )
@@ -32,6 +46,26 @@ LAYERS = [
     BatchNorm(),
     BatchNorm(momentum=0.5, epsilon=0.1),
     Dropout(0.4),
+    PReLU(),
+    PReLU(-0.1),
+    ELU(),
+    ELU(0.7),
+    SELU(),
+    GELU(),
+    SiLU(),
+    Mish(),
+    Softplus(),
+    LayerNorm(),
+    LayerNorm(0.1),
+    Scale(),
+    Exp(),
+    Ordered(2),
+    GaussianOutput(),
+    Residual([ReLU()]),
+    Residual([Dense(3), Tanh(), Dense(4)]),
+    Residual(
+        [BatchNorm(), GELU(), Residual([Dense(2), Dropout(0.3), Dense(4), SELU()])]
+    ),
 ]
 STACKS = [
     [Dense(6), BatchNorm(), ReLU(), Dense(4), Softmax()],
@@ -40,6 +74,17 @@ STACKS = [
     [BatchNorm(), Dense(5), Logistic(), Identity(), Dropout(0.1), Dense(4), Softmax()],
     [Dense(5), ReLU(), BatchNorm(), Dense(4), Logistic()],
     [Dense(4), BatchNorm(), Logistic()],
+    [Scale(), Dense(5), ELU(), SELU(), LayerNorm(), PReLU(), Dense(4), Softmax()],
+    [Dense(5), GELU(), Mish(), SiLU(), Softplus(), BatchNorm(), Dense(4), Softmax()],
+    [
+        Dense(5),
+        ReLU(),
+        Residual([ReLU(), Dense(5), Tanh()]),
+        Tanh(),
+        Dense(4),
+        Softmax(),
+    ],
+    [Residual([LayerNorm(), Dense(3), SELU(), Dense(4)]), Mish(), Dense(4), Softmax()],
 ]
 
 
@@ -78,9 +123,9 @@ class Weighted:
 def test_backward_agrees_with_central_differences(layer):
     rng = np.random.default_rng(0)
     network = Network([layer], 4, np.float64).initialize(np.random.RandomState(0))
-    for view in network.views:  # also away from gamma = 1, beta = 0
-        for name in set(view) & {"gamma", "beta"}:
-            view[name][:] = rng.normal(size=4)
+    for node in network.walk():  # also away from where they start
+        for name in set(node.view) & {"gamma", "beta", "slope", "factor"}:
+            node.view[name][:] = rng.normal(size=4)
     loss = Weighted(rng.normal(size=(7, 4)))
     errors = gradient_check(network, data(rng), None, loss)
     assert max(errors.values()) < 1e-6, errors
@@ -100,9 +145,130 @@ def test_stacks_agree_with_central_differences(layers, loss, weighted):
         network, data(rng), targets(rng, loss), loss, row_weights=weights
     )
     assert max(errors.values()) < 1e-6, errors
-    expected = {f"Dense_{i + 1}.weights" for i in range(str(layers).count("Dense("))}
-    assert expected < set(errors)
+    names = [name for name in errors if name.endswith("weights")]
+    assert len(names) == str(layers).count("Dense(")
     assert "input" in errors
+
+
+TORCH = {
+    ELU(0.7): lambda torch: torch.nn.ELU(0.7),
+    SELU(): lambda torch: torch.nn.SELU(),
+    GELU(): lambda torch: torch.nn.GELU(),
+    SiLU(): lambda torch: torch.nn.SiLU(),
+    Mish(): lambda torch: torch.nn.Mish(),
+    Softplus(): lambda torch: torch.nn.Softplus(),
+    PReLU(): lambda torch: torch.nn.PReLU(6),
+    LayerNorm(): lambda torch: torch.nn.LayerNorm(6),
+}
+EXTREME = [0.1, 1e-20, -1e-20, 50, -50, -1e30]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layer", TORCH, ids=repr)
+def test_layers_are_those_of_torch(layer, dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    Z = 3 * rng.normal(size=(20, 6))
+    if layer != LayerNorm():
+        Z = np.vstack([Z, EXTREME, np.negative(EXTREME)])
+    Z, dA = Z.astype(dtype), rng.normal(size=Z.shape).astype(dtype)
+    theirs = TORCH[layer](torch).to(getattr(torch, np.dtype(dtype).name))
+    tensor = torch.tensor(Z, requires_grad=True)
+    expected = theirs(tensor)
+    expected.backward(torch.tensor(dA))
+    network, workspace = workspace_of(layer, len(Z), 6, dtype)
+    A = network.forward(Z, workspace).copy()
+    dZ = network.backward(dA.copy(), workspace)
+    tolerance = {"rtol": 1e-9, "atol": 1e-12}
+    if dtype == np.float32:
+        tolerance = {"rtol": 1e-5, "atol": 1e-5}
+    assert A.dtype == dZ.dtype == dtype
+    assert_allclose(A, expected.detach().numpy(), **tolerance)
+    assert_allclose(dZ, tensor.grad.numpy(), **tolerance)
+    assert_allclose(network.predict(Z), A, rtol=1e-6)
+
+
+INNER = [layer for layer in LAYERS if layer != Softmax()]
+
+
+@pytest.mark.parametrize("layer", INNER, ids=repr)
+def test_a_layer_leaves_its_neighbours_alone(layer):
+    """The buffers that layers share are never two things at once."""
+    rng = np.random.default_rng(5)
+    layers = [Dense(4), ReLU(), layer, Tanh(), layer, Dense(4), layer]
+    network = Network(layers, 4, np.float64).initialize(np.random.RandomState(3))
+    workspace = network.workspace(7, input_gradient=True, rng=np.random.default_rng(0))
+    A = data(rng)
+    network.forward(A, workspace)
+    alone = A
+    again = np.random.default_rng(0)
+    for node in network.nodes:
+        single = Network([node.layer], 4, np.float64)
+        for mine, its in zip(single.walk(), node.walk(), strict=True):
+            for name in its.view:
+                mine.view[name][:] = its.view[name]
+        alone = single.forward(alone, single.workspace(7, rng=again)).copy()
+    assert_allclose(workspace.slots[-1].output, alone, rtol=1e-12)
+    if not network.has(BatchNorm):
+        assert_allclose(network.folded().predict(A), network.predict(A), rtol=1e-12)
+
+
+def test_selu_keeps_mean_and_variance():
+    rng = np.random.RandomState(0)
+    layers = [layer for _ in range(20) for layer in (Dense(300), SELU())]
+    network = Network(layers, 300).initialize(rng, LeCun())
+    A = network.predict(rng.normal(size=(500, 300)).astype(np.float32))
+    assert abs(A.mean()) < 0.1
+    assert 0.9 < A.std() < 1.1
+
+
+def test_layer_norm_knows_no_neighbours():
+    rng = np.random.default_rng(0)
+    network, workspace = workspace_of(LayerNorm(), 7, 4)
+    A = 5 + 3 * data(rng)
+    expected = (A - A.mean(axis=1, keepdims=True)) / np.sqrt(
+        A.var(axis=1, keepdims=True) + 1e-5
+    )
+    assert_allclose(network.forward(A, workspace), expected)
+    assert_allclose(network.predict(A[:1]), expected[:1])
+
+
+@pytest.mark.parametrize(
+    "make, error, match",
+    [
+        (lambda: ELU(0), ValueError, r"ELU: alpha must be a number in \(0"),
+        (lambda: PReLU("1"), TypeError, "PReLU: initial_slope must be a number"),
+        (lambda: LayerNorm(0), ValueError, "LayerNorm: epsilon"),
+        (lambda: Residual([]), ValueError, "layers is empty"),
+        (lambda: Residual([Softmax()]), TypeError, "other than Softmax"),
+        (lambda: Residual([Dense]), TypeError, "got <class"),
+        (lambda: Ordered(0), ValueError, "Ordered: size"),
+        (
+            lambda: Network([Residual([Dense(3)])], 4),
+            ValueError,
+            "makes 3 features of 4: as many must come out as go in.*4 units",
+        ),
+    ],
+)
+def test_new_layers_name_what_is_wrong(make, error, match):
+    with pytest.raises(error, match=match):
+        make()
+
+
+def test_what_a_residual_block_holds_has_names_and_counts():
+    block = Residual([Dense(3), BatchNorm(), Residual([Dense(3)])])
+    with pytest.raises(ValueError, match="as many must come out"):
+        Network([block], 4)
+    block = Residual([Dense(3), BatchNorm(), Residual([Dense(3)]), Dense(4)])
+    network = Network([block, Dense(2)], 4)
+    assert network.parameter_layers == (
+        "Residual_1.Dense_1", "Residual_1.BatchNorm_1",
+        "Residual_1.Residual_1.Dense_1", "Residual_1.Dense_2", "Dense_1",
+    )  # fmt: skip
+    assert network.n_weights == 4 * 3 + 3 * 3 + 3 * 4 + 4 * 2
+    assert network.table()[1][1:] == ("(m, 4)", f"{15 + 6 + 12 + 16}")
+    assert network.copy().layers == network.layers
 
 
 def test_dense_is_the_matrix_product_and_its_three_gradients():

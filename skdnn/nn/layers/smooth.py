@@ -64,8 +64,8 @@ def softplus(Z, out, scratch=None):
 class GELU(SmoothLayer):
     """The Gaussian error linear unit: ``A = Z Phi(Z)``.
 
-    ``dZ = dA (Phi(Z) + Z phi(Z))``. Phi is the distribution function of the standard normal distribution, exact, and phi
-    its density, ``exp(-Z² / 2) / sqrt(2 pi)``.
+    ``dZ = dA (Phi(Z) + Z phi(Z))``. Phi is the distribution function of the standard
+    normal distribution, exact, and phi its density, ``exp(-Z² / 2) / sqrt(2 pi)``.
 
     References
     ----------
