@@ -272,6 +272,8 @@ class Numbers(Targets):
     @classmethod
     def of(cls, y, loss, standardize=False, sample_weight=None):
         """Return the way to learn y, an array that scikit-learn has validated."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         y = as_numbers(y)
         constant = np.flatnonzero((y == y[0]).all(axis=0))
         if constant.size and len(y) > 1:
