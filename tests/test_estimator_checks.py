@@ -4,7 +4,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import BatchNorm, Dense, ReLU
 
 CONFIGURATIONS = [
@@ -16,6 +16,12 @@ CONFIGURATIONS = [
     MLPClassifierDIY(
         (40, 20), solver="sgd", learning_rate="one_cycle", learning_rate_init=0.1
     ),
+    MLPRegressorDIY(max_iter=100),
+    MLPRegressorDIY(max_iter=100, dtype="auto"),
+    MLPRegressorDIY(batch_norm=True, max_iter=100),
+    MLPRegressorDIY(loss="huber", standardize_target=True, max_iter=100),
+    MLPRegressorDIY(loss="quantile", quantile=0.8, max_iter=100),
+    MLPRegressorDIY(loss="gaussian", standardize_target=True, max_iter=100),
 ]
 EQUIVALENCE = "check_sample_weight_equivalence_on_{}_data"
 
