@@ -78,8 +78,9 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X * 20, y, random_state=0)
     >>> reg = MLPRegressorDIY(
-    ...     (50,), loss="gaussian", standardize_target=True, learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     "gaussian", hidden_layer_sizes=(50,), standardize_target=True,
+    ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=20,
+    ...     random_state=0,
     ... )
     >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
     True
