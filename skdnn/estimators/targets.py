@@ -286,8 +286,12 @@ class Numbers(Targets):
         if not standardize:
             return cls(loss, np.zeros(y.shape[1]), np.ones(y.shape[1]))
         mean = np.average(y, axis=0, weights=sample_weight)
-        std = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=sample_weight))
+        size = np.abs(y - mean).max(axis=0)  # so that no square over- or underflows
+        size[size == 0] = 1.0
+        squares = ((y - mean) / size) ** 2
+        std = size * np.sqrt(np.average(squares, axis=0, weights=sample_weight))
         std[constant] = 1.0
+        std[std == 0] = 1.0  # all weight is on samples with the same y
         return cls(loss, mean, std)
 
     def check_same(self, y):
