@@ -202,7 +202,8 @@ class PinballLoss(RegressionLoss):
 
     def __post_init__(self):
         q = np.array(self.quantiles)
-        if q.ndim != 1 or not q.size or not ((q > 0) & (q < 1)).all():
+        is_valid = q.ndim == 1 and q.size and q.dtype.kind in "fiu"
+        if not is_valid or not ((q > 0) & (q < 1)).all():
             raise ValueError(
                 f"quantiles must be numbers in (0, 1), got {self.quantiles!r}."
             )
