@@ -105,8 +105,6 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
-    _target_checks = {"multi_output": True, "y_numeric": True}
-
     def __init__(
         self,
         loss="squared_error",

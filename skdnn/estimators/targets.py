@@ -444,12 +444,12 @@ def weigh(targets, labels, class_weight, sample_weight):
 def as_numbers(y, name="y"):
     """Return y as a matrix of float64, or raise an error if it is not of numbers."""
     kind = getattr(y, "dtype", np.dtype(float))
-    if getattr(kind, "kind", "") in "USOTM" and not all(
-        isinstance(value, Real) for value in np.asarray(y).flat
-    ):
-        raise ValueError(
-            f"{name} must be numbers, got values such as {np.asarray(y).flat[0]!r}. For"
-            " classes there is MLPClassifierDIY."
-        )
+    if getattr(kind, "kind", "") in "USOTM":
+        others = (v for v in np.asarray(y).flat if not isinstance(v, Real))
+        for value in others:
+            raise ValueError(
+                f"{name} must be numbers, got values such as {value!r}. For classes"
+                " there is MLPClassifierDIY."
+            )
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     return y.reshape(len(y), -1)
