@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -20,12 +20,12 @@ from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
     cross_val_score,
-    train_test_split,
 )
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers import quick
 from skdnn import MLPClassifierDIY
 from skdnn.nn import (
     BatchNorm,
@@ -42,22 +42,6 @@ from skdnn.training import GradientDescent
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NORMALIZED = [Dense(20), BatchNorm(), ReLU()]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16, y, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-def quick(*args, **kwargs):
-    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
 
 
 # ---------------------------------------------------------------- as MLPClassifier
@@ -145,8 +129,8 @@ def test_early_stopping_on_two_classes_is_scikit_learns():
     )
 
 
-def test_float32_is_close_to_float64(digits):
-    X, _, y, _ = digits
+def test_float32_is_close_to_float64(split_digits):
+    X, _, y, _ = split_digits
     single, double = quick().fit(X, y), quick(dtype="float64").fit(X, y)
     assert_allclose(single.loss_curve_, double.loss_curve_, rtol=1e-4)
     assert_allclose(single.predict_proba(X), double.predict_proba(X), atol=1e-4)
@@ -187,8 +171,8 @@ def layers_of(clf):
     return list(clf.network_.layers)
 
 
-def test_the_simple_way(digits):
-    X, _, y, _ = digits
+def test_the_simple_way(split_digits):
+    X, _, y, _ = split_digits
     clf = quick((30, 20), "tanh", batch_norm=True, dropout=0.1).fit(X, y)
     expected = [
         *(Dense(30), BatchNorm(), Tanh(), Dropout(0.1)),
@@ -200,8 +184,8 @@ def test_the_simple_way(digits):
     assert layers_of(quick(()).fit(X, y)) == [Dense(10), Softmax()]
 
 
-def test_the_explicit_way(digits):
-    X, _, y, _ = digits
+def test_the_explicit_way(split_digits):
+    X, _, y, _ = split_digits
     given = [Dense(20), BatchNorm(), ReLU()]
     clf = quick(architecture=given).fit(X, y)
     assert layers_of(clf) == [*NORMALIZED, Dense(10), Softmax()]
@@ -243,8 +227,8 @@ def test_labels_of_any_kind(iris, labels):
 # --------------------------------------------------------------- further arguments
 
 
-def test_history_has_a_row_for_each_epoch(digits):
-    X, _, y, _ = digits
+def test_history_has_a_row_for_each_epoch(split_digits):
+    X, _, y, _ = split_digits
     clf = quick(batch_norm=True, early_stopping=True).fit(X, y)
     assert [row["epoch"] for row in clf.history_] == [1, 2, 3, 4, 5]
     assert clf.loss_curve_ == [row["loss"] for row in clf.history_]
@@ -259,8 +243,8 @@ def test_history_has_a_row_for_each_epoch(digits):
     assert "validation_loss" not in quick().fit(X, y).history_[0]
 
 
-def test_history_holds_the_loss_and_score_of_a_given_validation_set(digits):
-    X, X_val, y, y_val = digits
+def test_history_holds_the_loss_and_score_of_a_given_validation_set(split_digits):
+    X, X_val, y, y_val = split_digits
     clf = quick(dtype="float64").fit(X, y, X_val=X_val, y_val=y_val)
     last = clf.history_[-1]
     assert_allclose(last["validation_loss"], log_loss(y_val, clf.predict_proba(X_val)))
@@ -342,8 +326,8 @@ def test_alpha_penalizes_and_with_adamw_decays(iris):
     )
 
 
-def test_early_stopping_restores_the_best_epoch(digits):
-    X, X_val, y, y_val = digits
+def test_early_stopping_restores_the_best_epoch(split_digits):
+    X, X_val, y, y_val = split_digits
     clf = quick(
         (50,), batch_norm=True, early_stopping=True, max_iter=60, n_iter_no_change=8,
         solver="sgd", learning_rate_init=3.0,
@@ -357,8 +341,8 @@ def test_early_stopping_restores_the_best_epoch(digits):
     assert score > clf.validation_scores_[-1] + 0.005
 
 
-def test_early_stopping_splits_by_class(digits):
-    X, _, y, _ = digits
+def test_early_stopping_splits_by_class(split_digits):
+    X, _, y, _ = split_digits
     clf = quick(early_stopping=True, validation_fraction=0.2).fit(X, y)
     assert clf.t_ == clf.n_iter_ * (len(y) - np.ceil(0.2 * len(y)))
     # too few samples for a stratified split: as scikit-learn, without
@@ -394,8 +378,8 @@ def test_verbose_prints_scikit_learns_lines(iris, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_dtype_of_the_arithmetic(digits):
-    X, _, y, _ = digits
+def test_dtype_of_the_arithmetic(split_digits):
+    X, _, y, _ = split_digits
     for dtype, input_dtype, expected in [
         ("float32", np.float64, np.float32),
         ("float64", np.float32, np.float64),
@@ -431,8 +415,8 @@ def test_batch_size(iris):
     assert quick(batch_size=40).fit(X, y).loss_ != clipped.loss_
 
 
-def test_same_seed_same_bits_and_dropout_flows_from_it(digits):
-    X, _, y, _ = digits
+def test_same_seed_same_bits_and_dropout_flows_from_it(split_digits):
+    X, _, y, _ = split_digits
     first = quick(dropout=0.5, batch_norm=True).fit(X, y)
     again = quick(dropout=0.5, batch_norm=True).fit(X, y)
     other = quick(dropout=0.5, batch_norm=True, random_state=1).fit(X, y)
@@ -440,8 +424,8 @@ def test_same_seed_same_bits_and_dropout_flows_from_it(digits):
     assert (first.network_.parameters != other.network_.parameters).any()
 
 
-def test_summary(digits, capsys):
-    X, _, y, _ = digits
+def test_summary(split_digits, capsys):
+    X, _, y, _ = split_digits
     clf = quick(architecture=NORMALIZED).fit(X, y)
     clf.summary()
     lines = capsys.readouterr().out.splitlines()
@@ -545,8 +529,8 @@ def test_clone_keeps_every_argument():
     assert clone(clf).get_params() == clf.get_params()
 
 
-def test_joblib_keeps_the_parameters_and_no_more(digits, tmp_path):
-    X, X_test, y, _ = digits
+def test_joblib_keeps_the_parameters_and_no_more(split_digits, tmp_path):
+    X, X_test, y, _ = split_digits
     clf = quick((300, 200), batch_norm=True, dropout=0.1, early_stopping=True).fit(X, y)
     joblib.dump(clf, tmp_path / "model.joblib")
     network = clf.network_

@@ -18,26 +18,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers import quick
 from skdnn import MLPClassifierDIY, diagnose
 from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X / 16, y
-
-
-def quick(*args, **kwargs):
-    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
 
 
 def public(cls):
