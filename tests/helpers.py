@@ -1,24 +1,38 @@
-"""What several test files use: small estimators, and what is true of both of them."""
+"""What several test files use: small estimators, and what tests of both ask."""
 
+import numpy as np
+import pytest
+from sklearn.base import is_classifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
-ESTIMATORS = [MLPClassifierDIY, MLPRegressorDIY]
-PAIRS = [(MLPClassifier, MLPClassifierDIY), (MLPRegressor, MLPRegressorDIY)]
-OF_PAIRS = {"argvalues": PAIRS, "ids": ["classifier", "regressor"]}
+of_both = pytest.mark.parametrize(
+    "Estimator", [MLPClassifierDIY, MLPRegressorDIY], ids=["classifier", "regressor"]
+)
+of_both_pairs = pytest.mark.parametrize(
+    ("Theirs", "Ours"),
+    [(MLPClassifier, MLPClassifierDIY), (MLPRegressor, MLPRegressorDIY)],
+    ids=["classifier", "regressor"],
+)
 
 
 def quick(*args, **kwargs):
     return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
 
 
-def quick_regressor(**kwargs):
-    settings = {"hidden_layer_sizes": (20,), "max_iter": 5, "random_state": 0}
-    return MLPRegressorDIY(**{**settings, **kwargs})
+def quick_of(Estimator, **kwargs):
+    return Estimator(**{"max_iter": 5, "random_state": 0, **kwargs})
 
 
 def outputs(estimator, X):
-    """Return the finest prediction: probabilities, or numbers."""
-    method = getattr(estimator, "predict_proba", estimator.predict)
-    return method(X)
+    """Return the probabilities, or the numbers."""
+    if is_classifier(estimator):
+        return estimator.predict_proba(X)
+    return estimator.predict(X)
+
+
+def first_part(estimator, X, y, *args):
+    """Call `partial_fit` as a first call needs it: classes are the digits."""
+    classes = {"classes": np.arange(10)} if is_classifier(estimator) else {}
+    return estimator.partial_fit(X, y, *args, **classes)

@@ -1,6 +1,5 @@
 """The estimator: its arguments, its attributes and its place in scikit-learn."""
 
-import inspect
 import re
 import warnings
 
@@ -42,91 +41,6 @@ from skdnn.training import GradientDescent
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NORMALIZED = [Dense(20), BatchNorm(), ReLU()]
-
-
-# ---------------------------------------------------------------- as MLPClassifier
-
-
-def test_signature_begins_as_scikit_learns_and_shares_its_defaults():
-    ours = inspect.signature(MLPClassifierDIY).parameters
-    theirs = inspect.signature(MLPClassifier).parameters
-    assert list(ours)[:2] == list(theirs)[:2] == ["hidden_layer_sizes", "activation"]
-    for name in set(ours) & set(theirs):
-        assert ours[name].default == theirs[name].default, name
-        assert ours[name].kind == theirs[name].kind, name
-    assert set(ours) - set(theirs) == {
-        "architecture",
-        "batch_norm",
-        "checkpoint_dir",
-        "checkpoint_every",
-        "class_weight",
-        "dropout",
-        "dtype",
-        "ema_decay",
-        "input_dropout",
-        "label_smoothing",
-        "max_grad_norm",
-        "scoring",
-        "weight_init",
-    }
-    assert not set(theirs) - set(ours)
-
-
-PARITY = [
-    {},
-    {"solver": "sgd", "learning_rate_init": 0.1},
-    {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0},
-    {"solver": "sgd", "learning_rate_init": 0.1, "nesterovs_momentum": False},
-    {"solver": "sgd", "learning_rate_init": 0.5, "learning_rate": "invscaling"},
-    {
-        "solver": "sgd",
-        "learning_rate_init": 0.3,
-        "learning_rate": "adaptive",
-        "n_iter_no_change": 1,
-        "tol": 0.05,
-    },
-    {"activation": "tanh", "hidden_layer_sizes": (30, 20), "batch_size": 64},
-    {"activation": "logistic", "shuffle": False, "alpha": 1.0},
-    {"activation": "identity", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01},
-    {"tol": 0.1, "n_iter_no_change": 2, "hidden_layer_sizes": 15},
-]
-
-
-@pytest.mark.parametrize("load", [load_digits, load_breast_cancer])
-@pytest.mark.parametrize("settings", PARITY, ids=str)
-def test_float64_gives_scikit_learns_losses_and_probabilities(load, settings):
-    X, y = load(return_X_y=True)
-    X = X / X.max()
-    settings = {"max_iter": 20, "random_state": 0, **settings}
-    theirs = MLPClassifier(**settings).fit(X, y)
-    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y)
-    assert ours.n_iter_ == theirs.n_iter_
-    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
-    for a, b in zip(ours.coefs_, theirs.coefs_, strict=True):
-        assert_allclose(a, b, rtol=1e-6, atol=1e-9)
-    assert_allclose(
-        ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-7, atol=1e-14
-    )
-    assert_array_equal(ours.predict(X), theirs.predict(X))
-    for name in ("loss_", "best_loss_"):
-        assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
-    for name in ("t_", "n_layers_", "n_outputs_", "out_activation_"):
-        assert getattr(ours, name) == getattr(theirs, name)
-
-
-def test_early_stopping_on_two_classes_is_scikit_learns():
-    X, y = load_breast_cancer(return_X_y=True)
-    X = StandardScaler().fit_transform(X)
-    settings = {"early_stopping": True, "random_state": 1, "n_iter_no_change": 3}
-    theirs = MLPClassifier(**settings).fit(X, y)
-    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y)
-    assert ours.n_iter_ == theirs.n_iter_ < 200
-    assert_allclose(ours.validation_scores_, theirs.validation_scores_)
-    assert_allclose(ours.best_validation_score_, theirs.best_validation_score_)
-    assert ours.best_loss_ is None
-    assert_allclose(
-        ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-7, atol=1e-14
-    )
 
 
 def test_float32_is_close_to_float64(split_digits):
