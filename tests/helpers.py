@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -36,3 +37,17 @@ def first_part(estimator, X, y, *args):
     """Call `partial_fit` as a first call needs it: classes are the digits."""
     classes = {"classes": np.arange(10)} if is_classifier(estimator) else {}
     return estimator.partial_fit(X, y, *args, **classes)
+
+
+def check_refusal(estimator, X, data, message):
+    """Check that `fit` names what is wrong with data or arguments, and forgets nothing.
+
+    Predictions of X, if there are any, are the same after it.
+    """
+    names = {name for name in vars(estimator) if name.endswith("_")}
+    before = outputs(estimator, X) if names else None
+    with pytest.raises((ValueError, TypeError), match=message):
+        estimator.fit(*data)
+    assert names == {name for name in vars(estimator) if name.endswith("_")}
+    if names:
+        assert_array_equal(outputs(estimator, X), before)
