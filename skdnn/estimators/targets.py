@@ -339,12 +339,18 @@ class Numbers(Targets):
         """
         y = decisions.reshape(len(decisions), len(self.mean), -1)
         if not self._is_plain():
-            y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
+            largest = np.finfo(np.float64).max
+            with np.errstate(over="ignore"):
+                y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
+            np.clip(y, -largest, largest, out=y)
         return y.reshape(len(y), *(n for n in y.shape[1:] if n > 1))
 
     def decode_std(self, std):
         """Return standard deviations in units of y."""
-        std = std if self._is_plain() else std * self.std
+        if not self._is_plain():
+            info = np.finfo(np.float64)
+            with np.errstate(over="ignore"):
+                std = np.clip(std * self.std, info.tiny, info.max)
         return std[:, 0] if std.shape[1] == 1 else std
 
     def _is_plain(self):
