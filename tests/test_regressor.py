@@ -230,6 +230,30 @@ def test_quantiles_of_a_wild_network_never_cross(seed, standardize):
     assert (np.diff(P, axis=2) >= 0).all()
 
 
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e300])
+def test_no_unit_of_y_makes_a_prediction_infinite_or_a_deviation_0(scale):
+    X, y = np.arange(20.0)[:, np.newaxis], np.arange(20) % 7 * scale
+    reg = quick(loss="gaussian", standardize_target=True).fit(X, y)
+    for factor in (1, -1e6, 1e20):
+        mean, std = reg.predict(factor * X, return_std=True)
+        assert np.isfinite(mean).all()
+        assert np.isfinite(std).all()
+        assert (std > 0).all()
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=TypeError,
+    reason="a score of -inf is not noticed, and then no epoch is the best",
+)
+def test_a_fit_that_explodes_with_early_stopping_says_so():
+    X, y = np.ones((30, 1)), np.arange(30.0) * 1000
+    reg = quick(loss="poisson", solver="sgd", learning_rate_init=0.01, max_iter=20)
+    reg.set_params(early_stopping=True, dtype="float64")
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="finite"):
+        reg.fit(X, y)
+
+
 SET_LATER = pytest.mark.xfail(
     strict=True, reason="predict reads loss and quantile, not what was fitted with them"
 )
