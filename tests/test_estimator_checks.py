@@ -18,8 +18,9 @@ CONFIGURATIONS = [
     ),
     MLPRegressorDIY(max_iter=100),
     MLPRegressorDIY(max_iter=100, dtype="auto"),
-    MLPRegressorDIY(batch_norm=True, max_iter=100),
-    MLPRegressorDIY(loss="huber", standardize_target=True, max_iter=100),
+    MLPRegressorDIY(
+        loss="huber", standardize_target=True, batch_norm=True, max_iter=100
+    ),
     MLPRegressorDIY(loss="quantile", quantile=0.8, max_iter=100),
     MLPRegressorDIY(loss="gaussian", standardize_target=True, max_iter=100),
 ]

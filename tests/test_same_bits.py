@@ -19,7 +19,7 @@ from sklearn.model_selection import cross_validate
 from threadpoolctl import threadpool_limits
 
 from helpers import first_part, of_both
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -82,8 +82,14 @@ def elsewhere(clf, folder, hash_seed):
 
 
 @pytest.mark.usefixtures("one_thread")
-@of_both
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("Estimator", "solver"),
+    [
+        (MLPClassifierDIY, "adam"),
+        (MLPClassifierDIY, "lbfgs"),
+        (MLPRegressorDIY, "adam"),
+    ],
+)
 def test_every_run_and_process(tmp_path, solver, Estimator):
     quick_one = partial(quick, Estimator)
     settings = {"solver": solver, "dropout": 0.0 if solver == "lbfgs" else 0.2}
