@@ -116,9 +116,9 @@ def element_wise(letters, at_edges, forward, backward):
     return Graph(nodes, edges, forward, backward, {next(iter(edges)): "-"})
 
 
-def rectified(slope):
+def rectified(slope, above="1"):
     """Return the labels of a rectifier whose second unit is off."""
-    on = r"$\times\, 1$"
+    on = rf"$\times\, {above}$"
     return [
         ("$z_1 > 0$", on),
         (r"$z_2 \leq 0$", rf"$\times\, {slope}$"),
@@ -179,6 +179,47 @@ def batch_norm():
         r"$y_i = \gamma\, c_i /\, \sqrt{v} + \beta$",
         "direct (solid), by variance (dashed) and mean (dotted)",
         way,
+    )
+
+
+def layer_norm():
+    """Return three features of one sample, which meet in their mean and variance."""
+    graph = batch_norm()
+    graph.forward = r"$y_j = \gamma_j\, c_j /\, \sqrt{v} + \beta_j$, one sample"
+    return graph
+
+
+def scale():
+    """Return one feature of three samples, with the factor that they share."""
+    nodes = column("a", 0, 0.9) | column("y", 4, 0.9) | {"f": (2, -1.0)}
+    edges = {(f"a_{i}", f"y_{i}"): (r"$\times\, f$", r"$\times\, f$") for i in UNITS}
+    edges |= {("f", f"y_{i}"): ("", "") for i in UNITS}
+    return Graph(
+        nodes,
+        edges,
+        r"$y_i = f\, a_i$",
+        r"$df = \sum_i dy_i\, a_i$",
+        {("f", f"y_{i}"): "-" for i in UNITS},
+        label_at=0.3,
+    )
+
+
+def residual():
+    """Return a block of two layers, and the way around it."""
+    nodes = {"A": (0, 0), "B": (2.2, 1), "C": (4.4, 1), "Y": (6.6, 0)}
+    edges = {
+        ("A", "B"): ("$F_1$", "$F_1$"),
+        ("B", "C"): ("$F_2$", "$F_2$"),
+        ("C", "Y"): ("", ""),
+        ("A", "Y"): ("", r"$\times\, 1$"),
+    }
+    return Graph(
+        nodes,
+        edges,
+        "$Y = A + F_2(F_1(A))$",
+        "two ways back, which are added",
+        {("A", "Y"): "-"},
+        stacked=True,
     )
 
 
@@ -283,6 +324,51 @@ def graphs():
             r"$a = \max(z, s z)$",
             r"$dz = da\, (s + (1 - s)\, [a > 0])$",
         ),
+        "prelu": element_wise(
+            ("z", "a"),
+            rectified("s"),
+            r"$a = \max(z, 0) + s\, \min(z, 0)$",
+            r"$ds = \sum_i da_i\, \min(z_i, 0)$",
+        ),
+        "elu": element_wise(
+            ("z", "a"),
+            rectified(r"\alpha e^{z_2}"),
+            r"$a = z$ or $\alpha\, (e^z - 1)$",
+            r"$dz = da$ or $da\, \alpha\, e^z$",
+        ),
+        "selu": element_wise(
+            ("z", "a"),
+            rectified(r"\lambda \alpha e^{z_2}", r"\lambda"),
+            r"$a = \lambda\, z$ or $\lambda\, \alpha\, (e^z - 1)$",
+            r"$dz = \lambda\, da$ or $\lambda\, da\, \alpha\, e^z$",
+        ),
+        "softplus": element_wise(
+            ("z", "a"),
+            [("", rf"$\times\, \sigma(z_{j})$") for j in UNITS],
+            r"$a = \log(1 + e^z)$",
+            r"$dz = da\, \sigma(z)$",
+        ),
+        "gelu": element_wise(
+            ("z", "a"),
+            [(rf"$\times\, \Phi(z_{j})$", "") for j in UNITS],
+            r"$a = z\, \Phi(z)$",
+            r"$dz = da\, (\Phi(z) + z\, \varphi(z))$",
+        ),
+        "silu": element_wise(
+            ("z", "a"),
+            [(rf"$\times\, \sigma(z_{j})$", "") for j in UNITS],
+            r"$a = z\, \sigma(z)$",
+            r"$dz = da\, \sigma(z)\, (1 + z\, (1 - \sigma(z)))$",
+        ),
+        "mish": element_wise(
+            ("z", "a"),
+            [(rf"$\times\, t_{j}$", "") for j in UNITS],
+            r"$a = z\, t, \quad t = \tanh \log(1 + e^z)$",
+            r"$dz = da\, (t + z\, \sigma(z)\, (1 - t^2))$",
+        ),
+        "layer_norm": layer_norm(),
+        "scale": scale(),
+        "residual": residual(),
         "tanh": element_wise(
             ("z", "a"),
             [(r"$\tanh$", rf"$\times\, (1 - a_{j}^2)$") for j in UNITS],

@@ -240,7 +240,7 @@ class _RegressorExport:
     @staticmethod
     def outputs(reg, dtype):
         """Return name, dtype and shape behind the samples of each output."""
-        gaussian = reg.loss == "gaussian"
+        gaussian = reg.target_loss_ == nn.GaussianLikelihood()
         width = reg.n_outputs_ // (2 if gaussian else 1)
         names = ["variable", "std"] if gaussian else ["variable"]
         return [(name, dtype, [width]) for name in names]
@@ -265,13 +265,13 @@ class _RegressorExport:
             A = A if mean is None else graph.node("Add", A, number(mean))
             graph.cast(A, dtype, output=output)
 
-        if reg.loss == "gaussian":
+        if targets.loss == nn.GaussianLikelihood():
             n_targets = len(mean)
             raw = graph.softplus(columns(n_targets, 2 * n_targets), network.dtype)
             deviation = graph.node("Add", raw, number(nn.GaussianOutput.smallest))
             scaled(deviation, std, "std")
             Z = columns(0, n_targets)
-        elif reg.loss == "poisson":
+        elif targets.loss == nn.PoissonDeviance():
             Z = graph.node(
                 "Exp", graph.node("Clip", Z, *map(number, exp_range(network.dtype)))
             )

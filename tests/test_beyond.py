@@ -8,7 +8,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.datasets import load_iris
 from sklearn.datasets import make_multilabel_classification as make_multilabel
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -16,32 +16,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skdnn import MLPClassifierDIY
+from helpers import quick
 from skdnn.nn import BatchNorm, Dense, Dropout, Logistic, Normal, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return train_test_split(X / 16, y, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-@pytest.fixture(scope="module")
-def cancer():
-    X, y = load_breast_cancer(return_X_y=True)
-    return train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
-
-
-def quick(*args, **kwargs):
-    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
 
 
 # ------------------------------------------------------------------- class weights
@@ -123,8 +101,10 @@ def test_bad_class_weights(iris):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_a_validation_set_is_recorded_and_changes_nothing(digits, solver, batch_norm):
-    X, X_val, y, y_val = digits
+def test_a_validation_set_is_recorded_and_changes_nothing(
+    split_digits, solver, batch_norm
+):
+    X, X_val, y, y_val = split_digits
     clf = quick(solver=solver, batch_norm=batch_norm)
     plain = clone(clf).fit(X, y)
     clf.fit(X, y, X_val=X_val, y_val=y_val)
@@ -139,8 +119,8 @@ def test_a_validation_set_is_recorded_and_changes_nothing(digits, solver, batch_
     assert clf.validation_scores_ == [row["validation_score"] for row in clf.history_]
 
 
-def test_weights_of_the_validation_set(cancer):
-    X, X_val, y, y_val = cancer
+def test_weights_of_the_validation_set(split_cancer):
+    X, X_val, y, y_val = split_cancer
     w = np.random.default_rng(0).uniform(0, 2, len(y_val))
     clf = quick(dtype="float64")
     clf.fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w)
@@ -154,8 +134,8 @@ def test_weights_of_the_validation_set(cancer):
         quick().fit(X, y, X_val=X_val, y_val=y_val, sample_weight_val=w * 0)
 
 
-def test_the_training_score_is_the_accuracy_before_each_step(digits):
-    X, _, y, _ = digits
+def test_the_training_score_is_the_accuracy_before_each_step(split_digits):
+    X, _, y, _ = split_digits
     clf = quick(batch_size=len(y), max_iter=3, dtype="float64").fit(X, y)
     for epochs in (1, 2):
         before = quick(batch_size=len(y), max_iter=epochs, dtype="float64").fit(X, y)
@@ -163,8 +143,8 @@ def test_the_training_score_is_the_accuracy_before_each_step(digits):
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_the_weighted_training_score(cancer, solver):
-    X, _, y, _ = cancer
+def test_the_weighted_training_score(split_cancer, solver):
+    X, _, y, _ = split_cancer
     w = np.random.default_rng(0).integers(0, 3, len(y))
     settings = {"batch_size": len(y), "dtype": "float64", "solver": solver}
     clf = quick(max_iter=2, **settings).fit(X, y, w)
@@ -176,8 +156,8 @@ def test_the_weighted_training_score(cancer, solver):
 
 
 @pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "balanced_accuracy"])
-def test_early_stopping_on_a_scorer(cancer, scoring):
-    X, X_val, y, y_val = cancer
+def test_early_stopping_on_a_scorer(split_cancer, scoring):
+    X, X_val, y, y_val = split_cancer
     clf = quick(scoring=scoring, early_stopping=True, n_iter_no_change=3, max_iter=100)
     clf.fit(X, y, X_val=X_val, y_val=y_val)
     scorer = sklearn.metrics.get_scorer(scoring)
@@ -186,8 +166,8 @@ def test_early_stopping_on_a_scorer(cancer, scoring):
     assert_allclose(scorer(clf, X_val, y_val), clf.best_validation_score_, rtol=1e-6)
 
 
-def test_early_stopping_on_the_loss_and_on_a_callable(cancer):
-    X, X_val, y, y_val = cancer
+def test_early_stopping_on_the_loss_and_on_a_callable(split_cancer):
+    X, X_val, y, y_val = split_cancer
     clf = quick(scoring="loss", early_stopping=True, tol=0, max_iter=300, alpha=0)
     clf.set_params(learning_rate_init=0.02).fit(X, y, X_val=X_val, y_val=y_val)
     losses = [row["validation_loss"] for row in clf.history_]
@@ -234,7 +214,7 @@ def test_validation_set_through_a_pipeline(iris):
 # ------------------------------------------------------------------- regularization
 
 
-def test_label_smoothing_is_training_on_smoothed_targets(cancer, iris):
+def test_label_smoothing_is_training_on_smoothed_targets(split_cancer, iris):
     # Without hidden layer and penalty, the gradient vanishes where P is the target.
     X, y = np.repeat(np.eye(3), 4, axis=0), np.repeat([0, 1, 2], 4)
     settings = {"solver": "lbfgs", "alpha": 0, "tol": 1e-9, "dtype": "float64"}
@@ -264,8 +244,8 @@ def test_training_needs_weight_and_pairs():
             clf.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
 
 
-def test_the_loss_is_a_mean_over_mini_batches_with_weight(digits):
-    X, _, y, _ = digits
+def test_the_loss_is_a_mean_over_mini_batches_with_weight(split_digits):
+    X, _, y, _ = split_digits
     w = np.zeros(len(y))
     w[:200] = 1
     clf = quick(shuffle=False, learning_rate_init=1e-30, alpha=0).fit(X, y, w)
@@ -304,8 +284,8 @@ def test_dropout_for_each_layer_and_for_the_input():
             quick(**settings).fit(X, y)
 
 
-def test_moving_average_of_the_weights(digits):
-    X, X_val, y, y_val = digits
+def test_moving_average_of_the_weights(split_digits):
+    X, X_val, y, y_val = split_digits
     settings = {"max_iter": 3, "shuffle": False, "batch_size": 500, "dtype": "float64"}
     # the truth: the parameters after every step, from one-step partial_fits
     raw = quick(**settings)
@@ -329,8 +309,8 @@ def test_moving_average_of_the_weights(digits):
     assert_allclose(twin.network_.parameters, average, atol=1e-12)
 
 
-def test_moving_average_with_batch_norm_and_early_stopping(digits):
-    X, X_val, y, y_val = digits
+def test_moving_average_with_batch_norm_and_early_stopping(split_digits):
+    X, X_val, y, y_val = split_digits
     clf = quick(
         ema_decay=0.9, batch_norm=True, early_stopping=True, n_iter_no_change=2,
         max_iter=40, solver="sgd", learning_rate_init=1.0,
@@ -365,8 +345,8 @@ def test_weight_init(iris):
 # -------------------------------------------------------------------- the notebook
 
 
-def test_html_shows_the_layers_below_the_diagram(cancer):
-    X, _, y, _ = cancer
+def test_html_shows_the_layers_below_the_diagram(split_cancer):
+    X, _, y, _ = split_cancer
     clf = quick(architecture=[Dense(20), BatchNorm(), ReLU()])
     assert "output shape" not in clf._repr_html_()
     html = clf.fit(X, y)._repr_html_()

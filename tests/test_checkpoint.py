@@ -30,7 +30,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import Adam, BatchNorm, Dense, Dropout, Normal, ReLU
 from skdnn.training import LBFGS, GradientDescent, checkpoint
 from skdnn.training.checkpoint import Checkpoint
@@ -44,9 +44,10 @@ X, y = load_digits(return_X_y=True)
 X, y = (X / 16)[:300], y[:300]
 
 
-def quick(directory=None, **settings):
+def quick(directory=None, Estimator=MLPClassifierDIY, **settings):
     settings = {"max_iter": 7, "batch_size": 64, "random_state": 0, **settings}
-    return MLPClassifierDIY((20,), checkpoint_dir=directory, **settings)
+    settings |= {"hidden_layer_sizes": (20,), "checkpoint_dir": directory}
+    return Estimator(**settings)
 
 
 class Crash(Exception):
@@ -105,6 +106,15 @@ CASES = {
     "one-cycle": {"learning_rate": "one_cycle", "shuffle": False, "batch_norm": True},
     "invscaling": {"learning_rate": "invscaling", "class_weight": "balanced"},
     "stops": {"tol": 10, "n_iter_no_change": 3},
+    "regressor": {"Estimator": MLPRegressorDIY, "early_stopping": True},
+    "quantiles": {
+        **{"Estimator": MLPRegressorDIY, "loss": "quantile", "quantile": [0.1, 0.9]},
+        **{"standardize_target": True, "batch_norm": True, "ema_decay": 0.9},
+    },
+    "gaussian": {
+        **{"Estimator": MLPRegressorDIY, "loss": "gaussian", "dropout": 0.2},
+        **{"standardize_target": True, "learning_rate": "cosine"},
+    },
 }
 
 
@@ -588,7 +598,7 @@ NURSERY = """
 import json, os, sys, warnings
 import numpy as np
 from sklearn.datasets import load_digits
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
 warnings.simplefilter("ignore")
 X, y = load_digits(return_X_y=True)
@@ -675,7 +685,7 @@ def test_the_same_bits_after_kills_at_random_moments(nursery, tmp_path):
 
 KILLED_WITHIN = """
 import os, signal, sys
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.training import checkpoint
 from sklearn.datasets import load_digits
 
@@ -738,7 +748,7 @@ SEARCH = """
 import sys
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
 X, y = load_digits(return_X_y=True)
 X, y = (X / 16)[:300], y[:300]

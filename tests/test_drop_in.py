@@ -1,15 +1,20 @@
-"""What a user of MLPClassifier has today: they change one import and lose nothing."""
+"""What users of MLPClassifier and MLPRegressor have today.
+
+They change one import and lose nothing.
+"""
 
 import inspect
 import pickle
 import warnings
+from functools import partial
 from numbers import Real
 
 import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.base import is_classifier
+from sklearn.datasets import load_digits
 from sklearn.datasets import make_multilabel_classification as make_multilabel
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
@@ -18,53 +23,68 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY, diagnose
+from helpers import first_part, of_both, of_both_pairs, outputs, quick, quick_of
+from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-@pytest.fixture(scope="module")
-def digits():
-    X, y = load_digits(return_X_y=True)
-    return X / 16, y
-
-
-def quick(*args, **kwargs):
-    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
 
 
 def public(cls):
     return {name for name in dir(cls) if not name.startswith("_")}
 
 
+@of_both_pairs
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_every_argument_method_and_attribute_of_scikit_learns(
-    iris, solver, early_stopping
+    iris, solver, early_stopping, Theirs, Ours
 ):
-    theirs = MLPClassifier(solver=solver, early_stopping=early_stopping).fit(*iris)
-    ours = MLPClassifierDIY(solver=solver, early_stopping=early_stopping).fit(*iris)
+    theirs = Theirs(solver=solver, early_stopping=early_stopping).fit(*iris)
+    ours = Ours(solver=solver, early_stopping=early_stopping).fit(*iris)
     assert not set(theirs.get_params()) - set(ours.get_params())
-    assert not public(MLPClassifier) - public(MLPClassifierDIY)
+    assert not public(Theirs) - public(Ours)
     fitted = {name for name in vars(theirs) if name.endswith("_") and name[0] != "_"}
     for name in fitted:
         assert hasattr(ours, name), name
         kind = type(getattr(theirs, name))
         kind = Real if issubclass(kind, Real) else kind
         assert isinstance(getattr(ours, name), kind), name
-    for name in ("fit", "partial_fit"):
-        their_arguments = inspect.signature(getattr(MLPClassifier, name)).parameters
-        our_arguments = inspect.signature(getattr(MLPClassifierDIY, name)).parameters
+    for name in ("fit", "partial_fit", "predict", "score"):
+        their_arguments = inspect.signature(getattr(Theirs, name)).parameters
+        our_arguments = inspect.signature(getattr(Ours, name)).parameters
         assert list(our_arguments)[: len(their_arguments)] == list(their_arguments)
 
 
+@of_both_pairs
+def test_signature_begins_as_scikit_learns_and_shares_its_defaults(Theirs, Ours):
+    theirs = inspect.signature(Theirs).parameters
+    ours = inspect.signature(Ours).parameters
+    by_place = [n for n, p in theirs.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert list(ours)[: len(by_place)] == by_place
+    for name in theirs:
+        assert ours[name].default == theirs[name].default, name
+        assert ours[name].kind == theirs[name].kind, name
+    own = {"class_weight", "label_smoothing"}
+    if Ours is MLPRegressorDIY:
+        own = {"delta", "quantile", "standardize_target"}
+    assert set(ours) - set(theirs) == own | {
+        "architecture",
+        "batch_norm",
+        "checkpoint_dir",
+        "checkpoint_every",
+        "dropout",
+        "dtype",
+        "ema_decay",
+        "input_dropout",
+        "max_grad_norm",
+        "scoring",
+        "transform_layer",
+        "weight_init",
+    }
+
+
+@of_both_pairs
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("data", ["iris", "digits"])
 @pytest.mark.parametrize(
@@ -77,7 +97,9 @@ def test_every_argument_method_and_attribute_of_scikit_learns(
     ],
     ids=["sgd", "momentum", "nesterov", "adam"],
 )
-def test_same_start_same_losses_over_20_epochs(settings, data, weighted, request):
+def test_same_start_same_losses_over_20_epochs(
+    settings, data, weighted, Theirs, Ours, request
+):
     X, y = request.getfixturevalue(data)
     weight = np.random.default_rng(0).uniform(0, 3, len(y)) if weighted else None
     shared = {
@@ -86,9 +108,10 @@ def test_same_start_same_losses_over_20_epochs(settings, data, weighted, request
         "warm_start": True,
         "learning_rate_init": 0.01,
         "batch_size": 64,
+        "hidden_layer_sizes": (20, 10),
     }
-    theirs = MLPClassifier((20, 10), max_iter=1, random_state=3, **shared)
-    ours = MLPClassifierDIY((20, 10), max_iter=1, dtype="float64", **shared)
+    theirs = Theirs(max_iter=1, random_state=3, **shared)
+    ours = Ours(max_iter=1, dtype="float64", **shared)
     theirs.fit(X, y)
     ours.fit(X, y)
     for mine, its in zip(
@@ -101,12 +124,70 @@ def test_same_start_same_losses_over_20_epochs(settings, data, weighted, request
     assert_allclose(ours.loss_curve_[1:], theirs.loss_curve_[1:], rtol=0, atol=1e-8)
 
 
-def test_a_script_runs_with_the_import_changed(iris):
-    X, y = iris
+PARITY = [
+    {},
+    {"solver": "sgd", "learning_rate_init": 0.1},
+    {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0},
+    {"solver": "sgd", "learning_rate_init": 0.1, "nesterovs_momentum": False},
+    {"solver": "sgd", "learning_rate_init": 0.5, "learning_rate": "invscaling"},
+    {
+        "solver": "sgd",
+        "learning_rate_init": 0.3,
+        "learning_rate": "adaptive",
+        "n_iter_no_change": 1,
+        "tol": 0.05,
+    },
+    {"activation": "tanh", "hidden_layer_sizes": (30, 20), "batch_size": 64},
+    {"activation": "logistic", "shuffle": False, "alpha": 1.0},
+    {"activation": "identity", "beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01},
+    {"tol": 0.1, "n_iter_no_change": 2, "hidden_layer_sizes": 15},
+]
+
+
+@of_both_pairs
+@pytest.mark.parametrize("data", ["digits", "cancer"])
+@pytest.mark.parametrize("settings", PARITY, ids=str)
+def test_float64_gives_scikit_learns_losses_and_predictions(
+    data, settings, Theirs, Ours, request
+):
+    X, y = request.getfixturevalue(data)
+    settings = {"max_iter": 20, "random_state": 0, **settings}
+    if not is_classifier(Ours()) and settings.get("learning_rate_init"):
+        # a squared error explodes where a log-loss does not
+        settings["learning_rate_init"] /= 20
+    theirs = Theirs(**settings).fit(X, y)
+    ours = Ours(dtype="float64", **settings).fit(X, y)
+    assert ours.n_iter_ == theirs.n_iter_
+    assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-9)
+    for a, b in zip(ours.coefs_, theirs.coefs_, strict=True):
+        assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+    assert_allclose(outputs(ours, X), outputs(theirs, X), rtol=1e-7, atol=1e-14)
+    for name in ("loss_", "best_loss_"):
+        assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-9)
+    for name in ("t_", "n_layers_", "n_outputs_", "out_activation_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+
+
+@of_both_pairs
+def test_early_stopping_is_scikit_learns(cancer, Theirs, Ours):
+    X, y = cancer  # two classes: with more, scikit-learn does not stratify
+    settings = {"early_stopping": True, "random_state": 1, "n_iter_no_change": 3}
+    theirs = Theirs(**settings).fit(X, y)
+    ours = Ours(dtype="float64", **settings).fit(X, y)
+    assert ours.n_iter_ == theirs.n_iter_ < 200
+    assert_allclose(ours.validation_scores_, theirs.validation_scores_)
+    assert_allclose(ours.best_validation_score_, theirs.best_validation_score_)
+    assert ours.best_loss_ is None
+    assert_allclose(outputs(ours, X), outputs(theirs, X), rtol=1e-7, atol=1e-14)
+
+
+@of_both_pairs
+def test_a_script_runs_with_the_import_changed(Theirs, Ours, iris, diabetes):
+    X, y = iris if is_classifier(Theirs()) else diabetes
     searches = []
-    for Classifier in (MLPClassifier, MLPClassifierDIY):
+    for Estimator in (Theirs, Ours):
         pipeline = make_pipeline(
-            StandardScaler(), Classifier(max_iter=100, random_state=1)
+            StandardScaler(), Estimator(max_iter=100, random_state=1)
         )
         step = pipeline.steps[-1][0]
         grid = {
@@ -126,16 +207,16 @@ def test_a_script_runs_with_the_import_changed(iris):
 # -------------------------------------------------------------------------- lbfgs
 
 
-@pytest.mark.parametrize("load", [load_iris, load_breast_cancer])
-def test_lbfgs_takes_scikit_learns_path(load):
-    X, y = load(return_X_y=True)
-    X = StandardScaler().fit_transform(X)
+@of_both_pairs
+@pytest.mark.parametrize("data", ["iris", "cancer"])
+def test_lbfgs_takes_scikit_learns_path(data, Theirs, Ours, request):
+    X, y = request.getfixturevalue(data)
     settings = {"solver": "lbfgs", "random_state": 0, "max_iter": 15, "alpha": 0.1}
-    theirs = MLPClassifier(**settings).fit(X, y)
-    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y)
+    theirs = Theirs(**settings).fit(X, y)
+    ours = Ours(dtype="float64", **settings).fit(X, y)
     assert ours.n_iter_ == theirs.n_iter_
     assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
-    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+    assert_allclose(outputs(ours, X), outputs(theirs, X), atol=1e-6)
     assert ours.loss_curve_[-1] == ours.loss_
     assert np.all(np.diff(ours.loss_curve_) < 0)
     assert len(ours.history_) == ours.n_iter_
@@ -208,23 +289,24 @@ def test_multilabel_is_scikit_learns():
         quick(architecture=[Dense(4), Softmax()]).fit(X, Y)
 
 
+@of_both
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize(
     "container",
     [scipy.sparse.csr_array, scipy.sparse.csc_matrix, scipy.sparse.coo_array],
 )
-def test_sparse_input(container, solver):
-    X, y = load_digits(return_X_y=True)
-    X, y = X[:300] / 16, y[:300]
-    clf = quick(solver=solver, dtype="float64", early_stopping=True, batch_size=64)
-    dense = clf.fit(X, y).predict_proba(X)
-    sparse = clf.fit(container(X), y)
-    assert_allclose(sparse.predict_proba(X), dense, atol=1e-6)
-    assert_allclose(sparse.predict_proba(container(X)), dense, atol=1e-6)
-    unshuffled = quick(shuffle=False).fit(container(X.astype(np.float32)), y)
-    assert_allclose(
-        unshuffled.loss_curve_, quick(shuffle=False).fit(X, y).loss_curve_, rtol=1e-5
-    )
+def test_sparse_input(digits, container, solver, Estimator):
+    X, y = digits
+    X, y = X[:300], y[:300]
+    settings = {"dtype": "float64", "early_stopping": True, "batch_size": 64}
+    estimator = quick_of(Estimator, solver=solver, **settings)
+    dense = outputs(estimator.fit(X, y), X)
+    sparse = estimator.fit(container(X), y)
+    assert_allclose(outputs(sparse, X), dense, atol=1e-6)
+    assert_allclose(outputs(sparse, container(X)), dense, atol=1e-6)
+    unshuffled, expected = (quick_of(Estimator, shuffle=False) for _ in range(2))
+    unshuffled.fit(container(X.astype(np.float32)), y)
+    assert_allclose(unshuffled.loss_curve_, expected.fit(X, y).loss_curve_, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -244,19 +326,22 @@ def test_sparse_input_of_a_layer_that_is_not_dense(settings):
         assert str(diagnose(sparse, kind(X), y)) == str(diagnose(dense, X, y))
 
 
+@of_both_pairs
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_sample_weight_is_scikit_learns(iris, solver):
+def test_sample_weight_is_scikit_learns(iris, solver, Theirs, Ours):
     X, y = iris
     weight = np.random.default_rng(0).uniform(0, 3, len(y))
     settings = {"solver": solver, "random_state": 0, "max_iter": 20, "batch_size": 32}
-    theirs = MLPClassifier(**settings).fit(X, y, weight)
-    ours = MLPClassifierDIY(dtype="float64", **settings).fit(X, y, weight)
+    theirs = Theirs(**settings).fit(X, y, weight)
+    ours = Ours(dtype="float64", **settings).fit(X, y, weight)
     assert_allclose(ours.loss_, theirs.loss_, rtol=1e-6)
-    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-6)
+    assert_allclose(outputs(ours, X), outputs(theirs, X), atol=1e-6)
 
 
-def test_bad_sample_weights(iris):
+@of_both
+def test_bad_sample_weights(iris, Estimator):
     X, y = iris
+    quick = partial(quick_of, Estimator)
     with pytest.raises(ValueError, match="must contain at least one non-zero"):
         quick().fit(X, y, np.zeros(len(y)))
     with pytest.raises(ValueError, match="Negative values in data"):
@@ -270,8 +355,10 @@ def test_bad_sample_weights(iris):
 # ------------------------------------------------------- going on with what is there
 
 
-def test_warm_start_goes_on(iris):
+@of_both
+def test_warm_start_goes_on(iris, Estimator):
     X, y = iris
+    quick = partial(quick_of, Estimator)
     clf = quick(warm_start=True, solver="sgd", momentum=0, shuffle=False, max_iter=3)
     clf.fit(X, y)
     assert clf.n_iter_ == 3
@@ -282,10 +369,10 @@ def test_warm_start_goes_on(iris):
     assert [row["epoch"] for row in clf.history_] == [1, 2, 3, 4, 5, 6]
     assert clf.t_ == whole.t_ == 900
     assert clf.n_iter_ == 3
-    before = clf.predict_proba(X)
+    before = outputs(clf, X)
     with pytest.raises(ValueError, match="can only go on with the layers"):
         clf.set_params(hidden_layer_sizes=(7,)).fit(X, y)
-    assert_array_equal(clf.predict_proba(X), before)
+    assert_array_equal(outputs(clf, X), before)
     with pytest.raises(ValueError, match="X has 3 features"):
         clf.set_params(hidden_layer_sizes=(100,)).fit(X[:, :3], y)
 
@@ -306,11 +393,12 @@ def test_warm_start_never_ends_worse_than_it_began(digits):
     assert clf.best_validation_score_ == max(clf.validation_scores_[-3:]) < 0
 
 
-def test_warm_starts_and_shuffles_are_scikit_learns(digits):
+@of_both_pairs
+def test_warm_starts_and_shuffles_are_scikit_learns(digits, Theirs, Ours):
     X, y = digits
     settings = {"warm_start": True, "max_iter": 3, "random_state": 0, "batch_size": 300}
-    theirs = MLPClassifier(**settings)
-    ours = MLPClassifierDIY(dtype="auto", **settings)
+    theirs = Theirs(**settings)
+    ours = Ours(dtype="auto", **settings)
     for _ in range(3):
         theirs.fit(X, y)
         ours.fit(X, y)
@@ -318,21 +406,23 @@ def test_warm_starts_and_shuffles_are_scikit_learns(digits):
     assert_allclose(ours.best_loss_, theirs.best_loss_, rtol=1e-10)
 
 
-def test_partial_fit_is_scikit_learns(digits):
+@of_both_pairs
+def test_partial_fit_is_scikit_learns(digits, Theirs, Ours):
     X, y = digits
     settings = {"random_state": 0, "shuffle": False}
-    theirs = MLPClassifier(**settings)
-    ours = MLPClassifierDIY(dtype="float64", **settings)
+    theirs = Theirs(**settings)
+    ours = Ours(dtype="float64", **settings)
     for i in range(0, 1500, 300):
         rows = slice(i, i + 300)
-        theirs.partial_fit(X[rows], y[rows], classes=np.arange(10))
-        ours.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        first_part(theirs, X[rows], y[rows])
+        first_part(ours, X[rows], y[rows])
         assert_allclose(ours.loss_, theirs.loss_, rtol=1e-8)
     assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-8)
-    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), atol=1e-10)
+    assert_allclose(outputs(ours, X), outputs(theirs, X), atol=1e-10)
     assert (ours.n_iter_, ours.t_) == (theirs.n_iter_, theirs.t_) == (1, 1500)
 
 
+@of_both
 @pytest.mark.parametrize(
     "settings",
     [
@@ -343,24 +433,28 @@ def test_partial_fit_is_scikit_learns(digits):
     ],
     ids=str,
 )
-def test_partial_fit_goes_on_bit_by_bit_after_pickling(digits, settings):
+def test_partial_fit_goes_on_bit_by_bit_after_pickling(digits, settings, Estimator):
     X, y = digits
     chunks = [slice(i, i + 300) for i in range(0, 1500, 300)]
-    straight, pickled = quick((20,), **settings), quick((20,), **settings)
+    straight, pickled = (
+        quick_of(Estimator, hidden_layer_sizes=20, **settings) for _ in range(2)
+    )
     for rows in chunks:
-        straight.partial_fit(X[rows], y[rows], classes=np.arange(10))
-        pickled.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        first_part(straight, X[rows], y[rows])
+        first_part(pickled, X[rows], y[rows])
         pickled = pickle.loads(pickle.dumps(pickled))
-    assert_array_equal(straight.predict_proba(X), pickled.predict_proba(X))
+    assert_array_equal(outputs(straight, X), outputs(pickled, X))
     assert_array_equal(straight.loss_curve_, pickled.loss_curve_)
 
 
-def test_partial_fit_of_all_data_is_an_epoch_of_fit(digits):
+@of_both
+def test_partial_fit_of_all_data_is_an_epoch_of_fit(digits, Estimator):
     X, y = digits
+    quick = partial(quick_of, Estimator)
     for settings in ({}, {"learning_rate": "cosine", "batch_norm": True}):
         clf = quick(shuffle=False, **settings)
         for _ in range(5):
-            clf.partial_fit(X, y, classes=np.arange(10))
+            first_part(clf, X, y)
         fitted = quick(shuffle=False, **settings).fit(X, y)
         assert clf.loss_curve_ == fitted.loss_curve_
         assert_array_equal(clf.network_.parameters, fitted.network_.parameters)
@@ -400,25 +494,27 @@ def test_parameters_set_between_calls_of_partial_fit_take_effect(digits):
             clf.set_params(**changed).partial_fit(X, y)
 
 
-def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits):
+@of_both_pairs
+def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits, Theirs, Ours):
     X, y = digits
-    clf = quick().partial_fit(X, y, classes=np.arange(10))
+    clf = first_part(quick_of(Ours), X, y)
     assert not {"X", "targets", "full"} & set(vars(clf._trainer))
     assert clf.best_loss_ == clf.loss_
-    theirs = MLPClassifier(random_state=0, shuffle=False)
-    ours = quick(shuffle=False, dtype="float64")
+    theirs = Theirs(random_state=0, shuffle=False)
+    ours = quick_of(Ours, shuffle=False, dtype="float64")
     for _ in range(3):
         for each in (ours, theirs):
-            each.partial_fit(X, y, classes=np.arange(10))
+            first_part(each, X, y)
         assert_allclose(ours.best_loss_, theirs.best_loss_)
 
 
-def test_the_adaptive_rate_falls_in_partial_fit_too(iris):
+@of_both
+def test_the_adaptive_rate_falls_in_partial_fit_too(iris, Estimator):
     X, y = iris
     settings = {"solver": "sgd", "learning_rate": "adaptive", "tol": 10.0}
-    clf = quick(n_iter_no_change=2, **settings)
+    clf = quick_of(Estimator, n_iter_no_change=2, **settings)
     for _ in range(8):
-        clf.partial_fit(X, y, classes=[0, 1, 2])
+        first_part(clf, X, y)
     rates = [row["learning_rate"] for row in clf.history_]
     assert_allclose(rates, 0.001 / 5.0 ** np.array([0, 0, 0, 0, 1, 1, 1, 2]))
 
@@ -438,8 +534,10 @@ def test_partial_fit_needs_two_classes_and_true_indicators(iris):
         quick().partial_fit(X, Y, classes=[0, 1])
 
 
-def test_partial_fit_after_fit_and_fit_after_partial_fit(digits, tmp_path):
+@of_both
+def test_partial_fit_after_fit_and_fit_after_partial_fit(digits, Estimator):
     X, y = digits
+    quick = partial(quick_of, Estimator)
     clf = quick().fit(X, y)
     loss = clf.loss_
     clf.partial_fit(X, y)
@@ -474,26 +572,30 @@ def test_bad_partial_fit_loses_nothing(digits):
         quick(class_weight="balanced").partial_fit(X, y, classes=np.arange(10))
 
 
+@of_both
 @pytest.mark.parametrize("settings", [{}, {"ema_decay": 0.9, "dropout": 0.2}], ids=str)
-def test_a_partial_fit_that_diverges_is_undone(digits, settings):
+def test_a_partial_fit_that_diverges_is_undone(digits, settings, Estimator):
     X, y = digits
-    clf = quick(batch_norm=True, **settings).partial_fit(X, y, classes=np.arange(10))
+    quick = partial(quick_of, Estimator)
+    clf = first_part(quick(batch_norm=True, **settings), X, y)
     twin = pickle.loads(pickle.dumps(clf))
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite"):
         clf.partial_fit(X * 3e38, y)
-    assert_array_equal(clf.predict_proba(X), twin.predict_proba(X))
+    assert_array_equal(outputs(clf, X), outputs(twin, X))
     for each in (clf, twin):
         each.partial_fit(X, y)
-    assert_array_equal(clf.predict_proba(X), twin.predict_proba(X))
+    assert_array_equal(outputs(clf, X), outputs(twin, X))
     assert clf.loss_curve_ == twin.loss_curve_
     new = quick(solver="sgd", learning_rate_init=1e38)
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite"):
-        new.partial_fit(X * 1e4, y, classes=np.arange(10))
+        first_part(new, X * 1e4, y)
     assert not [name for name in vars(new) if name.endswith("_")]
 
 
-def test_ctrl_c_keeps_the_model(iris):
+@of_both
+def test_ctrl_c_keeps_the_model(iris, Estimator):
     X, y = iris
+    quick = partial(quick_of, Estimator)
 
     class Interrupt:
         def __init__(self):
@@ -515,13 +617,14 @@ def test_ctrl_c_keeps_the_model(iris):
             clf.fit(X, y)
         assert clf.n_iter_ == 4
         expected = quick(solver=solver, max_iter=4).fit(X, y)
-        assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+        assert_allclose(outputs(clf, X), outputs(expected, X), atol=1e-6)
 
 
-def test_explicit_layers_work_with_all_of_it(digits):
+@of_both
+def test_explicit_layers_work_with_all_of_it(digits, Estimator):
     X, y = digits
     layers = [BatchNorm(), Dense(20), BatchNorm(), ReLU()]
     for solver in ("adam", "sgd", "adamw", "lbfgs"):
-        clf = quick(architecture=layers, solver=solver, max_iter=20)
+        clf = quick_of(Estimator, architecture=layers, solver=solver, max_iter=20)
         clf.set_params(learning_rate_init=0.01).fit(X, y)
         assert clf.score(X, y) > 0.8

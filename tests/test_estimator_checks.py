@@ -18,10 +18,11 @@ CONFIGURATIONS = [
     ),
     MLPRegressorDIY(max_iter=100),
     MLPRegressorDIY(max_iter=100, dtype="auto"),
-    MLPRegressorDIY(batch_norm=True, standardize_target=True, max_iter=100),
-    MLPRegressorDIY("huber", delta=0.5, solver="adamw", max_iter=100),
-    MLPRegressorDIY("quantile", quantile=0.8, max_iter=100),
-    MLPRegressorDIY("gaussian", standardize_target=True, max_iter=100),
+    MLPRegressorDIY(
+        loss="huber", standardize_target=True, batch_norm=True, max_iter=100
+    ),
+    MLPRegressorDIY(loss="quantile", quantile=0.8, max_iter=100),
+    MLPRegressorDIY(loss="gaussian", standardize_target=True, max_iter=100),
 ]
 EQUIVALENCE = "check_sample_weight_equivalence_on_{}_data"
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import joblib
 import numpy as np
@@ -17,7 +18,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_validate
 from threadpoolctl import threadpool_limits
 
-from skdnn import MLPClassifierDIY
+from helpers import first_part, of_both
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -25,9 +27,9 @@ X, y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
 
 
-def quick(**settings):
+def quick(Estimator=MLPClassifierDIY, **settings):
     defaults = {"batch_norm": True, "dropout": 0.2, "max_iter": 2, "random_state": 0}
-    return MLPClassifierDIY((30,), **{**defaults, **settings})
+    return Estimator(hidden_layer_sizes=(30,), **{**defaults, **settings})
 
 
 @pytest.fixture
@@ -44,11 +46,13 @@ def bits(clf):
     return joblib.hash([network.parameters, network.statistics, clf.loss_curve_])
 
 
+@of_both
 @pytest.mark.parametrize("normalized", [False, True])
-def test_eight_threads_predict_what_one_does(normalized):
-    clf = quick(batch_norm=normalized).fit(X, y)
+def test_eight_threads_predict_what_one_does(normalized, Estimator):
+    clf = quick(Estimator, batch_norm=normalized).fit(X, y)
     parts = [X[:1], X[:7], X, X[::-1], X.astype(np.float64), csr_array(X), X[5:6], X]
-    methods = [clf.predict_proba, clf.predict_log_proba, clf.predict] * 8
+    names = ["predict_proba", "predict_log_proba", "predict"]
+    methods = [getattr(clf, name) for name in names if hasattr(clf, name)] * 8
     calls = [(method, part) for method in methods for part in parts]
     expected = [method(part) for method, part in calls]
     with ThreadPoolExecutor(8) as pool:
@@ -78,19 +82,28 @@ def elsewhere(clf, folder, hash_seed):
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_every_run_and_process(tmp_path, solver):
+@pytest.mark.parametrize(
+    ("Estimator", "solver"),
+    [
+        (MLPClassifierDIY, "adam"),
+        (MLPClassifierDIY, "lbfgs"),
+        (MLPRegressorDIY, "adam"),
+    ],
+)
+def test_every_run_and_process(tmp_path, solver, Estimator):
+    quick_one = partial(quick, Estimator)
     settings = {"solver": solver, "dropout": 0.0 if solver == "lbfgs" else 0.2}
-    here = bits(quick(**settings).fit(X, y))
-    assert bits(quick(**settings).fit(X, y)) == here
-    assert bits(elsewhere(quick(**settings), tmp_path, "7")) == here
-    assert bits(quick(**settings | {"random_state": 1}).fit(X, y)) != here
+    here = bits(quick_one(**settings).fit(X, y))
+    assert bits(quick_one(**settings).fit(X, y)) == here
+    assert bits(elsewhere(quick_one(**settings), tmp_path, "7")) == here
+    assert bits(quick_one(**settings | {"random_state": 1}).fit(X, y)) != here
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_half_way_through_partial_fit(tmp_path):
-    straight = quick(ema_decay=0.9, learning_rate="one_cycle")
-    straight.partial_fit(X[:600], y[:600], classes=np.arange(10))
+@of_both
+def test_half_way_through_partial_fit(tmp_path, Estimator):
+    straight = quick(Estimator, ema_decay=0.9, learning_rate="one_cycle")
+    first_part(straight, X[:600], y[:600])
     twin = elsewhere(straight, tmp_path, "0")
     straight.partial_fit(X[600:], y[600:])
     assert bits(twin) == bits(straight)
@@ -100,12 +113,13 @@ def test_half_way_through_partial_fit(tmp_path):
 
 
 @pytest.mark.usefixtures("one_thread")
+@of_both
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_any_number_of_jobs(backend):
+def test_any_number_of_jobs(backend, Estimator):
     found = []
     options = {"inner_max_num_threads": 1} if backend == "loky" else {}
     for n_jobs in (1, 2):
         with joblib.parallel_config(backend, n_jobs=n_jobs, **options):
-            result = cross_validate(quick(), X, y, cv=3, return_estimator=True)
+            result = cross_validate(quick(Estimator), X, y, cv=3, return_estimator=True)
         found.append([bits(clf) for clf in result["estimator"]])
     assert found[0] == found[1]

@@ -1,4 +1,4 @@
-"""scikit-learn's own tests of its two estimators, run against ours.
+"""scikit-learn's own tests of its MLPClassifier and MLPRegressor, run against ours.
 
 The installed test module is loaded a second time with the classes exchanged. With
 dtype="auto" the arithmetic is scikit-learn's.
@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 from unittest import mock
 
+import numpy as np
 import pytest
 import sklearn.neural_network
 
@@ -23,12 +24,12 @@ PRIVATE = {
     "test_n_iter_no_change_inf": "reads _no_improvement_count",
 }
 DIFFERENT = {
-    "test_preserve_feature_names": "fits a y of one class, which is an error here",
+    "test_preserve_feature_names": "fits a y of one value: an error, or a warning here",
 }
 
 
 def load_suite():
-    """Return scikit-learn's test module, with our estimators for theirs."""
+    """Return scikit-learn's test module, with our classes for scikit-learn's."""
     spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
     suite = importlib.util.module_from_spec(spec)
     stand_ins = {
@@ -40,16 +41,16 @@ def load_suite():
     return suite
 
 
+@pytest.fixture
+def global_random_seed():
+    """Return the seed that scikit-learn's own configuration of pytest passes."""
+    return 42
+
+
 SUITE = load_suite()
 TESTS = {name: test for name, test in vars(SUITE).items() if name.startswith("test_")}
 for name in sorted(TESTS.keys() - PRIVATE.keys() - DIFFERENT.keys()):
     globals()[name] = TESTS[name]
-
-
-@pytest.fixture
-def global_random_seed():
-    """What scikit-learn's tests are run with by default."""
-    return 42
 
 
 def test_the_lists_are_true():
@@ -60,22 +61,46 @@ def test_the_lists_are_true():
         assert words, name
         assert all(f".{word}" in source for word in words), name
     assert DIFFERENT.keys() <= TESTS.keys()
-    assert len(TESTS) > 35
+    for name in ("MLPClassifier", "MLPRegressor"):
+        users = [name in inspect.getsource(test) for test in TESTS.values()]
+        assert sum(users) > 15
+
+
+@pytest.mark.parametrize("y", [[1.0] * 10, [0.0, 1.0] * 5])
+@pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])
+def test_what_the_different_one_checks_holds(Estimator, y, recwarn):
+    """Early stopping on a frame has nothing to say of names, but of a constant y."""
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(
+        np.random.default_rng(0).normal(size=(10, 2)), columns=["a", "b"]
+    )
+    clf = Estimator(early_stopping=True, validation_fraction=0.2)
+    constant = len(set(y)) == 1
+    if constant and Estimator is MLPClassifierDIY:
+        with pytest.raises(ValueError, match="at least 2 classes"):
+            clf.fit(X, y)
+        return
+    clf.fit(X, pandas.Series(y))
+    said = [str(w.message) for w in recwarn if w.category is UserWarning]
+    assert ["y is constant, 1 in all 10" in message for message in said] == (
+        [True] if constant else []
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_what_the_private_ones_check_holds():
+@pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])
+def test_what_the_private_ones_check_holds(Estimator):
     """The same facts, read from public attributes."""
     X, y = [[3, 2], [1, 6]], [1, 0]
     settings = {"tol": 0.5, "max_iter": 3000, "solver": "sgd"}
-    clf = MLPClassifierDIY(learning_rate="adaptive", **settings).fit(X, y)
+    clf = Estimator(learning_rate="adaptive", **settings).fit(X, y)
     assert clf.n_iter_ < 3000
     assert clf.history_[-1]["learning_rate"] <= 1e-6 * 5
     for patience in (2, 5, 50):
-        clf = MLPClassifierDIY(n_iter_no_change=patience, **settings).fit(X, y)
+        clf = Estimator(n_iter_no_change=patience, **settings).fit(X, y)
         best = min(range(clf.n_iter_), key=lambda i: clf.loss_curve_[i] > 1e9)
         assert clf.n_iter_ == best + patience + 2
-    clf = MLPClassifierDIY(
+    clf = Estimator(
         solver="sgd", learning_rate="invscaling", power_t=0.25, max_iter=1,
         warm_start=True, hidden_layer_sizes=4,
     )  # fmt: skip

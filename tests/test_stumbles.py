@@ -8,7 +8,6 @@ import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
 from sklearn.datasets import (
-    load_breast_cancer,
     load_digits,
     load_iris,
     make_multilabel_classification,
@@ -20,18 +19,6 @@ from skdnn import MLPClassifierDIY, diagnose
 from skdnn.nn import Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def cancer():
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
 
 
 @pytest.fixture(scope="module")

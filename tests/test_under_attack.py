@@ -36,7 +36,8 @@ CLEAR = re.compile(
     r"|has classes not in `self.classes_`|indicator matrix|bad input shape"
     r"|y should be a 1d array|multi-?label|positive weight|weights of class and sample"
     r"|represented as bytes is not supported|np.matrix is not supported"
-    r"|classes must be passed on the first call|its sums overflow|must be greater than 0"
+    r"|classes must be passed on the first call|its sums overflow"
+    r"|must be greater than 0"
 )
 
 

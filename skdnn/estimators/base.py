@@ -72,6 +72,10 @@ class BaseMLP(
         """Return the targets of the last fit."""
         raise NotImplementedError
 
+    def _targets_to_go_on(self):
+        """Return those of the last fit, with what the parameters say now."""
+        return self._targets()
+
     def _weigh(self, targets, encoded, sample_weight):
         """Return each sample's weight in training, or None."""
         return sample_weight
@@ -121,7 +125,7 @@ class BaseMLP(
             X, y = self._validate(X, y, reset=not warm)
             sample_weight = check_weights(sample_weight, X)
             if warm:
-                targets = self._targets()
+                targets = self._targets_to_go_on()
                 targets.check_same(y)
             else:
                 targets = self._targets_in(y, sample_weight)

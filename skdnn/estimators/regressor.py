@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -59,6 +59,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     ----------
     target_mean_, target_std_ : ndarray of shape (n_targets,)
         What `standardize_target` has found; 0 and 1 without it.
+    target_loss_ : Loss
+        The loss that was minimized, a value of :mod:`skdnn.nn.losses`.
     n_outputs_ : int
         Number of outputs of the network: one for each target, with several quantiles
         as many for each, with "gaussian" two.
@@ -78,8 +80,9 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X * 20, y, random_state=0)
     >>> reg = MLPRegressorDIY(
-    ...     "gaussian", (50,), standardize_target=True, learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     "gaussian", hidden_layer_sizes=(50,), standardize_target=True,
+    ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=20,
+    ...     random_state=0,
     ... )
     >>> reg.fit(X_train, y_train).score(X_test, y_test) > 0.3
     True
@@ -103,8 +106,6 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "quantile": ["array-like", Interval(Real, 0, 1, closed="neither")],
         "standardize_target": ["boolean"],
     }
-
-    _target_checks = {"multi_output": True, "y_numeric": True}
 
     def __init__(
         self,
@@ -136,7 +137,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
         def read_targets(y, sample_weight):
             if hasattr(self, "network_"):
-                return self._targets()
+                return self._targets_to_go_on()
             return self._targets_in(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
@@ -163,6 +164,9 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
 
     def _targets(self):
+        return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
+
+    def _targets_to_go_on(self):
         return Numbers(self._loss(), self.target_mean_, self.target_std_)
 
     def predict(self, X, return_std=False):
@@ -183,12 +187,12 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        if return_std and self.loss != "gaussian":
+        targets = self._targets()
+        if return_std and targets.loss != nn.GaussianLikelihood():
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
-                f" deviation; loss is {self.loss!r}."
+                f" deviation; the loss of the fit was {targets.loss!r}."
             )
-        targets = self._targets()
         Z = self._outputs(X, stop=-1)
         y = targets.decode(targets.loss.decide(Z))
         if return_std:
@@ -215,10 +219,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         score : float
             At most 1; 0 is as good as the best constant.
         """
-        if self.loss != "quantile":
-            return super().score(X, y, sample_weight)
-        quantiles = np.atleast_1d(self.quantile)
         predictions = self.predict(X)
+        if not isinstance(self.target_loss_, nn.PinballLoss):
+            return r2_score(y, predictions, sample_weight=sample_weight)
+        quantiles = self.target_loss_.quantiles
         if len(quantiles) == 1:
             predictions = predictions[..., np.newaxis]
         scores = [

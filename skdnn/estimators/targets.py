@@ -160,8 +160,8 @@ class Labels(Targets):
             )
         return places
 
-    def restore(self, targets):
-        """Return y again."""
+    def restore(self, targets, y):
+        """Return y again, of which it may be another form."""
         return targets if self.multilabel else self.classes[targets]
 
     def decode(self, decisions):
@@ -303,8 +303,12 @@ class Numbers(Targets):
         if not standardize:
             return cls(loss, np.zeros(y.shape[1]), np.ones(y.shape[1]))
         mean = np.average(y, axis=0, weights=sample_weight)
-        std = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=sample_weight))
+        size = np.abs(y - mean).max(axis=0)  # so that no square over- or underflows
+        size[size == 0] = 1.0
+        squares = ((y - mean) / size) ** 2
+        std = size * np.sqrt(np.average(squares, axis=0, weights=sample_weight))
         std[constant] = 1.0
+        std[std == 0] = 1.0  # all weight is on samples with the same y
         return cls(loss, mean, std)
 
     def check_same(self, y):
@@ -333,9 +337,10 @@ class Numbers(Targets):
         self.loss.check_targets(y, name)
         return (y - self.mean) / self.std
 
-    def restore(self, targets):
-        """Return y again."""
-        return self.decode(targets)
+    def restore(self, targets, y):
+        """Return y again: as it was given, as scaling back would round it."""
+        y = as_numbers(y)
+        return y[:, 0] if y.shape[1] == 1 else y
 
     def decode(self, decisions):
         """Return the numbers, in units of y, for what a loss's ``decide`` returns.
@@ -352,12 +357,18 @@ class Numbers(Targets):
         """
         y = decisions.reshape(len(decisions), len(self.mean), -1)
         if not self._is_plain():
-            y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
+            largest = np.finfo(np.float64).max
+            with np.errstate(over="ignore"):
+                y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
+            np.clip(y, -largest, largest, out=y)
         return y.reshape(len(y), *(n for n in y.shape[1:] if n > 1))
 
     def decode_std(self, std):
         """Return standard deviations in units of y."""
-        std = std if self._is_plain() else std * self.std
+        if not self._is_plain():
+            info = np.finfo(np.float64)
+            with np.errstate(over="ignore"):
+                std = np.clip(std * self.std, info.tiny, info.max)
         return std[:, 0] if std.shape[1] == 1 else std
 
     def _is_plain(self):
@@ -386,7 +397,11 @@ class Numbers(Targets):
 
     def fitted_attributes(self):
         """Return what an estimator remembers of the targets."""
-        return {"target_mean_": self.mean, "target_std_": self.std}
+        return {
+            "target_loss_": self.loss,
+            "target_mean_": self.mean,
+            "target_std_": self.std,
+        }
 
     def other_scorers(self):
         """Return which scorers always work, in words."""
@@ -478,12 +493,12 @@ def weigh(targets, labels, class_weight, sample_weight):
 def as_numbers(y, name="y"):
     """Return y as a matrix of float64, or raise an error if it is not of numbers."""
     kind = getattr(y, "dtype", np.dtype(float))
-    if getattr(kind, "kind", "") in "USOTM" and not all(
-        isinstance(value, Real) for value in np.asarray(y).flat
-    ):
-        raise ValueError(
-            f"{name} must be numbers, got values such as {np.asarray(y).flat[0]!r}. For"
-            " classes there is MLPClassifierDIY."
-        )
+    if getattr(kind, "kind", "") in "USOTM":
+        others = (v for v in np.asarray(y).flat if not isinstance(v, Real))
+        for value in others:
+            raise ValueError(
+                f"{name} must be numbers, got values such as {value!r}. For classes"
+                " there is MLPClassifierDIY."
+            )
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     return y.reshape(len(y), -1)

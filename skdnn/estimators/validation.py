@@ -177,6 +177,9 @@ class Validation:
         if self.scoring is None:
             scores = self.row_scores(Z, self.set.encoded)
             score = float(np.average(scores, weights=self.sample_weight))
+            if not isfinite(score):
+                complaint = f"The score on the validation set is {score}: scale y."
+                return value, np.nan, complaint
             return value, score, None
         score, complaint = self._score(network)
         return value, score, complaint
@@ -193,7 +196,8 @@ class Validation:
             # Made by scikit-learn of a metric, which sees y and predictions only: it
             # gets what needs no further validation.
             self.X_to_score, self.has_names = self.X, False
-            self.y_to_score = self.targets.restore(self.set.encoded)
+            y = self.set.as_given()[1]
+            self.y_to_score = self.targets.restore(self.set.encoded, y)
             self.scorer = self.targets.prepare_scorer(scorer, self.scoring)
         if self.sample_weight is not None and not _takes_weights(self.scorer):
             warn_user(

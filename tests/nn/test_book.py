@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from math import exp, log, pi, sqrt, tanh
+from math import erf, exp, log, pi, sqrt, tanh
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.testing import assert_allclose
 
 import skdnn.nn
 from skdnn.nn import (
+    ELU,
+    GELU,
+    SELU,
     AbsoluteError,
     BatchNorm,
     BinaryCrossEntropy,
@@ -22,14 +25,21 @@ from skdnn.nn import (
     GaussianOutput,
     Huber,
     Identity,
+    LayerNorm,
     LeakyReLU,
     Logistic,
+    Mish,
     Network,
     Ordered,
     PinballLoss,
     PoissonDeviance,
+    PReLU,
     ReLU,
+    Residual,
+    Scale,
+    SiLU,
     Softmax,
+    Softplus,
     SquaredError,
     Tanh,
 )
@@ -132,6 +142,65 @@ def gaussian_output(Z, dA, slot, r):
     return A, dZ, {}
 
 
+LAMBDA, ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def Phi(z):
+    return (1 + erf(z / sqrt(2))) / 2
+
+
+def phi(z):
+    return exp(-z * z / 2) / sqrt(2 * pi)
+
+
+def of_z(function, slope):
+    """Return the formula of a function of each element, with its slope at z."""
+
+    def formula(Z, dA, slot, r):
+        A, dZ = np.empty_like(Z), np.empty_like(Z)
+        for place in np.ndindex(Z.shape):
+            A[place], dZ[place] = function(Z[place]), dA[place] * slope(Z[place])
+        return A, dZ, {}
+
+    return formula
+
+
+def prelu(Z, dA, slot, r):
+    A, dZ, ds, s = np.empty_like(Z), np.empty_like(Z), np.zeros(N), slot.slope
+    for i, j in np.ndindex(Z.shape):
+        z = Z[i, j]
+        A[i, j] = max(z, 0) + s[j] * min(z, 0)
+        dZ[i, j] = dA[i, j] * (1 + (s[j] - 1) * (z < 0))
+        ds[j] += dA[i, j] * min(z, 0)
+    return A, dZ, {"slope": ds}
+
+
+def layer_norm(A, dY, slot, r):
+    Y, dA = np.empty_like(A), np.empty_like(A)
+    d_beta, d_gamma = np.zeros(N), np.zeros(N)
+    for i in range(M):
+        mu = sum(A[i]) / N
+        v = sum((a - mu) ** 2 for a in A[i]) / N + 1e-5
+        x = [(a - mu) / sqrt(v) for a in A[i]]
+        g = [slot.gamma[j] * dY[i, j] for j in range(N)]
+        mean, product = sum(g) / N, sum(g[j] * x[j] for j in range(N)) / N
+        for j in range(N):
+            Y[i, j] = slot.gamma[j] * x[j] + slot.beta[j]
+            dA[i, j] = (g[j] - mean - x[j] * product) / sqrt(v)
+            d_beta[j] += dY[i, j]
+            d_gamma[j] += dY[i, j] * x[j]
+    return Y, dA, {"beta": d_beta, "gamma": d_gamma}
+
+
+def scale(A, dY, slot, r):
+    Y, dA, df = np.empty_like(A), np.empty_like(A), np.zeros(N)
+    for i, j in np.ndindex(A.shape):
+        Y[i, j] = slot.factor[j] * A[i, j]
+        dA[i, j] = dY[i, j] * slot.factor[j]
+        df[j] += dY[i, j] * A[i, j]
+    return Y, dA, {"factor": df}
+
+
 LAYERS = {
     "dense": (Dense(U), dense),
     "identity": (Identity(), element_wise(lambda z: z, lambda a: 1)),
@@ -139,6 +208,48 @@ LAYERS = {
     "leaky_relu": (
         LeakyReLU(0.3),
         element_wise(lambda z: max(z, 0.3 * z), lambda a: (1 - 0.3) * (a > 0) + 0.3),
+    ),
+    "prelu": (PReLU(), prelu),
+    "elu": (
+        ELU(0.7),
+        of_z(
+            lambda z: z if z > 0 else 0.7 * (exp(z) - 1),
+            lambda z: 1 if z > 0 else 0.7 * exp(z),
+        ),
+    ),
+    "selu": (
+        SELU(),
+        of_z(
+            lambda z: LAMBDA * (z if z > 0 else ALPHA * (exp(z) - 1)),
+            lambda z: LAMBDA * (1 if z > 0 else ALPHA * exp(z)),
+        ),
+    ),
+    "softplus": (
+        Softplus(),
+        element_wise(lambda z: log(1 + exp(z)), lambda a: 1 - exp(-a)),
+    ),
+    "gelu": (
+        GELU(),
+        of_z(lambda z: z * Phi(z), lambda z: Phi(z) + z * phi(z)),
+    ),
+    "silu": (
+        SiLU(),
+        of_z(lambda z: z * sigma(z), lambda z: sigma(z) * (1 + z * (1 - sigma(z)))),
+    ),
+    "mish": (
+        Mish(),
+        of_z(
+            lambda z: z * tanh(log(1 + exp(z))),
+            lambda z: (
+                tanh(log(1 + exp(z))) + z * sigma(z) * (1 - tanh(log(1 + exp(z))) ** 2)
+            ),
+        ),
+    ),
+    "layer_norm": (LayerNorm(), layer_norm),
+    "scale": (Scale(), scale),
+    "residual": (
+        Residual([Identity()]),
+        lambda A, dY, slot, r: (A + A, dY + dY, {}),
     ),
     "tanh": (Tanh(), element_wise(tanh, lambda a: 1 - a**2)),
     "logistic": (

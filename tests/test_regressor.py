@@ -1,0 +1,647 @@
+"""What is the regressor's own: losses, shapes, units, distributions."""
+
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import metrics
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.neural_network import MLPRegressor
+from sklearn.preprocessing import StandardScaler
+
+from helpers import quick_of
+from skdnn import MLPRegressorDIY
+from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+quick = partial(quick_of, MLPRegressorDIY)
+LEVELS = (0.1, 0.5, 0.9)
+LOSSES = {
+    "squared_error": {},
+    "poisson": {"loss": "poisson"},
+    "absolute_error": {"loss": "absolute_error"},
+    "huber": {"loss": "huber", "delta": 0.5},
+    "quantile": {"loss": "quantile", "quantile": 0.8},
+    "quantiles": {"loss": "quantile", "quantile": LEVELS},
+    "gaussian": {"loss": "gaussian"},
+}
+of_all_losses = pytest.mark.parametrize("settings", LOSSES.values(), ids=LOSSES)
+of_all_but_poisson = pytest.mark.parametrize(
+    "settings",
+    [LOSSES[name] for name in LOSSES if name != "poisson"],
+    ids=[name for name in LOSSES if name != "poisson"],
+)
+FIT_WELL = {"learning_rate": "one_cycle", "learning_rate_init": 0.01, "max_iter": 30}
+
+
+def constant(**settings):
+    """Return a network of no layer, which on X of zeros learns one number only."""
+    settings = {"hidden_layer_sizes": (), "dtype": "float64", **settings}
+    return quick(solver="lbfgs", alpha=0, max_iter=500, tol=1e-10, **settings)
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    """Return X of zeros, and positive y whose mean and quantiles are far apart."""
+    return np.zeros((1001, 1)), np.random.default_rng(0).exponential(2, 1001)
+
+
+@pytest.fixture(scope="module")
+def waves():
+    """Return x, and y of which mean and standard deviation are known functions."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 6000)
+    mean, std = np.sin(2 * x), 0.1 + 0.3 * np.abs(x)
+    return x[:, np.newaxis], rng.normal(mean, std), mean, std
+
+
+# ---------------------------------------------------- the same as scikit-learn's
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_both_losses_of_scikit_learn_give_its_numbers(diabetes, loss, solver, weighted):
+    X, y = diabetes
+    y = np.round(y / 50)
+    weight = np.random.default_rng(0).uniform(0, 3, len(y)) if weighted else None
+    settings = {"loss": loss, "solver": solver, "random_state": 0, "max_iter": 15}
+    theirs = MLPRegressor(**settings).fit(X, y, weight)
+    ours = MLPRegressorDIY(dtype="auto", **settings).fit(X, y, weight)
+    tolerance = 1e-5 if solver == "lbfgs" else 1e-8
+    assert_allclose(ours.loss_curve_[-1], theirs.loss_, rtol=tolerance)
+    assert_allclose(ours.predict(X), theirs.predict(X), rtol=tolerance, atol=tolerance)
+    assert ours.out_activation_ == theirs.out_activation_
+    assert_allclose(ours.score(X, y), theirs.score(X, y), rtol=tolerance)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_several_targets_follow_the_same_gradient_and_report_the_sum(diabetes, solver):
+    X, y = diabetes
+    Y = np.c_[y / 100, X[:, 0], X[:, 1] ** 2]
+    settings = {"solver": solver, "alpha": 0, "random_state": 0, "max_iter": 10}
+    settings |= {"n_iter_no_change": 100, "hidden_layer_sizes": (20,)}
+    theirs = MLPRegressor(**settings).fit(X, Y)
+    ours = MLPRegressorDIY(dtype="auto", **settings).fit(X, Y)
+    if solver == "adam":
+        assert_allclose(ours.predict(X), theirs.predict(X), atol=1e-8)
+        assert_allclose(ours.loss_curve_, np.multiply(theirs.loss_curve_, 3))
+    else:
+        assert ours.score(X, Y) > theirs.score(X, Y) - 0.02
+    half_squares = ((ours.predict(X) - Y) ** 2).sum(axis=1).mean() / 2
+    if solver == "adam":  # one more step, whose loss is from before it
+        ours.set_params(batch_size=len(y), warm_start=True, max_iter=1).fit(X, Y)
+    assert_allclose(ours.loss_, half_squares)
+
+
+# --------------------------------------------------------- what each loss predicts
+
+
+TRUTHS = {
+    "squared_error": np.mean,
+    "absolute_error": np.median,
+    "quantile": partial(np.quantile, q=0.8),
+    "quantiles": partial(np.quantile, q=LEVELS),
+    "gaussian": np.mean,
+}
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("loss", TRUTHS)
+def test_a_constant_learns_the_mean_the_median_or_the_quantile(
+    skewed, loss, standardize
+):
+    X, y = skewed
+    reg = constant(**LOSSES[loss], standardize_target=standardize)
+    if loss in ("absolute_error", "quantile", "quantiles"):
+        # L-BFGS can't end on a kink: descend, ever slower
+        reg.set_params(solver="adam", learning_rate="cosine", learning_rate_init=0.2)
+        reg.set_params(batch_size=len(y), max_iter=500)
+    assert_allclose(reg.fit(X, y).predict(X[:1])[0], TRUTHS[loss](y), rtol=0.01)
+
+
+def test_a_constant_rate_is_the_mean(skewed):
+    X, y = skewed
+    reg = constant(loss="poisson").fit(X, y)
+    assert_allclose(reg.predict(X[:1]), y.mean(), rtol=1e-4)
+
+
+def test_a_gaussian_constant_learns_the_standard_deviation_in_units_of_y(skewed):
+    X, y = skewed
+    for standardize in (False, True):
+        reg = constant(loss="gaussian", standardize_target=standardize).fit(X, 50 * y)
+        mean, std = reg.predict(X[:2], return_std=True)
+        assert_allclose(mean, 50 * y.mean(), rtol=1e-3)
+        assert_allclose(std, 50 * y.std(), rtol=1e-3)
+
+
+def test_huber_is_pytorchs_minimum(skewed):
+    torch = pytest.importorskip("torch")
+    X, y = skewed
+    c = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    descent = torch.optim.LBFGS([c], max_iter=200, tolerance_grad=1e-12)
+    loss = torch.nn.HuberLoss(delta=0.7)
+
+    def closure():
+        descent.zero_grad()
+        value = loss(c.expand(len(y)), torch.tensor(y))
+        value.backward()
+        return value
+
+    descent.step(closure)
+    reg = constant(loss="huber", delta=0.7).fit(X, y)
+    assert_allclose(reg.predict(X[:1]), c.detach().numpy(), rtol=1e-4)
+    # delta is in the units that the network learns
+    scaled = constant(loss="huber", delta=0.7 / y.std(), standardize_target=True)
+    assert_allclose(scaled.fit(X, y).predict(X[:1]), c.detach().numpy(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_quantiles_cover_their_share_everywhere(waves, standardize):
+    X, y, *_ = waves
+    reg = quick(**LOSSES["quantiles"], **FIT_WELL, standardize_target=standardize)
+    reg.fit(X[:5000], y[:5000])
+    below = y[5000:, np.newaxis] <= reg.predict(X[5000:])
+    assert_allclose(below.mean(axis=0), LEVELS, atol=0.03)
+    middle = np.abs(X[5000:, 0]) < 1  # where the scatter is small
+    assert_allclose(below[middle].mean(axis=0), LEVELS, atol=0.05)
+    assert_allclose(below[~middle].mean(axis=0), LEVELS, atol=0.05)
+
+
+def test_mean_and_deviation_of_a_normal_distribution_are_found(waves):
+    X, y, mean, std = waves
+    reg = quick(loss="gaussian", **FIT_WELL).fit(X, y)
+    inner = np.abs(X[:, 0]) < 1.8
+    found_mean, found_std = reg.predict(X[inner], return_std=True)
+    assert np.abs(found_mean - mean[inner]).mean() < 0.06
+    assert np.abs(found_std / std[inner] - 1).mean() < 0.15
+    assert_array_equal(found_mean, reg.predict(X[inner]))
+
+
+def test_rates_follow_an_exponential_law():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (4000, 2))
+    rate = np.exp(1 + X @ [1.0, -0.5])
+    reg = quick(loss="poisson", hidden_layer_sizes=(), **FIT_WELL)
+    reg.fit(X, rng.poisson(rate))
+    assert_allclose(reg.predict(X), rate, rtol=0.1)
+    assert_allclose(reg.coefs_[0][:, 0], [1, -0.5], atol=0.05)
+
+
+# ------------------------------------------- what a loss allows, and nothing else
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@of_all_losses
+def test_no_prediction_leaves_what_the_loss_allows(settings, dtype, diabetes):
+    X, y = diabetes
+    for Y in (y / 100, np.c_[y, y[::-1]] / 100):
+        reg = quick(**settings, dtype=dtype).fit(X, Y)
+        for scale in (0, 1, 1e3, 1e10, 1e25):
+            for sign in (-1, 1):
+                P = reg.predict(sign * scale * X[:50])
+                assert np.isfinite(P).all()
+                if reg.loss == "poisson":
+                    assert (P > 0).all()
+                if settings.get("quantile") == LEVELS:
+                    assert (np.diff(P, axis=-1) >= 0).all()
+                if reg.loss == "gaussian":
+                    _, std = reg.predict(sign * scale * X[:50], return_std=True)
+                    assert np.isfinite(std).all()
+                    assert (std > 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("standardize", [False, True])
+def test_quantiles_of_a_wild_network_never_cross(seed, standardize):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.standard_cauchy((100, 3)), rng.standard_cauchy((100, 2)) * 1000
+    levels = np.sort(rng.uniform(0.001, 0.999, 7))
+    reg = quick(loss="quantile", quantile=levels, standardize_target=standardize)
+    reg.set_params(random_state=seed).fit(X, Y)
+    reg.network_.parameters[:] = 3 * rng.standard_cauchy(reg.network_.parameters.size)
+    P = reg.predict(rng.standard_cauchy((1000, 3)))
+    assert P.shape == (1000, 2, 7)
+    assert (np.diff(P, axis=2) >= 0).all()
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e300])
+def test_no_unit_of_y_makes_a_prediction_infinite_or_a_deviation_0(scale):
+    X, y = np.arange(20.0)[:, np.newaxis], np.arange(20) % 7 * scale
+    reg = quick(loss="gaussian", standardize_target=True).fit(X, y)
+    for factor in (1, -1e6, 1e20):
+        mean, std = reg.predict(factor * X, return_std=True)
+        assert np.isfinite(mean).all()
+        assert np.isfinite(std).all()
+        assert (std > 0).all()
+
+
+def test_a_fit_that_explodes_with_early_stopping_says_so():
+    X, y = np.ones((30, 1)), np.arange(30.0) * 1000
+    reg = quick(loss="poisson", solver="sgd", learning_rate_init=0.01, max_iter=20)
+    reg.set_params(early_stopping=True, dtype="float64")
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="finite"):
+        reg.fit(X, y)
+
+
+@of_all_losses
+def test_arguments_set_after_fit_change_no_prediction(settings, diabetes):
+    X, y = diabetes
+    if not settings:
+        settings = {"loss": "squared_error"}
+    reg = quick(**settings).fit(X, y / 100)
+    before = reg.predict(X)
+    other = {"loss": "poisson" if reg.loss != "poisson" else "squared_error"}
+    assert_array_equal(reg.set_params(**other).predict(X), before)
+
+
+# -------------------------------------------------------------------------- shapes
+
+
+@pytest.mark.parametrize("n_rows", [1, 5])
+@pytest.mark.parametrize(
+    ("quantile", "further"), [(0.3, ()), ([0.3], ()), (LEVELS, (3,))], ids=str
+)
+@pytest.mark.parametrize("n_targets", [None, 2, 3])
+def test_an_axis_for_targets_and_one_for_quantiles(
+    n_rows, quantile, further, n_targets, diabetes
+):
+    X, y = diabetes
+    y = y if n_targets is None else np.c_[y, y, y][:, :n_targets]
+    reg = quick(loss="quantile", quantile=quantile, max_iter=1).fit(X, y)
+    shape = (n_rows, *y.shape[1:], *further)
+    assert reg.predict(X[:n_rows]).shape == shape
+    assert reg.n_outputs_ == np.prod(shape[1:], dtype=int)
+    if further:  # three targets and three quantiles are not mixed up
+        view = reg.network_.views[-3]
+        view["weights"][:], view["bias"][:] = 0, np.arange(reg.n_outputs_)
+        P = reg.predict(X[:1])[0].reshape(-1, 3)
+        assert_allclose(P[:, 0], 3 * np.arange(len(P)))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@of_all_losses
+def test_the_shape_of_y_is_that_of_the_predictions(settings, diabetes):
+    X, y = diabetes
+    several = (3,) if settings.get("quantile") == LEVELS else ()
+    for Y in (y, y[:, np.newaxis], np.c_[y, y]):
+        reg = quick(**settings, max_iter=1).fit(X, Y)
+        expected = (7, 2) if Y.ndim == 2 and Y.shape[1] == 2 else (7,)
+        assert reg.predict(X[:7]).shape == expected + several
+        if reg.loss == "gaussian":
+            mean, std = reg.predict(X[:7], return_std=True)
+            assert mean.shape == std.shape == expected
+
+
+def test_networks_end_in_what_keeps_the_bounds(diabetes):
+    X, y = diabetes
+    hidden = [Dense(9), ReLU()]
+    for settings, end in [
+        ({"loss": "quantile", "quantile": LEVELS}, [Dense(6), Ordered(3), Identity()]),
+        ({"loss": "gaussian"}, [Dense(4), GaussianOutput(), Identity()]),
+        ({"loss": "huber"}, [Dense(2), Identity()]),
+    ]:
+        for layers in ({"hidden_layer_sizes": 9}, {"architecture": hidden}):
+            reg = quick(**settings, **layers, max_iter=1).fit(X, np.c_[y, y])
+            assert list(reg.network_.layers) == hidden + end
+
+
+# ------------------------------------------------------------ standardized targets
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_standardizing_is_scikit_learns_transformed_target(diabetes, loss):
+    X, y = diabetes
+    plain = quick(loss=loss, dtype="float64", max_iter=20)
+    wrapped = TransformedTargetRegressor(plain, transformer=StandardScaler())
+    reg = clone(plain).set_params(standardize_target=True)
+    for Y in (1000 + y, np.c_[y, 1e6 - 50 * y]):
+        wrapped.fit(X, Y)
+        reg.fit(X, Y)
+        assert_allclose(reg.loss_curve_, wrapped.regressor_.loss_curve_, rtol=1e-7)
+        assert_allclose(reg.predict(X), wrapped.predict(X), rtol=1e-9)
+        assert_allclose(reg.target_mean_, wrapped.transformer_.mean_)
+        assert_allclose(reg.target_std_, wrapped.transformer_.scale_)
+
+
+@of_all_but_poisson
+def test_predictions_and_scores_are_in_units_of_y(settings, diabetes):
+    X, y = diabetes
+    reg = quick(**settings, standardize_target=True, dtype="float64", max_iter=30)
+    small = clone(reg).fit(X, y)
+    large = clone(reg).fit(X, 1e5 + 1000 * y)
+    assert_allclose(large.predict(X), 1e5 + 1000 * small.predict(X), rtol=1e-8)
+    assert_allclose(large.score(X, 1e5 + 1000 * y), small.score(X, y), atol=1e-6)
+    assert_allclose(large.loss_curve_, small.loss_curve_, rtol=1e-6)
+    if reg.loss == "gaussian":
+        std, large_std = (r.predict(X, return_std=True)[1] for r in (small, large))
+        assert_allclose(large_std, 1000 * std, rtol=1e-6)
+
+
+def test_standardizing_counts_by_weight(diabetes):
+    X, y = diabetes
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    reg = quick(standardize_target=True).fit(X, y, weight)
+    repeated = np.repeat(y, weight)
+    assert_allclose(reg.target_mean_, repeated.mean())
+    assert_allclose(reg.target_std_, repeated.std())
+    plain = quick().fit(X, y)
+    assert (plain.target_mean_, plain.target_std_) == (0, 1)
+
+
+@pytest.mark.parametrize("scale", [1e-250, 1e-30, 1e30, 1e250])
+def test_targets_of_any_size_are_learned(diabetes, scale):
+    X, y = diabetes
+    settings = {"standardize_target": True, "learning_rate_init": 0.01, "max_iter": 20}
+    unit, reg = quick(**settings).fit(X, y), quick(**settings).fit(X, y * scale)
+    assert_allclose(reg.predict(X) / scale, unit.predict(X), rtol=1e-3)
+    assert unit.score(X, y) > 0.4
+
+
+def test_weight_on_equal_targets_only_leaves_their_units(diabetes):
+    X, y = diabetes
+    weight = (y == y[0]).astype(float)
+    reg = quick(standardize_target=True).fit(X, y, weight)
+    assert (reg.target_mean_, reg.target_std_) == (y[0], 1)
+    assert np.isfinite(reg.predict(X)).all()
+
+
+def test_float32_learns_standardized_targets_far_from_0(diabetes):
+    X, y = diabetes
+    settings = {"standardize_target": True, "learning_rate_init": 0.01, "max_iter": 20}
+    far = quick(**settings).fit(X, 1e9 + y)
+    assert_allclose(far.predict(X) - 1e9, quick(**settings).fit(X, y).predict(X), 1e-3)
+
+
+# -------------------------------------------------------------- scores and stopping
+
+
+def true_score(settings, y, P, weight):
+    """Return scikit-learn's metric."""
+    if settings.get("loss") != "quantile":
+        return metrics.r2_score(y, P, sample_weight=weight)
+    levels = np.atleast_1d(settings["quantile"])
+    P = P.reshape(len(y), *y.shape[1:], len(levels))
+    return np.mean(
+        [
+            metrics.d2_pinball_score(y, P[..., i], sample_weight=weight, alpha=q)
+            for i, q in enumerate(levels)
+        ]
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_targets", [1, 2])
+@of_all_losses
+def test_every_score_is_scikit_learns_metric(settings, n_targets, weighted, diabetes):
+    X, y = diabetes
+    y = y / 50 if n_targets == 1 else np.c_[y / 50, X[:, 2] ** 2]
+    X, y, X_val, y_val = X[100:], y[100:], X[:100], y[:100]
+    rng = np.random.default_rng(0)
+    w, w_val = (rng.uniform(0, 2, len(Y)) if weighted else None for Y in (y, y_val))
+    reg = quick(**settings, dtype="float64", batch_size=len(y), max_iter=2)
+    before = clone(reg).set_params(max_iter=1).fit(X, y, w)
+    reg.fit(X, y, w, X_val=X_val, y_val=y_val, sample_weight_val=w_val)
+    on_val = true_score(settings, y_val, reg.predict(X_val), w_val)
+    assert_allclose(reg.score(X_val, y_val, w_val), on_val)
+    assert_allclose(reg.validation_scores_[-1], on_val)
+    on_train = true_score(settings, y, before.predict(X), w)
+    assert_allclose(reg.history_[-1]["score"], on_train)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        None,
+        "neg_mean_absolute_error",
+        "neg_root_mean_squared_error",
+        "r2",
+        "loss",
+        lambda reg, X, y: -metrics.median_absolute_error(y, reg.predict(X)),
+    ],
+    ids=lambda scoring: str(scoring)[:8],
+)
+def test_early_stopping_keeps_the_best_epoch_by_any_score(
+    diabetes, scoring, standardize
+):
+    X, y = diabetes
+    X, y, X_val, y_val = X[100:], y[100:], X[:100], y[:100]
+    settings = {"early_stopping": True, "n_iter_no_change": 3, "max_iter": 300}
+    settings |= {"learning_rate_init": 0.05, "standardize_target": standardize}
+    reg = quick(scoring=scoring, tol=0, dtype="float64", **settings)
+    reg.fit(X, y, X_val=X_val, y_val=y_val)
+    assert reg.n_iter_ < 300
+    best = reg.best_validation_score_
+    assert best == max(reg.validation_scores_)
+    if scoring == "loss":
+        y_n, P = (Y / reg.target_std_ for Y in (y_val, reg.predict(X_val)))
+        assert_allclose(best, -metrics.mean_squared_error(y_n, P) / 2)
+    else:
+        scorer = metrics.check_scoring(reg, scoring)
+        assert_allclose(best, scorer(reg, X_val, y_val))
+
+
+def test_early_stopping_of_quantiles_is_on_d2(diabetes):
+    X, y = diabetes
+    reg = quick(**LOSSES["quantiles"], early_stopping=True, standardize_target=True)
+    reg.set_params(learning_rate_init=0.05, max_iter=100, n_iter_no_change=3)
+    reg.fit(X, y, X_val=X[:100], y_val=y[:100])
+    assert_allclose(reg.best_validation_score_, reg.score(X[:100], y[:100]), rtol=1e-5)
+    assert reg.best_validation_score_ > 0.2
+
+
+def test_scorers_see_y_as_it_is_also_where_it_is_standardized(diabetes):
+    # A 0 that comes back as -1e-13 is an error for some metrics, and a relative error
+    # is another one.
+    X, y = diabetes
+    y = np.where(y < 100, 0, y * 1000.1)
+    seen = []
+
+    def metric(y_true, y_pred):
+        seen.append(y_true)
+        return 0.0
+
+    reg = quick(standardize_target=True, scoring=metrics.make_scorer(metric))
+    reg.fit(X, y, X_val=X, y_val=y)
+    assert_array_equal(seen[0], y)
+
+
+# ------------------------------------------------------- going on with what is there
+
+
+@of_all_losses
+def test_partial_fit_goes_on_bit_by_bit_through_pickle(settings, diabetes):
+    X, y = diabetes
+    standardize = settings.get("loss") != "poisson"
+    reg = quick(**settings, standardize_target=standardize, batch_norm=True)
+    straight, pickled = clone(reg), clone(reg)
+    for rows in (slice(150), slice(150, 300), slice(300, None), slice(150)):
+        straight.partial_fit(X[rows], y[rows])
+        pickled = pickle.loads(pickle.dumps(pickled.partial_fit(X[rows], y[rows])))
+    assert_array_equal(pickled.predict(X), straight.predict(X))
+    assert pickled.loss_curve_ == straight.loss_curve_
+    if standardize:  # from the first call
+        assert_allclose(straight.target_mean_, y[:150].mean())
+        assert_allclose(straight.target_std_, y[:150].std())
+
+
+def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
+    X, y = diabetes
+    settings = {"solver": "sgd", "momentum": 0, "shuffle": False, "batch_size": 50}
+    reg = quick(standardize_target=True, warm_start=True, max_iter=3, **settings)
+    reg.fit(X, y).fit(X, y)
+    whole = quick(standardize_target=True, max_iter=6, **settings).fit(X, y)
+    assert_array_equal(reg.predict(X), whole.predict(X))
+    mean = reg.target_mean_.copy()
+    reg.fit(X, y + 7)
+    assert_array_equal(reg.target_mean_, mean)
+    with pytest.raises(ValueError, match="y has 2 columns; 1 are needed"):
+        reg.fit(X, np.c_[y, y])
+
+
+@of_all_losses
+def test_a_checkpoint_is_of_one_loss_and_changes_no_bit(settings, diabetes, tmp_path):
+    X, y = diabetes
+    for each in LOSSES.values():
+        quick(**each, checkpoint_dir=tmp_path).fit(X, y)
+    reg = quick(**settings, checkpoint_dir=tmp_path).fit(X, y)
+    straight = quick(**settings).fit(X, y)
+    assert_array_equal(reg.predict(X), straight.predict(X))
+    assert reg.loss_curve_ == straight.loss_curve_
+
+
+# ---------------------------------------------------------------- data of any kind
+
+
+@of_all_losses
+def test_data_of_any_kind_give_the_same_bits(settings, tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 4, (300, 8)).astype(np.uint8) * (rng.random((300, 8)) < 0.5)
+    y = X[:, 0] + 1.0
+    mapped = np.memmap(tmp_path / "X", np.uint8, "w+", shape=X.shape)
+    mapped[:] = X
+    reg = quick(**settings, early_stopping=True, hidden_layer_sizes=())
+    expected = clone(reg).fit(X.astype(np.float32), y)
+    kinds = [X, mapped, X.astype(np.float64), np.asfortranarray(X)]
+    for given in (*kinds, X.tolist()):
+        fitted = clone(reg).fit(given, y.tolist())
+        assert_array_equal(fitted.predict(X), expected.predict(X))
+        assert fitted.loss_curve_ == expected.loss_curve_
+    sparse = scipy.sparse.csr_array(X.astype(np.float32))
+    fitted = clone(reg).fit(sparse, y)
+    assert_allclose(fitted.predict(sparse), expected.predict(X), rtol=1e-3, atol=1e-4)
+
+
+def test_y_of_any_kind_is_taken_by_its_values(diabetes):
+    pandas = pytest.importorskip("pandas")
+    X, y = diabetes
+    y = y.astype(int)
+    expected = quick().fit(X, y.astype(float)).predict(X)
+    objects = y.astype(object)
+    for given in (y, y.tolist(), objects, y.astype(np.float32), y.astype(np.uint16)):
+        assert_array_equal(quick().fit(X, given).predict(X), expected)
+    for dtype in ("Int64", "Float32", "float64"):
+        series = pandas.Series(y, dtype=dtype)
+        assert_array_equal(quick().fit(X, series).predict(X), expected)
+    frame = pandas.DataFrame({"a": y, "b": -y})
+    both = quick().fit(X, np.c_[y, -y]).predict(X)
+    assert_array_equal(quick().fit(X, frame).predict(X), both)
+
+
+# ----------------------------------------------------------------------- bad input
+
+BAD_DATA = {
+    "complex": ({}, lambda y: y + 1j, "Complex data not supported"),
+    "infinite": ({}, lambda y: np.where(y > 100, np.inf, y), "y contains infinity"),
+    "nan": ({}, lambda y: np.where(y > 100, np.nan, y), "y contains NaN"),
+    "strings": (
+        {},
+        lambda y: np.where(y > 100, "high", "low"),
+        "y must be numbers, got values such as .*'(high|low)'.*MLPClassifierDIY",
+    ),
+    "objects": (
+        {},
+        lambda y: np.where(y > 100, "high", y.astype(object)),
+        "y must be numbers, got values such as 'high'",
+    ),
+    "dates": ({}, lambda y: y.astype("M8[D]"), "y must be numbers, got .*datetime64"),
+    "masked": ({}, lambda y: np.ma.masked_less(y, 100), "masked array with"),
+    "lengths": ({}, lambda y: y[:-1], "inconsistent numbers of samples"),
+    "three axes": ({}, lambda y: y[:, None, None], "dim 3, while dim <= 2"),
+    "negative": (
+        {"loss": "poisson"},
+        lambda y: y - 100,
+        "y must be at least 0 .* smallest value is -75. Use another loss",
+    ),
+}
+BAD_ARGUMENTS = [
+    ({"loss": "mse"}, "'loss' parameter .*'squared_error'.* Got 'mse'"),
+    ({"loss": "huber", "delta": 0}, r"'delta' .* range \(0.0, inf\). Got 0"),
+    ({"loss": "quantile", "quantile": 1.0}, r"'quantile' .*\(0.0, 1.0\). Got 1.0"),
+    ({"loss": "quantile", "quantile": "median"}, "'quantile' .* Got 'median'"),
+    ({"loss": "quantile", "quantile": [0.5, 1.2]}, r"in \(0, 1\), got \(0.5, 1.2\)"),
+    ({"loss": "quantile", "quantile": []}, r"numbers in \(0, 1\), got \(\)"),
+    ({"loss": "quantile", "quantile": ["low"]}, r"numbers in \(0, 1\), got \('low',\)"),
+    ({"loss": "quantile", "quantile": [[0.5]]}, r"numbers in \(0, 1\)"),
+    ({"loss": "quantile", "quantile": [0.9, 0.1]}, r"ascending order, got \(0.9, 0.1"),
+    ({"loss": "quantile", "quantile": [0.5, 0.5]}, "ascending order"),
+    (
+        {"loss": "poisson", "standardize_target": True},
+        "standardize_target=True is not available .* Set standardize_target=False",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("settings", "spoil", "message"), BAD_DATA.values(), ids=BAD_DATA
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "validation"])
+def test_bad_targets_are_named_and_leave_the_estimator_as_it_was(
+    diabetes, settings, spoil, message, method
+):
+    X, y = diabetes
+    reg = quick(**settings).fit(X, y)
+    before = reg.predict(X)
+    arguments = {"X": X, "y": spoil(y)}
+    if method == "validation":
+        arguments = {"X": X, "y": y, "X_val": X, "y_val": spoil(y)}
+        message = message.replace("y contains", "y_val contains")
+        message = message.replace("y must", "y_val must")
+        message = message.replace("dim 3, while dim <= 2", "dim|columns")
+    fit = reg.partial_fit if method == "partial_fit" else reg.fit
+    with pytest.raises(ValueError, match=message):
+        fit(**arguments)
+    assert_array_equal(reg.predict(X), before)
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS, ids=str)
+def test_bad_arguments_say_what_is_right(diabetes, arguments, message):
+    X, y = diabetes
+    reg = quick(**arguments)
+    with pytest.raises(ValueError, match=message):
+        reg.fit(X, y)
+    assert not [name for name in vars(reg) if name.endswith("_")]
+
+
+def test_a_standard_deviation_needs_a_loss_that_learns_one(diabetes):
+    reg = quick().fit(*diabetes)
+    with pytest.raises(ValueError, match="return_std=True needs loss='gaussian'"):
+        reg.predict(diabetes[0], return_std=True)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "gaussian", "quantile"])
+@pytest.mark.parametrize("standardize", [False, True])
+def test_a_constant_target_is_a_warning_that_names_it(diabetes, loss, standardize):
+    X, y = diabetes
+    settings = {"loss": loss, "standardize_target": standardize}
+    with pytest.warns(UserWarning, match=f"y is constant, 3 in all {len(y)} samples"):
+        reg = quick(**settings).fit(X, np.full(len(y), 3.0))
+    assert np.isfinite(reg.predict(X)).all()
+    with pytest.warns(UserWarning, match="y is constant in column 1, -2 in all"):
+        quick(**settings).fit(X, np.c_[y, np.full(len(y), -2)])
