@@ -119,8 +119,9 @@ def test_models_predict_as_recorded(trained, digits, name):
     )
     best = joblib.load(trained.folder / "models" / f"{name}_best.joblib")
     last = joblib.load(trained.folder / "models" / f"{name}_last.joblib")
-    assert best.score(X_val, y_val) == pytest.approx(max(scores))
-    assert last.score(X_val, y_val) == pytest.approx(scores[-1])
+    # But for one image: statistics are averaged anew when training ends.
+    assert best.score(X_val, y_val) == pytest.approx(max(scores), abs=1.01 / len(y_val))
+    assert last.score(X_val, y_val) == pytest.approx(scores[-1], abs=1.01 / len(y_val))
     assert best.n_iter_ == metrics["best_epoch"] == 1 + np.argmax(scores)
     assert last.n_iter_ == 20
     assert (last.batch_size, last.max_grad_norm) == (100, 0.5)

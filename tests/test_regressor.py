@@ -572,7 +572,7 @@ BAD_DATA = {
     ),
     "dates": ({}, lambda y: y.astype("M8[D]"), "y must be numbers, got .*datetime64"),
     "masked": ({}, lambda y: np.ma.masked_less(y, 100), "masked array with"),
-    "lengths": ({}, lambda y: y[:-1], "inconsistent numbers of samples"),
+    "lengths": ({}, lambda y: y[:-1], "inconsistent numbers of samples|rows, but"),
     "three axes": ({}, lambda y: y[:, None, None], "dim 3, while dim <= 2"),
     "negative": (
         {"loss": "poisson"},

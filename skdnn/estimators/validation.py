@@ -178,8 +178,12 @@ class Validation:
             scores = self.row_scores(Z, self.set.encoded)
             score = float(np.average(scores, weights=self.sample_weight))
             if not isfinite(score):
-                complaint = f"The score on the validation set is {score}: scale y."
-                return value, np.nan, complaint
+                complaint = f"The score on the validation set is not finite: {score}."
+                return (
+                    value,
+                    np.nan,
+                    f"{complaint} Scale y, or lower learning_rate_init.",
+                )
             return value, score, None
         score, complaint = self._score(network)
         return value, score, complaint
