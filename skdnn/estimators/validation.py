@@ -179,11 +179,7 @@ class Validation:
             score = float(np.average(scores, weights=self.sample_weight))
             if not isfinite(score):
                 complaint = f"The score on the validation set is not finite: {score}."
-                return (
-                    value,
-                    np.nan,
-                    f"{complaint} Scale y, or lower learning_rate_init.",
-                )
+                return value, np.nan, f"{complaint} Scale y, or train more gently."
             return value, score, None
         score, complaint = self._score(network)
         return value, score, complaint
