@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length
 
 from skdnn.displays import DiagnosisDisplay
-from skdnn.displays.common import final_estimator
+from skdnn.displays.common import final_estimator, unwrapped
 from skdnn.estimators.building import trainer_for
 from skdnn.nn import (
     ELU,
@@ -213,9 +213,9 @@ def diagnose(estimator, X, y=None):
 def _unwrap(clf, X, y):
     """Return the network's estimator, and X and y as that one takes them."""
     estimator = final_estimator(clf, "network_", "network_")
-    clf = getattr(clf, "best_estimator_", clf)
-    if isinstance(clf, Pipeline) and len(clf) > 1:
-        X = clf[:-1].transform(X)
+    for outer in unwrapped(clf):
+        if isinstance(outer, Pipeline) and len(outer) > 1:
+            X = outer[:-1].transform(X)
     X = estimator._validate(X, reset=False, dtype=estimator.network_.dtype)
     if X.shape[0] < 2:
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
@@ -426,7 +426,9 @@ def _check_inputs(case):
 
 def _check_overfitting(case):
     cure = "stop early, or use dropout, a larger alpha or more data"
-    rows = [row for row in case.history if isfinite(row.get("validation_score", nan))]
+    # Those of the last fit: the weights of earlier ones are gone.
+    latest = case.history[-case.estimator.n_iter_ :]
+    rows = [row for row in latest if isfinite(row.get("validation_score", nan))]
     if not rows:
         return
     row = rows[-1]

@@ -1,5 +1,6 @@
 """What people stumble over: where a network fails, or succeeds at the wrong thing."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -13,9 +14,12 @@ from sklearn.datasets import (
     make_multilabel_classification,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skdnn import MLPClassifierDIY, diagnose
+from skdnn.displays import ArchitectureComparisonDisplay, TrainingCurveDisplay
 from skdnn.nn import Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -727,3 +731,44 @@ def test_weights_that_add_up_to_infinity(iris):
     expected = clf.fit(X, y, sample_weight=np.full(150, 1.0)).loss_
     clf.set_params(alpha=0).fit(X, y, sample_weight=np.full(150, 1e37, np.float32))
     assert clf.loss_ == pytest.approx(expected, abs=1e-3)
+
+
+# ------------------------------------------------------- what is around a network
+
+
+def test_searches_in_pipelines_and_pipelines_in_pipelines(iris):
+    X, y = iris
+    mlp = MLPClassifierDIY(max_iter=3, random_state=0)
+    search = GridSearchCV(mlp, {"alpha": [0, 1]}, cv=2)
+    for inner in (search, make_pipeline(StandardScaler(), mlp)):
+        pipeline = make_pipeline(StandardScaler(), inner).fit(X * 1000, y)
+        assert TrainingCurveDisplay.from_estimator(pipeline).best_epochs_ == {"": 3}
+        assert not any(
+            "far from 1" in it for it in diagnose(pipeline, X * 1000, y).findings
+        )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_candidates_that_failed_have_no_parameters_to_count(iris):
+    mlp = MLPClassifierDIY(max_iter=1)
+    sizes = {"hidden_layer_sizes": [(5,), (5, 5)], "dropout": [0, [0.1, 0.2]]}
+    search = GridSearchCV(mlp, sizes, cv=2).fit(*iris)
+    display = ArchitectureComparisonDisplay.from_search(search, x="parameters")
+    assert len(display.order_) == 3
+
+
+def test_diagnose_forgets_fits_whose_weights_are_gone(iris):
+    X, y = iris
+    clf = stopping(warm_start=True, max_iter=2)
+    clf.fit(X, y, X_val=X, y_val=y).fit(X, y, X_val=X, y_val=y)
+    for row, score in zip(clf.history_, (0.99, 0.98, 0.4, 0.5), strict=True):
+        row["score"], row["validation_score"] = 0.99, score
+    (finding,) = (it for it in diagnose(clf, X, y).findings if "The score is" in it)
+    assert "0.990 in training and 0.500 in validation" in finding
+
+
+def test_a_path_is_saved_as_a_string(iris, tmp_path):
+    clf = MLPClassifierDIY(max_iter=1, checkpoint_dir=tmp_path).fit(*iris)
+    assert pickle.loads(pickle.dumps(clf)).checkpoint_dir == str(tmp_path)
+    assert clf.checkpoint_dir is tmp_path

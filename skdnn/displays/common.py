@@ -10,12 +10,19 @@ MISTAKE_COLOR = PALETTE[1]
 WIDTH = 8  # inches: 800 pixels at the usual 100 dots per inch
 
 
+def unwrapped(estimator):
+    """Yield an estimator, and what it ends in as long as it is a search or pipeline."""
+    yield estimator
+    if hasattr(estimator, "best_estimator_"):
+        yield from unwrapped(estimator.best_estimator_)
+    elif isinstance(estimator, Pipeline):
+        yield from unwrapped(estimator[-1])
+
+
 def final_estimator(estimator, attribute="history_", what="history_ of epochs"):
     """Return the fitted network that a search or pipeline ends in, or itself."""
     check_is_fitted(estimator)
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    if isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
+    *_, estimator = unwrapped(estimator)
     if not getattr(estimator, attribute, None):
         raise ValueError(
             f"estimator={estimator!r} has no {what}: give a fitted"

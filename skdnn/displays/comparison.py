@@ -5,10 +5,15 @@ from math import ceil
 
 import numpy as np
 from sklearn.base import clone, is_regressor
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.displays.common import PALETTE, final_estimator, make_axes, scale_log
+from skdnn.displays.common import (
+    PALETTE,
+    final_estimator,
+    make_axes,
+    scale_log,
+    unwrapped,
+)
 from skdnn.estimators.building import count_parameters
 from skdnn.nn import Layer
 
@@ -233,9 +238,12 @@ def _count_parameters(search):
     counts = []
     for params in search.cv_results_["params"]:
         candidate = clone(search.estimator).set_params(**clone(params, safe=False))
-        if isinstance(candidate, Pipeline):
-            candidate = candidate[-1]
-        counts.append(count_parameters(candidate, best.n_features_in_, best._targets()))
+        *_, candidate = unwrapped(candidate)
+        try:
+            count = count_parameters(candidate, best.n_features_in_, best._targets())
+        except (TypeError, ValueError):  # a network that can't be made was not fitted
+            count = np.nan
+        counts.append(count)
     return np.array(counts)
 
 

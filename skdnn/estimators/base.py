@@ -3,6 +3,7 @@
 import copy
 from contextlib import contextmanager
 from inspect import signature
+from os import PathLike, fspath
 
 import numpy as np
 from sklearn.base import (
@@ -480,7 +481,10 @@ class BaseMLP(
         )
 
     def __getstate__(self):
-        return stamped(super().__getstate__())
+        state = {**super().__getstate__()}
+        if isinstance(self.checkpoint_dir, PathLike):  # a type that needs no trust
+            state["checkpoint_dir"] = fspath(self.checkpoint_dir)
+        return stamped(state)
 
     def __setstate__(self, state):
         # Arguments that the version that wrote the file did not have get their default.
