@@ -115,6 +115,67 @@ def make_skorch_classifier(n_features, hidden, n_classes, batch_size, epochs):
     )
 
 
+class TorchLayer:
+    """A layer of torch that does what one of ours does, with autograd.
+
+    Parameters
+    ----------
+    layer : skdnn.nn.Layer
+    A, dY : ndarray of shape (n_rows, width)
+        Its input, and the gradient of its output.
+    """
+
+    def __init__(self, layer, A, dY):
+        import torch
+
+        self.A = torch.from_numpy(A.copy()).requires_grad_()
+        self.dY = torch.from_numpy(dY)
+        self.forward = as_torch(layer, A.shape[1])
+
+    def step(self):
+        """Go forward and backward; gradients are set, not added to."""
+        for parameter in self.forward.parameters():
+            parameter.grad = None
+        self.A.grad = None
+        self.forward(self.A).backward(self.dY)
+        return self.A.grad
+
+
+def as_torch(layer, width):
+    """Return the module of torch that does what a layer of as many units does."""
+    import torch
+    from torch import nn
+
+    class Scale(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.ones(width))
+
+        def forward(self, A):
+            return A * self.factor
+
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = nn.Sequential(*(as_torch(it, width) for it in layer.layers))
+
+        def forward(self, A):
+            return A + self.block(A)
+
+    makers = {
+        "Dense": lambda: nn.Linear(width, width),
+        "Logistic": nn.Sigmoid,
+        "PReLU": lambda: nn.PReLU(width),
+        "BatchNorm": lambda: nn.BatchNorm1d(width),
+        "LayerNorm": lambda: nn.LayerNorm(width),
+        "Dropout": lambda: nn.Dropout(layer.rate),
+        "Scale": Scale,
+        "Residual": Residual,
+    }
+    name = type(layer).__name__
+    return makers.get(name, getattr(nn, name, None))()
+
+
 class MatrixProducts:
     """The matrix products of a network, on arrays that are allocated once.
 

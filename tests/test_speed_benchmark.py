@@ -11,8 +11,11 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
+
+from skdnn.nn import Dense, Dropout, Residual
 
 ROOT = Path(__file__).resolve().parents[1]
 HAS_TORCH, HAS_SKORCH = (find_spec(name) is not None for name in ("torch", "skorch"))
@@ -121,6 +124,35 @@ def test_times(tmp_path):
     for name in ("epoch", "scaling"):
         picture = imread(tmp_path / "results" / "plots" / f"speed_{name}.png")
         assert picture.shape[1] == 800
+
+
+def test_layers_and_regressors(tmp_path):
+    _, _, tables = run_well(tmp_path, "layers", "regression")
+    cases = [row["case"] for row in tables["Layers"]]
+    assert cases[:2] == ["Dense(256)", "ReLU()"]
+    assert {"GELU()", "LayerNorm()", "Scale()", "PReLU()"} < set(cases)
+    for row in tables["Layers"]:
+        assert seconds(row["our time"]) > 0
+        assert ("as fast" in row.get("result", "")) == HAS_TORCH
+    for row in tables["Regressors"]:
+        assert row["compared with"] == "scikit-learn"
+        assert row["target"].startswith("≥")
+
+
+def test_the_layers_of_torch_are_those_of_skdnn(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import speed
+    from peers import TorchLayer
+
+    rng = np.random.default_rng(0)
+    A, dY = (rng.standard_normal((40, 256), np.float32) for _ in range(2))
+    for layer in speed.LAYERS:
+        ours, theirs = speed.Layer(layer, A, dY), TorchLayer(layer, A, dY)
+        d_ours, d_theirs = ours.step(), theirs.step()
+        assert d_ours.shape == tuple(d_theirs.shape)
+        if not isinstance(layer, (Dense, Residual, Dropout)):  # those are drawn
+            np.testing.assert_allclose(d_ours, d_theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_unknown_section(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
 
 from skdnn.nn import (
     ELU,
@@ -33,6 +34,7 @@ from skdnn.nn import (
     Tanh,
     gradient_check,
 )
+from skdnn.nn.layers.smooth import normal_distribution
 
 LAYERS = [
     Dense(4),
@@ -160,6 +162,21 @@ TORCH = {
     PReLU(): lambda torch: torch.nn.PReLU(6),
     LayerNorm(): lambda torch: torch.nn.LayerNorm(6),
 }
+
+
+@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-15), (np.float32, 4e-7)])
+def test_the_normal_distribution_of_gelu(dtype, tolerance):
+    Z = np.append(np.linspace(-9, 9, 10_001), [-1e30, 1e30, -0.0]).astype(dtype)
+    with np.errstate(over="ignore"):
+        bell = np.exp(-0.5 * Z * Z)
+    Phi = normal_distribution(Z, bell)
+    assert Phi.dtype == dtype
+    np.testing.assert_allclose(
+        Phi, norm.cdf(Z.astype(np.float64)), rtol=0, atol=tolerance
+    )
+    assert Phi.min() >= 0 and Phi.max() <= 1
+
+
 EXTREME = [0.1, 1e-20, -1e-20, 50, -50, -1e30]
 
 

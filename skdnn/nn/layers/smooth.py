@@ -65,7 +65,8 @@ class GELU(SmoothLayer):
     """The Gaussian error linear unit: ``A = Z Phi(Z)``.
 
     ``dZ = dA (Phi(Z) + Z phi(Z))``. Phi is the distribution function of the standard
-    normal distribution, exact, and phi its density, ``exp(-Z² / 2) / sqrt(2 pi)``.
+    normal distribution, and phi its density, ``exp(-Z² / 2) / sqrt(2 pi)``; not the
+    approximation by tanh.
 
     References
     ----------
@@ -73,17 +74,50 @@ class GELU(SmoothLayer):
     """
 
     def forward(self, Z, slot, training):
-        Phi = ndtr(Z, out=slot.scratch)
+        # The density, but for its factor:
+        with np.errstate(over="ignore"):  # exp(-infinity) is 0
+            bell = np.multiply(Z, Z, out=slot.slopes if training else None)
+        bell *= -0.5
+        np.exp(bell, out=bell)
+        Phi = normal_distribution(Z, bell, out=slot.scratch)
         if training:
-            slopes = slot.slopes
-            with np.errstate(over="ignore"):  # exp(-infinity) is 0
-                np.multiply(Z, Z, out=slopes)
-            slopes *= -0.5
-            np.exp(slopes, out=slopes)
-            slopes *= Z
+            slopes = np.multiply(bell, Z, out=bell)
             slopes *= 1 / sqrt(2 * pi)
             slopes += Phi
         return np.multiply(Z, Phi, out=slot.output)
+
+
+def normal_distribution(Z, bell, out=None):
+    """Return the distribution function of the standard normal distribution.
+
+    In float64 it is SciPy's. In float32 it is formula 7.1.26 of Abramowitz and Stegun,
+    with t = 1 / (1 + p |Z|) and a polynomial of t times the bell as the tail: within
+    4e-7, in a fifth of the time.
+
+    Parameters
+    ----------
+    Z : ndarray
+    bell : ndarray
+        ``exp(-Z² / 2)``.
+    out : ndarray, default=None
+    """
+    if Z.dtype != np.float32:
+        return ndtr(Z, out=out)
+    t = np.abs(Z)
+    t *= 0.3275911 / sqrt(2)
+    t += 1
+    np.reciprocal(t, out=t)
+    tail = np.multiply(t, 1.061405429, out=out)
+    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        tail += coefficient
+        tail *= t
+    tail *= bell
+    tail *= 0.5
+    # 1 - tail above 0, and the tail below:
+    Phi = np.subtract(0.5, tail, out=tail)
+    np.copysign(Phi, Z, out=Phi)
+    Phi += 0.5
+    return Phi
 
 
 @layer
