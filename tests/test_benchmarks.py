@@ -292,6 +292,7 @@ def test_the_first_command_leaves_a_checkout_clean(
         ("experiments", "batch_size --dataset digits --quick"),
         ("mathematics", "--quick"),
         ("draw_diagrams", ""),
+        ("hidden_layers", "--dataset digits --epochs 1 --train-samples 300"),
         ("speed", "--dataset digits --quick --repeats 1 --only predict"),
     ],
 )
@@ -337,6 +338,18 @@ def test_evaluation_of_what_training_refreshed(checkout, tmp_path):
         *(f"{script}.md" for script in (TRAIN, EVALUATE)),
         *(f"{name}.png" for name in pictures.split()),
     }
+
+
+def test_hidden_layers(tmp_path):
+    arguments = "--dataset digits --epochs 10 --train-samples 800"
+    run_well(
+        "hidden_layers", *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path
+    )
+    table = read_table(tmp_path / "hidden_layers.md")
+    pixels, before, after, network = (float(row["test accuracy"]) for row in table)
+    assert before < pixels
+    assert after > 0.9 and network > 0.9
+    assert imread(tmp_path / "plots" / "hidden_layers.png").shape[1] == 800
 
 
 def test_compare_architectures(tmp_path, digits):

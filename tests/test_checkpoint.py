@@ -31,7 +31,19 @@ from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.nn import Adam, BatchNorm, Dense, Dropout, Normal, ReLU
+from skdnn.nn import (
+    GELU,
+    Adam,
+    BatchNorm,
+    Dense,
+    Dropout,
+    LayerNorm,
+    Normal,
+    PReLU,
+    ReLU,
+    Residual,
+    Scale,
+)
 from skdnn.training import LBFGS, GradientDescent, checkpoint
 from skdnn.training.checkpoint import Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
@@ -106,6 +118,13 @@ CASES = {
     "one-cycle": {"learning_rate": "one_cycle", "shuffle": False, "batch_norm": True},
     "invscaling": {"learning_rate": "invscaling", "class_weight": "balanced"},
     "stops": {"tol": 10, "n_iter_no_change": 3},
+    "blocks": {
+        "architecture": [
+            *(Scale(), Dense(12), Residual([LayerNorm(), PReLU(), Dense(12)])),
+            *(BatchNorm(), GELU(), Residual([Dense(12), BatchNorm(), Dropout(0.2)])),
+        ],
+        "early_stopping": True,
+    },
     "regressor": {"Estimator": MLPRegressorDIY, "early_stopping": True},
     "quantiles": {
         **{"Estimator": MLPRegressorDIY, "loss": "quantile", "quantile": [0.1, 0.9]},

@@ -19,10 +19,13 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    LayerNorm,
     LeakyReLU,
     Logistic,
     Normal,
+    PReLU,
     ReLU,
+    Residual,
     Softmax,
     Tanh,
 )
@@ -37,6 +40,12 @@ IRIS, IRIS_Y = load_iris(return_X_y=True)
 IRIS = scale(IRIS)
 CANCER, CANCER_Y = load_breast_cancer(return_X_y=True)
 CANCER = scale(CANCER)
+BLOCKS = [
+    Dense(50),
+    Residual([LayerNorm(), PReLU(), Dense(50)]),
+    Residual([LayerNorm(), PReLU(), Dense(50)]),
+    ReLU(),
+]
 LABEL_SETS = (X[:, [20, 30, 42]] > 0.5).astype(int)
 
 
@@ -68,6 +77,10 @@ def biased(bias):
         ("digits", (50, 50), {"activation": "tanh", "max_iter": 60}),
         ("digits", (50,), {"activation": "logistic", "learning_rate_init": 0.01}),
         ("digits", (50,) * 4, {"activation": "leaky_relu", "max_iter": 40}),
+        ("digits", (50, 50), {"activation": "elu", "max_iter": 40}),
+        ("digits", (50, 50), {"activation": "selu", "max_iter": 40}),
+        ("digits", (50, 50), {"activation": "gelu", "max_iter": 40}),
+        ("digits", (), {"architecture": BLOCKS, "max_iter": 40}),
         ("digits", (100,), {"early_stopping": True, "learning_rate_init": 0.01}),
         ("iris", (100,), {"max_iter": 200}),
         ("iris", (20, 20), {"batch_norm": True, "max_iter": 100}),
