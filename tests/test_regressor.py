@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import make_regression
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
@@ -645,3 +646,30 @@ def test_a_constant_target_is_a_warning_that_names_it(diabetes, loss, standardiz
     assert np.isfinite(reg.predict(X)).all()
     with pytest.warns(UserWarning, match="y is constant in column 1, -2 in all"):
         quick(**settings).fit(X, np.c_[y, np.full(len(y), -2)])
+
+
+@pytest.mark.parametrize(
+    ("scoring", "params", "why"),
+    [
+        ("accuracy", {}, "continuous is not supported"),
+        ("neg_log_loss", {}, "predict_proba"),
+        ("r2", {"loss": "quantile", "quantile": [0.1, 0.9]}, "number of output"),
+    ],
+)
+def test_scorers_that_are_not_for_these_numbers(scoring, params, why):
+    X, y = make_regression(60, 3, random_state=0)
+    reg = MLPRegressorDIY(early_stopping=True, scoring=scoring, **params)
+    message = f"scoring='{scoring}' failed: .*{why}.* Use another scorer, such as 'loss"
+    with pytest.raises(ValueError, match=message):
+        reg.fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_targets_whose_squares_overflow(method):
+    X, y = make_regression(60, 3, random_state=0)
+    y[5] = 1e25
+    with pytest.raises(ValueError, match="y holds numbers as large as 1e.25.*float32"):
+        getattr(MLPRegressorDIY(), method)(X, y)
+    reg = MLPRegressorDIY(standardize_target=True, max_iter=2)
+    getattr(reg, method)(X, y)
+    getattr(MLPRegressorDIY(dtype="float64", max_iter=2), method)(X, y / 1e20)

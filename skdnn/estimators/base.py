@@ -148,6 +148,7 @@ class BaseMLP(
                 rng = checkpoint.begin(self.random_state)
             previous = self.network_.copy() if warm else None
             network = network_for(self, X, targets, rng, previous)
+            targets.check_range(encoded, network.dtype)
             warn_of_numbers(as_given[0], self._column_names(), network.dtype)
             self._warn_of_settings(targets, encoded, weights)
             rows, validation = None, given
@@ -213,6 +214,7 @@ class BaseMLP(
                 previous = self.network_.copy() if fitted else None
                 rng = check_random_state(self.random_state)
             network = network_for(self, X, targets, rng, previous)
+            targets.check_range(encoded, network.dtype)
             if not fitted:
                 warn_of_numbers(as_given, self._column_names(), network.dtype)
             goes_on = fitted and running is None

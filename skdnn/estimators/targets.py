@@ -56,8 +56,11 @@ class Targets:
         return ""
 
     def may_fail(self, targets):
-        """Return whether some scorers can't do with these targets."""
+        """Return whether any scorer may be unable to do with these targets."""
         return False
+
+    def check_range(self, targets, dtype):
+        """Raise an error if a loss in this dtype would overflow."""
 
     def prepare_scorer(self, scorer, scoring):
         """Return one of scikit-learn's scorers, made ready for these targets."""
@@ -236,7 +239,7 @@ class Labels(Targets):
         return " and ".join(parts[:5])
 
     def may_fail(self, targets):
-        """Return whether some scorers can't do with these targets."""
+        """Return whether any scorer may be unable to do with these targets."""
         return self.multilabel or bool(self.missing_in(targets))
 
     def prepare_scorer(self, scorer, scoring):
@@ -374,6 +377,19 @@ class Numbers(Targets):
     def _is_plain(self):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
+
+    def check_range(self, targets, dtype):
+        """Raise an error if a loss in this dtype would overflow."""
+        largest, limit = np.abs(targets).max(initial=0), np.sqrt(np.finfo(dtype).max)
+        if largest > limit:
+            to_learn = " as a multiple of its standard deviation" * (
+                not self._is_plain()
+            )
+            raise ValueError(
+                f"y holds numbers as large as {largest:.3g}{to_learn}, whose squares"
+                f" overflow {dtype}. Set standardize_target=True, scale y, or leave such"
+                " samples out."
+            )
 
     def size_of(self, targets):
         """Return mean and standard deviation, of the target that is farthest off."""

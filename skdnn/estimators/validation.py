@@ -205,7 +205,7 @@ class Validation:
                 " does not count the weights of the samples."
             )
             self.weights = {}
-        if self.targets.may_fail(self.set.encoded):
+        if self.is_of_a_metric or self.targets.may_fail(self.set.encoded):
             # Better known before the first epoch than after it.
             self._try_scorer(self.targets.missing_in(self.set.encoded))
 
@@ -217,7 +217,9 @@ class Validation:
             try:
                 _, complaint = self._score(self.trainer.network)
             except Exception as error:
-                complaint = f"scoring={self.scoring!r} failed: {error}."
+                complaint = (
+                    f"scoring={self.scoring!r} failed: {str(error).rstrip('.')}."
+                )
                 cause = error
         if complaint is None:
             return
