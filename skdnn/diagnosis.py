@@ -28,6 +28,7 @@ from skdnn.nn import (
     Tanh,
 )
 from skdnn.nn.network import INFERENCE_ROWS
+from skdnn.training.lockstep import Lockstep
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
 SATURATING = Tanh, Logistic, ELU, SELU
@@ -285,12 +286,13 @@ def _update_ratios(estimator, X, encoded):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Got `batch_size` less than 1")
         trainer.load(X, encoded)
-    n_rows = trainer.full.workspace.n_rows
+    n_rows = trainer.n_rows
+    lockstep = Lockstep([trainer])
     squared_ratios = []
     for _ in range(N_STEPS):
         before = [W.copy() for W in weights]
         rows = rng.choice(X.shape[0], n_rows, replace=False)
-        trainer.step(trainer.full, rows, np.median(rates))
+        lockstep.step(lockstep.full, rows, np.median(rates))
         squared_ratios.append(
             [
                 (np.linalg.norm(W - old) / np.linalg.norm(old)) ** 2

@@ -47,6 +47,7 @@ from skdnn.nn import (
 from skdnn.training import LBFGS, GradientDescent, checkpoint
 from skdnn.training.checkpoint import Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
+from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -69,14 +70,14 @@ class Crash(Exception):
 @contextmanager
 def crash(epoch, error=Crash):
     """Let the fit fail in that epoch, counted from where it goes on."""
-    calls, original = count(1), GradientDescent.epoch
+    calls, original = count(1), Lockstep.epoch
 
     def epoch_or_crash(self):
         if next(calls) == epoch:
             raise error
         return original(self)
 
-    with mock.patch.object(GradientDescent, "epoch", epoch_or_crash):
+    with mock.patch.object(Lockstep, "epoch", epoch_or_crash):
         yield
 
 
@@ -256,16 +257,16 @@ def test_the_warning_of_a_fit_that_ran_out_of_epochs_comes_again(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fit_that_diverged_is_finished_and_says_so_again(tmp_path):
-    original = GradientDescent.epoch
+    original = Lockstep.epoch
 
     def diverges(self):
-        row = original(self)
+        (row,) = original(self)
         if row["epoch"] == 4:
             self.network.parameters[:] = row["loss"] = np.nan
-        return row
+        return [row]
 
     fits = []
-    with mock.patch.object(GradientDescent, "epoch", diverges):
+    with mock.patch.object(Lockstep, "epoch", diverges):
         for directory in (None, tmp_path):
             with pytest.warns(ConvergenceWarning, match="NaN|nan in epoch 4") as record:
                 fits.append(quick(directory).fit(X, y))
@@ -796,7 +797,7 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path):
     n_kept = sum(state["trainer"]["n_epochs"] for state in states if state)
     assert n_kept % 100  # one, at least, was in the middle
     n_fits = n_epochs = 0
-    original_fit, original_epoch = GradientDescent.fit, GradientDescent.epoch
+    original_fit, original_epoch = GradientDescent.fit, Lockstep.epoch
 
     def fit(self, **options):
         nonlocal n_fits
@@ -810,7 +811,7 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path):
 
     with (
         mock.patch.object(GradientDescent, "fit", fit),
-        mock.patch.object(GradientDescent, "epoch", epoch),
+        mock.patch.object(Lockstep, "epoch", epoch),
     ):
         search = GridSearchCV(clf.set_params(checkpoint_dir=tmp_path), grid, cv=3)
         search.fit(X, y)

@@ -55,7 +55,7 @@ def gradient_check(network, X, Y, loss, *, step=1e-5, row_weights=None, seed=0):
     def run():
         rng = np.random.default_rng(seed)
         for slot in workspace.walk():
-            slot.rng = rng
+            slot.rngs = [rng]
         return network.backpropagate(X, Y, loss, workspace)
 
     run()

@@ -1,6 +1,6 @@
 """The network: an ordered stack of layers over one flat parameter vector."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from math import ceil, prod
 from types import SimpleNamespace
 
@@ -35,6 +35,8 @@ class Node:
         Features that go into it.
     view : dict of str to ndarray
         Its parameters, gradients and running statistics.
+    numbers : dict of str to object
+        Those that may differ among networks at once, see :meth:`Network.stacked`.
     children : list of Node
         The layers that it consists of.
     """
@@ -43,7 +45,15 @@ class Node:
     name: str
     n_inputs: int
     view: dict
+    numbers: dict
     children: list
+
+    def kind(self):
+        """Return what must be the same for networks to be computed at once."""
+        names = {field.name for field in fields(self.layer)}
+        names -= {"layers", *self.layer.numbers}
+        values = {name: getattr(self.layer, name) for name in names}
+        return type(self.layer), values, len(self.children)
 
     def walk(self):
         """Yield this one, and all that it consists of."""
@@ -66,18 +76,23 @@ def make_nodes(layers, n_inputs, prefix=""):
     for i, layer in enumerate(layers):
         name = f"{prefix}{kinds[i]}_{kinds[: i + 1].count(kinds[i])}"
         children = make_nodes(layer.layers, n_inputs, f"{name}.")
-        nodes.append(Node(layer, name, n_inputs, {}, children))
+        numbers = {name: getattr(layer, name) for name in layer.numbers}
+        nodes.append(Node(layer, name, n_inputs, {}, numbers, children))
         n_inputs = layer.output_width(n_inputs)
     return nodes
 
 
 class Network:
-    """A stack of layers, with their parameters, gradients and running statistics.
+    """Layers in a row, with their parameters, gradients and running statistics.
 
     All parameters are views into one flat vector, all gradients into a second and all
     running statistics into a third, so that an optimizer step, clipping, a checkpoint
     or a copy is an operation on flat vectors. The weights of the dense layers come
     first, as they alone are penalized or decay.
+
+    It can also be several networks of the same layers at once: then each array has an
+    axis of networks in front, and an operation is one call for all of them. On small
+    mini-batches most of the time is that of the calls.
 
     Parameters
     ----------
@@ -87,6 +102,8 @@ class Network:
         Width of the input.
     dtype : dtype, default=np.float32
         Of parameters and arithmetic: float32 or float64.
+    n_networks : int, default=None
+        How many networks at once; None is one, without the axis in front.
 
     Attributes
     ----------
@@ -99,26 +116,33 @@ class Network:
         The names of those layers that have parameters.
     widths : tuple of int, one longer than `layers`
         ``widths[i]`` features go into layer i, ``widths[i + 1]`` come out.
-    parameters, gradients : ndarray of shape (n_parameters,)
+    parameters, gradients : ndarray of shape (n_parameters,) or (n_networks, \
+            n_parameters)
         The flat vectors. ``gradients`` holds what the last call of `backward` left.
     statistics : ndarray
         The flat vector of running statistics.
     views : list of dict of str to ndarray
         For each layer, its parameters ("weights"), gradients ("d_weights") and running
         statistics ("running_mean") as views into the flat vectors.
+    n_parameters : int
+        Of one network.
     n_weights : int
         The first `n_weights` parameters are the weights of the dense layers.
     """
 
-    def __init__(self, layers, n_features, dtype=np.float32):
+    def __init__(self, layers, n_features, dtype=np.float32, n_networks=None):
         self.layers = tuple(layers)
         check_layers(self.layers)
         self.n_features = int(n_features)
         self.dtype = np.dtype(dtype)
-        self._lay_out()
+        self._lay_out(() if n_networks is None else (n_networks,))
 
-    def _lay_out(self, parameters=None, statistics=None):
-        """Create the flat vectors, or take those given, and cut them into views."""
+    def _lay_out(self, axes, parameters=None, statistics=None, gradients=None):
+        """Create the flat vectors, or take those given, and cut them into views.
+
+        `axes` is the shape that comes before that of one network's vectors.
+        """
+        self.axes = axes
         self.nodes = make_nodes(self.layers, self.n_features)
         widths = [self.n_features]
         for layer in self.layers:
@@ -134,13 +158,15 @@ class Network:
             sum(prod(shape) for _, _, shape in entries)
             for entries in (weights, others, running)
         )
+        self.n_weights, self.n_parameters = n_weights, n_weights + n_others
         if parameters is None:
-            parameters = np.zeros(n_weights + n_others, self.dtype)
-            statistics = np.zeros(n_statistics, self.dtype)
-        self.n_weights = n_weights
+            parameters = np.zeros((*axes, self.n_parameters), self.dtype)
+            statistics = np.zeros((*axes, n_statistics), self.dtype)
+        if gradients is None:
+            gradients = np.zeros_like(parameters)
         self.parameters = parameters
         self.statistics = statistics
-        self.gradients = np.zeros(n_weights + n_others, self.dtype)
+        self.gradients = gradients
         for vector, prefix, entries in (
             (parameters, "", weights + others),
             (self.gradients, "d_", weights + others),
@@ -149,7 +175,8 @@ class Network:
             start = 0
             for node, name, shape in entries:
                 stop = start + prod(shape)
-                node.view[prefix + name] = vector[start:stop].reshape(shape)
+                view = vector[..., start:stop].reshape(*axes, *shape)
+                node.view[prefix + name] = view
                 start = stop
         self.names = tuple(node.name for node in self.nodes)
         self.views = [node.view for node in self.nodes]
@@ -158,18 +185,25 @@ class Network:
 
     def _prepare_penalize(self):
         """Cut weights and their gradients as optimizers do, and then by layer."""
-        scratch = np.empty(BLOCK, self.dtype)
-        self._weight_blocks = [[] for _ in blocks(0, self.n_weights)]
+        size = block_size(self.parameters)
+        scratch = np.empty((*self.axes, size), self.dtype)
+        self._weight_blocks = [[] for _ in blocks(0, self.n_weights, size)]
         self._other_gradients = []
         start = 0
         for i, view in enumerate(node.view for node in self.walk() if node.view):
             for name, array in view.items():
                 if name == "weights":
-                    stop = start + array.size
-                    for k in range(start // BLOCK, ceil(stop / BLOCK)):
-                        part = slice(max(start, k * BLOCK), min(stop, (k + 1) * BLOCK))
-                        weights, gradients = self.parameters[part], self.gradients[part]
-                        entry = (i, weights, gradients, scratch[: weights.size])
+                    stop = start + prod(array.shape[-2:])
+                    for k in range(start // size, ceil(stop / size)):
+                        part = slice(max(start, k * size), min(stop, (k + 1) * size))
+                        vectors = self.parameters, self.gradients
+                        weights, gradients = (vector[..., part] for vector in vectors)
+                        entry = (
+                            i,
+                            weights,
+                            gradients,
+                            scratch[..., : part.stop - part.start],
+                        )
                         self._weight_blocks[k].append(entry)
                     start = stop
                 elif name.startswith("d_") and name != "d_weights":
@@ -184,8 +218,65 @@ class Network:
         """Return whether there is a layer of a kind."""
         return any(isinstance(node.layer, kind) for node in self.walk())
 
+    @classmethod
+    def stacked(cls, networks):
+        """Return a network that does what several do, each with numbers of its own.
+
+        From then on, each of them has its parameters, gradients and statistics in the
+        memory of the one returned.
+
+        Parameters
+        ----------
+        networks : list of Network
+            Not stacked, and alike: see :meth:`is_like`.
+        """
+        first = networks[0]
+        stack = cls(first.layers, first.n_features, first.dtype, len(networks))
+        for k, network in enumerate(networks):
+            stack.parameters[k] = network.parameters
+            stack.statistics[k] = network.statistics
+            network._lay_out((), *stack._row(k))
+        for node, *theirs in zip(
+            *(it.walk() for it in (stack, *networks)), strict=True
+        ):
+            for name in node.numbers:
+                numbers = [its.numbers[name] for its in theirs]
+                if len(set(numbers)) > 1:
+                    node.numbers[name] = np.reshape(numbers, (-1, 1, 1))
+        return stack
+
+    def is_like(self, other):
+        """Return whether the layers, but for their numbers, and widths are the same."""
+        mine, its = (
+            (
+                network.n_features,
+                network.dtype,
+                [node.kind() for node in network.walk()],
+            )
+            for network in (self, other)
+        )
+        return mine == its
+
+    def members(self):
+        """Return the networks of which this one consists: views into it."""
+        if not self.axes:
+            return [self]
+        return [self._member(k) for k in range(*self.axes)]
+
+    def _member(self, k):
+        member = Network.__new__(Network)
+        for name in ("layers", "n_features", "dtype"):
+            setattr(member, name, getattr(self, name))
+        member._lay_out((), *self._row(k))
+        return member
+
+    def _row(self, k):
+        return self.parameters[k], self.statistics[k], self.gradients[k]
+
     def initialize(self, rng, initializer=None):
         """Draw the weights of the dense layers and reset everything else.
+
+        For one network: several at once are each drawn by itself, and then stacked.
 
         Parameters
         ----------
@@ -212,7 +303,7 @@ class Network:
             statistics = node.layer.statistic_shapes(node.n_inputs)
             for name, value in node.layer.initial_values().items():
                 if name in statistics:
-                    node.view[name][:] = value
+                    node.view[name][...] = value
         return self
 
     def workspace(self, n_rows, **options):
@@ -222,20 +313,26 @@ class Network:
     def as_input(self, X):
         """Return X, made dense if it is sparse and the first layer needs it so."""
         takes_sparse = not self.layers or isinstance(self.layers[0], Dense)
-        return X if takes_sparse or isinstance(X, np.ndarray) else X.toarray()
+        if takes_sparse or isinstance(X, np.ndarray):
+            return X
+        return (
+            np.stack([x.toarray() for x in X]) if isinstance(X, tuple) else X.toarray()
+        )
 
     def forward(self, X, workspace, stop=None):
         """Return the output of the layers before `stop` (default: of all).
 
         Parameters
         ----------
-        X : {ndarray, sparse array} of shape (workspace.n_rows, n_features)
+        X : {ndarray, sparse array} of shape (..., workspace.n_rows, n_features)
+            Of several networks, either the same rows for all, or of each its own:
+            sparse arrays, which have two axes, then come in a tuple.
         workspace : Workspace
         stop : int, default=None
 
         Returns
         -------
-        A : ndarray of shape (n_rows, n_outputs)
+        A : ndarray of shape (..., n_rows, n_outputs)
             A buffer of the workspace, overwritten by the next call.
         """
         A = self.as_input(X)
@@ -250,7 +347,7 @@ class Network:
 
         Returns
         -------
-        dX : ndarray of shape (n_rows, n_features) or None
+        dX : ndarray of shape (..., n_rows, n_features) or None
             dL/dX, if the workspace was made with ``input_gradient=True``.
         """
         stop = len(self.layers) if stop is None else stop
@@ -266,8 +363,9 @@ class Network:
 
         Parameters
         ----------
-        X : {ndarray, sparse array} of shape (n_rows, n_features)
-        Y : ndarray of shape (n_rows, n_outputs)
+        X : {ndarray, sparse array} of shape (..., n_rows, n_features)
+            See :meth:`forward`.
+        Y : ndarray of shape (..., n_rows, n_outputs)
         loss : object
             See :mod:`skdnn.nn.losses`.
         workspace : Workspace
@@ -275,7 +373,7 @@ class Network:
 
         Returns
         -------
-        loss : float
+        loss : float, or ndarray of shape (n_networks,)
         """
         dZ, r = workspace.d_output, workspace.row_weights
         if self.layers and self.layers[-1] == loss.link:
@@ -298,13 +396,15 @@ class Network:
         Parameters
         ----------
         X : {ndarray, sparse array} of shape (n_samples, n_features)
+            The same for all, if there are several networks.
         stop : int, default=None
             Return the output of the layers before `stop`: ``stop=-1`` gives the logits
             of a network that ends in a softmax.
 
         Returns
         -------
-        A : ndarray of shape (n_samples, n_outputs)
+        A : ndarray of shape (n_samples, n_outputs) or (n_networks, n_samples, \
+                n_outputs)
         """
         stop = len(self.layers[:stop])
         if X.shape[0] >= FOLD_ROWS and self.has(BatchNorm):
@@ -314,10 +414,11 @@ class Network:
     def _predict(self, X, stop):
         n_samples = X.shape[0]
         stop = len(self.layers[:stop])
-        output = np.empty((n_samples, self.widths[stop]), self.dtype)
+        output = np.empty((*self.axes, n_samples, self.widths[stop]), self.dtype)
         workspaces = {}
-        for start in range(0, n_samples, INFERENCE_ROWS):
-            rows = slice(start, min(start + INFERENCE_ROWS, n_samples))
+        size = ceil(INFERENCE_ROWS / prod(self.axes))
+        for start in range(0, n_samples, size):
+            rows = slice(start, min(start + size, n_samples))
             batch = X[rows]
             if batch.dtype != self.dtype:
                 batch = batch.astype(self.dtype)
@@ -325,7 +426,7 @@ class Network:
             if m not in workspaces:
                 workspaces[m] = self.workspace(m, training=False)
             A = self.forward(batch, workspaces[m], stop)
-            output[rows] = A if isinstance(A, np.ndarray) else A.toarray()
+            output[..., rows, :] = A if isinstance(A, np.ndarray) else A.toarray()
         return output
 
     def folded(self, stop=None):
@@ -346,7 +447,8 @@ class Network:
             With the same outputs at inference, to rounding.
         """
         kept = fold(self.nodes[:stop])
-        network = Network([node.layer for node in kept], self.n_features, self.dtype)
+        layers = [node.layer for node in kept]
+        network = Network(layers, self.n_features, self.dtype, *self.axes)
         its_nodes = (node for top in kept for node in top.walk())
         for mine, its in zip(network.walk(), its_nodes, strict=True):
             for name in mine.view:
@@ -359,31 +461,33 @@ class Network:
 
         Parameters
         ----------
-        strength : float
+        strength : float or ndarray of shape (n_networks,)
         walk : iterable, default=()
             The :meth:`~skdnn.nn.optimizers.Optimizer.walk` of an optimizer, which
             then finds each block of the vectors still in the cache.
 
         Returns
         -------
-        penalty : float
-        squared_norms : list of float
+        penalty : float or ndarray of shape (n_networks,)
+        squared_norms : ndarray of shape (..., len(parameter_layers))
             The squared norm of the gradient of each of `parameter_layers`.
         """
-        penalty, squared_norms = 0.0, [0.0] * len(self.parameter_layers)
+        penalty = np.zeros(self.axes)
+        squared_norms = np.zeros((len(self.parameter_layers), *self.axes))
+        factor, penalizes = column(strength, self.dtype), np.any(strength)
         walk = iter(walk)
         for parts in self._weight_blocks:
             for i, weights, gradients, scratch in parts:
-                if strength:
-                    gradients += np.multiply(weights, strength, out=scratch)
-                    penalty += float(np.dot(weights, weights))
-                squared_norms[i] += float(np.dot(gradients, gradients))
+                if penalizes:
+                    gradients += np.multiply(weights, factor, out=scratch)
+                    penalty += np.vecdot(weights, weights)
+                squared_norms[i] += np.vecdot(gradients, gradients)
             next(walk, None)
         for i, gradients in self._other_gradients:
-            squared_norms[i] += float(np.dot(gradients, gradients))
+            squared_norms[i] += np.vecdot(gradients, gradients)
         for _ in walk:  # what is not weights
             pass
-        return strength / 2 * penalty, squared_norms
+        return strength / 2 * penalty, np.moveaxis(squared_norms, 0, -1)
 
     def table(self):
         """Return a row for the input and each layer: name, output shape, parameters.
@@ -408,7 +512,9 @@ class Network:
             for a, b, c in rows
         ]
         rule = "-" * len(lines[0])
-        total = f"{self.parameters.size:,} parameters, {self.dtype}"
+        total = f"{self.n_parameters:,} parameters, {self.dtype}"
+        if self.axes:
+            total += f", in each of {self.axes[0]} networks"
         return "\n".join([lines[0], rule, *lines[1:], rule, total])
 
     def state(self, copy=np.copy):
@@ -417,7 +523,7 @@ class Network:
 
     def restore(self, state):
         """Write a copy that :meth:`state` made back."""
-        self.parameters[:], self.statistics[:] = state
+        self.parameters[...], self.statistics[...] = state
 
     def is_finite(self):
         """Return whether all that was learned is finite."""
@@ -427,7 +533,7 @@ class Network:
 
     def copy(self):
         """Return an independent copy."""
-        other = Network(self.layers, self.n_features, self.dtype)
+        other = Network(self.layers, self.n_features, self.dtype, *self.axes)
         other.restore((self.parameters, self.statistics))
         return other
 
@@ -439,7 +545,7 @@ class Network:
     def __setstate__(self, state):
         vars(self).update(state)
         self.dtype = self.parameters.dtype
-        self._lay_out(self.parameters, self.statistics)
+        self._lay_out(self.parameters.shape[:-1], self.parameters, self.statistics)
 
 
 class Workspace:
@@ -454,8 +560,8 @@ class Workspace:
         Whether layers behave as in training, and `backward` can follow.
     input_gradient : bool, default=False
         Whether `backward` goes all the way to the network's input.
-    rng : numpy.random.Generator, default=None
-        Where dropout draws from; by default a new one.
+    rng : numpy.random.Generator, or list of one for each network, default=None
+        Where dropout draws from; by default new ones.
     like : Workspace, default=None
         One for as many rows or more, whose memory to share: the last, smaller
         mini-batch of an epoch then needs none of its own.
@@ -467,13 +573,13 @@ class Workspace:
     ----------
     slots : list of SimpleNamespace
         See :mod:`skdnn.nn.layers`.
-    row_weights : ndarray of shape (n_rows,)
+    row_weights : ndarray of shape (..., n_rows)
         What each row counts in the loss, in sum 1; equal unless changed.
-    d_output : ndarray of shape (n_rows, n_outputs)
+    d_output : ndarray of shape (..., n_rows, n_outputs)
         Where dL/d(output) goes.
     first : int
         Index of the layer at which `backward` may stop.
-    logits : ndarray of shape (n_rows, n_outputs)
+    logits : ndarray of shape (..., n_rows, n_outputs)
         What went into the last layer, after a fused :meth:`Network.backpropagate`.
     """
 
@@ -490,16 +596,18 @@ class Workspace:
     ):
         self.n_rows = n_rows
         self.training = training
+        self._dtype, self._axes = network.dtype, network.axes
+        rngs = rng if isinstance(rng, list) else [rng] * prod(network.axes)
         if training and rng is None:
-            rng = np.random.default_rng()
-        self._dtype = network.dtype
+            rngs = [np.random.default_rng() for _ in rngs]
         self._memory = {} if like is None else like._memory
-        shared = {"rng": rng, "d_input": None, "scratch": None}
+        shared = {"rngs": rngs, "d_input": None, "scratch": None}
         if training:
             shared["plain_averages"] = plain_averages
-            self.row_weights = np.full(n_rows, 1 / n_rows, network.dtype)
-            shared["row_weights"] = self.row_weights
-            shared["ones"] = np.ones(n_rows, network.dtype)
+            shape = *network.axes, n_rows
+            self.row_weights = np.full(shape, 1 / n_rows, network.dtype)
+            shared["row_weights"] = self.row_weights[..., np.newaxis, :]
+            shared["ones"] = np.ones((1, n_rows), network.dtype)
             shared["batch_fraction"] = 1.0 if like is None else n_rows / like.n_rows
         self._shared = shared
         self.slots = self._make_slots(network.nodes, ())
@@ -519,7 +627,7 @@ class Workspace:
         for i, node in enumerate(nodes):
             layer, here = node.layer, (*place, i)
             shape = (self.n_rows, layer.output_width(node.n_inputs))
-            slot = SimpleNamespace(**node.view, **self._shared)
+            slot = SimpleNamespace(**self._rows(node), **node.numbers, **self._shared)
             slot.slots = self._make_slots(node.children, here)
             if self.training:
                 slot.scratch = self._array("scratch", shape)
@@ -555,6 +663,14 @@ class Workspace:
             slots[i].d_input = self._array(("gradient", turn), shape)
         return turn
 
+    def _rows(self, node):
+        """Return a layer's parameters: vectors as a row, to go with rows of samples."""
+        n_axes = len(self._axes)
+        return {
+            name: array[..., np.newaxis, :] if array.ndim - n_axes == 1 else array
+            for name, array in node.view.items()
+        }
+
     def walk(self, slots=None):
         """Yield each slot, also of the layers that others consist of."""
         for slot in self.slots if slots is None else slots:
@@ -562,7 +678,11 @@ class Workspace:
             yield from self.walk(slot.slots)
 
     def _array(self, key, shape, dtype=None):
-        """Return an array that begins where others of the same key begin."""
+        """Return an array that begins where others of the same key begin.
+
+        `shape` is that of one network's.
+        """
+        shape = *self._axes, *shape
         size = prod(shape)
         memory = self._memory.get(key)
         if memory is None or memory.size < size:
@@ -600,7 +720,7 @@ def fold(nodes):
             slot = SimpleNamespace(**node.view)
             scale, shift = node.layer.inference_scale_and_shift(slot)
             view = {
-                "weights": before.view["weights"] * scale,
+                "weights": before.view["weights"] * scale[..., np.newaxis, :],
                 "bias": before.view["bias"] * scale + shift,
             }
             kept[-1] = replace(before, view=view)
@@ -614,9 +734,21 @@ def fold(nodes):
     return kept
 
 
-def blocks(start, stop):
-    """Return slices of at most `BLOCK` elements from start to stop."""
-    return [slice(i, min(i + BLOCK, stop)) for i in range(start, stop, BLOCK)]
+def block_size(parameters):
+    """Return how many parameters make a block, that of several networks together."""
+    return max(BLOCK // prod(parameters.shape[:-1]), 1)
+
+
+def blocks(start, stop, size):
+    """Return slices of at most `size` elements from start to stop."""
+    return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
+
+
+def column(numbers, dtype):
+    """Return a number, or one for each network so that it goes with flat vectors."""
+    if np.ndim(numbers) == 0:
+        return float(numbers)  # NumPy takes it in the dtype of the array beside it
+    return np.asarray(numbers, dtype)[..., np.newaxis]
 
 
 def check_layers(layers):

@@ -6,11 +6,9 @@ walked in blocks that fit the second-level cache: each block is then read from m
 once instead of once for every elementary operation.
 """
 
-from math import sqrt
-
 import numpy as np
 
-from skdnn.nn.network import BLOCK, blocks
+from skdnn.nn.network import block_size, blocks, column
 
 FLUSH_EVERY = 100  # steps
 
@@ -20,39 +18,44 @@ def clip_by_global_norm(gradients, norm, max_norm):
 
     Parameters
     ----------
-    gradients : ndarray of shape (n_parameters,)
-    norm : float
+    gradients : ndarray of shape (..., n_parameters)
+    norm : float or ndarray of shape (...)
         Their norm now.
-    max_norm : float
+    max_norm : float or ndarray of shape (...)
 
     References
     ----------
     Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural
     networks".
     """
-    if norm > max_norm:
-        gradients *= max_norm / norm
+    if np.any(norm > max_norm):
+        factors = max_norm / np.maximum(norm, max_norm)
+        gradients *= column(factors, gradients.dtype)
 
 
 class Optimizer:
     """Base of all optimizers.
 
+    The flat vectors may have an axis of networks in front; each number is then one for
+    all of them, or an array of one for each.
+
     Attributes
     ----------
-    state : dict of str to ndarray of shape (n_parameters,)
+    state : dict of str to ndarray of shape (..., n_parameters)
         What the optimizer remembers from step to step.
     n_steps : int
         The number of steps taken.
     """
 
     state_names = ()
+    numbers = ()  # the attributes that may differ among networks
 
     def start(self, parameters, gradients, n_weights):
         """Allocate the state for these two vectors.
 
         Parameters
         ----------
-        parameters, gradients : ndarray of shape (n_parameters,)
+        parameters, gradients : ndarray of shape (..., n_parameters)
         n_weights : int
             The first `n_weights` parameters are weights of dense layers, the only
             ones that decay.
@@ -63,16 +66,19 @@ class Optimizer:
 
     def bind(self, parameters, gradients, n_weights):
         """Cut the vectors and the state into blocks, with a scratch block beside."""
-        scratch = np.empty(min(BLOCK, parameters.size), parameters.dtype)
+        *networks, n_parameters = parameters.shape
+        size = min(block_size(parameters), n_parameters)
+        scratch = np.empty((*networks, size), parameters.dtype)
+        self.dtype = parameters.dtype
         self._blocks = []
         for start, stop, decays in (
             (0, n_weights, True),
-            (n_weights, parameters.size, False),
+            (n_weights, n_parameters, False),
         ):
-            for block in blocks(start, stop):
+            for block in blocks(start, stop, block_size(parameters)):
                 vectors = [parameters, gradients, *self.state.values()]
-                views = [vector[block] for vector in vectors]
-                views.append(scratch[: views[0].size])
+                views = [vector[..., block] for vector in vectors]
+                views.append(scratch[..., : block.stop - block.start])
                 self._blocks.append((decays, views))
 
     def step(self, learning_rate):
@@ -132,19 +138,22 @@ class SGD(Optimizer):
     """
 
     state_names = ("velocity",)
+    numbers = ("momentum",)
 
     def __init__(self, momentum=0.9, nesterov=True):
         self.momentum = momentum
         self.nesterov = nesterov
 
     def _update(self, learning_rate):
+        learning_rate = column(learning_rate, self.dtype)
+        momentum = column(self.momentum, self.dtype)
         for _, (p, g, v, step) in self._blocks:
             np.multiply(g, learning_rate, out=step)
-            v *= self.momentum
+            v *= momentum
             v -= step
             if self.nesterov:
                 p -= step
-                p += np.multiply(v, self.momentum, out=step)
+                p += np.multiply(v, momentum, out=step)
             else:
                 p += v
             yield
@@ -174,6 +183,7 @@ class Adam(Optimizer):
     """
 
     state_names = ("m", "v")
+    numbers = ("beta_1", "beta_2", "epsilon", "weight_decay")
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         self.beta_1 = beta_1
@@ -185,21 +195,27 @@ class Adam(Optimizer):
     def _update(self, learning_rate):
         # The moments are kept without their factors (1 - beta), which saves two
         # passes: m = (1 - beta_1) m_kept and v = (1 - beta_2) v_kept.
-        root = sqrt(1 - self.beta_2)
-        size = learning_rate * (1 - self.beta_1) / root
-        size *= sqrt(1 - self.beta_2**self.n_steps) / (1 - self.beta_1**self.n_steps)
+        beta_1, beta_2 = self.beta_1, self.beta_2
+        root = np.sqrt(1 - beta_2)
+        size = learning_rate * (1 - beta_1) / root
+        size *= np.sqrt(1 - beta_2**self.n_steps) / (1 - beta_1**self.n_steps)
         epsilon = self.epsilon / root
         shrink = 1 - learning_rate * self.weight_decay
+        shrinks = np.any(shrink != 1)
+        beta_1, beta_2, size, epsilon, shrink = (
+            column(numbers, self.dtype)
+            for numbers in (beta_1, beta_2, size, epsilon, shrink)
+        )
         for decays, (p, g, m, v, step) in self._blocks:
-            m *= self.beta_1
+            m *= beta_1
             m += g
-            v *= self.beta_2
+            v *= beta_2
             v += np.multiply(g, g, out=step)
             np.sqrt(v, out=step)
             step += epsilon
             np.divide(m, step, out=step)
             step *= size
-            if decays and shrink != 1:
+            if decays and shrinks:
                 p *= shrink
             p -= step
             yield

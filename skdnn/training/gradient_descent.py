@@ -1,15 +1,17 @@
-"""Mini-batch gradient descent: epochs, schedules, stopping, averaging."""
+"""Mini-batch gradient descent: schedules, stopping, averaging.
+
+The steps themselves are those of :class:`~skdnn.training.lockstep.Lockstep`.
+"""
 
 from copy import deepcopy
-from math import ceil, isfinite, sqrt
-from time import perf_counter
+from math import ceil, inf, isfinite
+from types import SimpleNamespace
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skdnn.nn import BatchNorm, Dropout
-from skdnn.nn.optimizers import clip_by_global_norm
 from skdnn.nn.schedules import Adaptive
+from skdnn.training.lockstep import Lockstep, fit_together
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
@@ -85,19 +87,13 @@ class GradientDescent(Trainer):
         if self.dropout_rng is None and self.network.has(Dropout):
             self.dropout_rng = np.random.default_rng(self.rng.randint(2**31))
         self.in_order = all_rows and not self.shuffle
-        n_samples = len(self.order)
-        size = self._size_of_mini_batches(n_samples)
-        if size == 1 and self.network.has(BatchNorm):
+        self.n_rows = self._size_of_mini_batches(len(self.order))
+        self.lockstep = None
+        if self.n_rows == 1 and self.network.has(BatchNorm):
             raise ValueError(
                 "Batch normalization needs mini-batches of at least 2 samples, got"
-                f" batch_size={self.batch_size!r} with {n_samples} samples."
+                f" batch_size={self.batch_size!r} with {len(self.order)} samples."
             )
-        settings = self.X, self.loss
-        options = {"rng": self.dropout_rng}
-        self.full = self.last = MiniBatch(self.network, size, *settings, **options)
-        if n_samples % size:
-            rest, options["like"] = n_samples % size, self.full
-            self.last = MiniBatch(self.network, rest, *settings, **options)
 
     def _size_of_mini_batches(self, n_samples):
         if self.batch_size == "auto":
@@ -114,7 +110,7 @@ class GradientDescent(Trainer):
         if type(other.optimizer) is type(self.optimizer):
             self.optimizer.state = other.optimizer.state
             self.optimizer.n_steps = other.optimizer.n_steps
-            self._bind_optimizer()
+            self.bind_optimizer()
         if other.initial_rate == self.initial_rate:
             self.learning_rate = other.learning_rate
         for name in (
@@ -128,17 +124,24 @@ class GradientDescent(Trainer):
         ):
             setattr(self, name, getattr(other, name))
 
-    def _bind_optimizer(self):
+    def bind_optimizer(self):
+        """Let the optimizer work on the network's vectors, where they are now."""
         network = self.network
         self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
 
-    def _share_statistics(self):
+    def share_statistics(self):
+        """Give the averaged network, if there is one, the statistics of training."""
         if self.averaged is not None:
             self.averaged.statistics[:] = self.network.statistics
 
     def result(self):
         """Return the network to predict with: the averaged one, with `ema_decay`."""
         return self.network if self.averaged is None else self.averaged
+
+    def shuffle_order(self):
+        """Put the samples into the order of the next epoch."""
+        if self.shuffle:
+            self.rng.shuffle(self.order)
 
     def epoch(self):
         """Train on every sample once.
@@ -148,88 +151,40 @@ class GradientDescent(Trainer):
         row : dict
             "epoch", "loss", "score" (on each mini-batch, before its step),
             "learning_rate" (of the last step), "gradient_norm" (by layer, the root mean
-            square over the mini-batches, before clipping), "seconds". Also appended to
-            ``history``.
+            square over the mini-batches, before clipping), "seconds" (where several
+            networks go together, an equal share). Also appended to ``history``.
         """
-        start_time = perf_counter()
-        n_samples, size = len(self.order), self.full.workspace.n_rows
-        rate = self.learning_rate
-        if not self.schedule.planned:
-            progress = self.n_epochs / self.max_epochs
-            rate *= self.schedule.factor(progress, self.samples_seen)
-        if self.shuffle:
-            self.rng.shuffle(self.order)
-        sum_losses = sum_rows = sum_scores = sum_weights = 0.0
-        sum_squared_norms = np.zeros(len(self.network.parameter_layers))
-        n_steps = 0
-        for start in range(0, n_samples, size):
-            stop = min(start + size, n_samples)
-            if self.schedule.planned:
-                done = self.n_epochs + (start + stop) / 2 / n_samples
-                factor = self.schedule.factor(done / self.max_epochs, self.samples_seen)
-                rate = self.learning_rate * factor
-            rows = slice(start, stop)
-            index = rows if self.in_order else self.order[rows]
-            batch = self.full if stop - start == size else self.last
-            loss, score, weight, squared_norms = self.step(batch, index, rate)
-            self.samples_seen += stop - start
-            if weight:
-                sum_losses += loss * (stop - start)
-                sum_rows += stop - start
-                sum_scores += score * weight
-                sum_weights += weight
-                sum_squared_norms += squared_norms
-                n_steps += 1
-        self._share_statistics()
-        return self.record(
-            start_time,
-            sum_losses / (sum_rows or 1),
-            sum_scores / (sum_weights or 1),
-            sum_squared_norms / (n_steps or 1),
-            learning_rate=rate,
+        if self.lockstep is None:
+            self.lockstep = Lockstep([self])
+        return self.lockstep.epoch()[0]
+
+    def kind_of_steps(self):
+        """Return what trainers that go together must have in common."""
+        loss = type(self.loss), {**vars(self.loss), "label_smoothing": None}
+        X = type(self.X), self.X.dtype
+        options = self.schedule, self.max_epochs, self.n_epochs, self.samples_seen
+        present = (self.max_grad_norm, self.ema_decay, self.sample_weight)
+        return (
+            *(loss, X, options, self.n_rows, len(self.order)),
+            *(type(self.optimizer), vars(self.optimizer).get("nesterov")),
+            [it is None for it in present],
+            self.optimizer.n_steps,
         )
 
-    def step(self, batch, index, learning_rate):
-        """Take one step; return what :meth:`objective` returns."""
-        clips = self.max_grad_norm is not None  # which needs the whole gradient
-        walk = () if clips else self.optimizer.walk(learning_rate)
-        result = self.objective(batch, index, walk)
-        _, _, total_weight, squared_norms = result
-        if total_weight == 0:
-            return result
-        if clips:
-            norm = sqrt(sum(squared_norms))
-            clip_by_global_norm(self.network.gradients, norm, self.max_grad_norm)
-            self.optimizer.step(learning_rate)
-        if self.averaged is not None:
-            # At first little is worth remembering: the average warms up.
-            t = self.optimizer.n_steps
-            decay = min(self.ema_decay, (1 + t) / (10 + t))
-            average = self.averaged.parameters
-            average += (1 - decay) * (self.network.parameters - average)
-        return result
-
-    def fit(self, *, validate=None, early_stopping=False, **options):
+    def fit(
+        self,
+        *,
+        on_epoch_begin=lambda: None,
+        on_epoch_end=lambda row: False,
+        save=lambda: None,
+        **rules,
+    ):
         """Run epochs until the loss, or the validation score, stops improving.
 
         In the end, batch normalization's statistics are averaged anew.
 
         Parameters
         ----------
-        tol : float
-            What counts as an improvement.
-        n_iter_no_change : int or inf
-            After more than so many epochs in a row without one, training ends, or the
-            learning rate falls where the schedule is adaptive. Nothing happens where
-            the schedule is planned.
-        validate : callable, default=None
-            Returns the validation loss and score of :meth:`result` as it is, and what
-            is wrong if the score is not a number, else None.
-        early_stopping : bool, default=False
-            Whether the validation score decides, and the parameters of the best epoch
-            are restored in the end. Otherwise the training loss decides.
-        verbose : bool, default=False
-            Whether to print a line for each epoch.
         on_epoch_begin, on_epoch_end : callable
             Called around each epoch, the second with its row, or with None where
             Ctrl-C or numbers that are not finite ended it; training ends if that
@@ -237,6 +192,8 @@ class GradientDescent(Trainer):
         save : callable
             Called after each epoch, when :meth:`state` is that of a fit which can go
             on, or is finished.
+        **rules
+            See :meth:`begin`.
 
         Returns
         -------
@@ -250,77 +207,108 @@ class GradientDescent(Trainer):
             epoch. After a later one, a warning says so; loss and parameters also end
             training, and the epoch before is restored.
         """
-        if early_stopping and self.history and not self.n_epochs:
+        self.begin(**rules)
+        return fit_together(
+            [self],
+            on_epoch_begin=on_epoch_begin,
+            on_epoch_end=lambda rows: on_epoch_end(rows[0] if rows else None),
+            save=lambda trainer: save(),
+        )
+
+    def begin(
+        self,
+        *,
+        tol,
+        n_iter_no_change,
+        validate=None,
+        early_stopping=False,
+        keeps_best=None,
+        verbose=False,
+    ):
+        """Take the rules of a fit.
+
+        Parameters
+        ----------
+        tol : float
+            What counts as an improvement.
+        n_iter_no_change : int or inf
+            After more than so many epochs in a row without one, training ends, or the
+            learning rate falls where the schedule is adaptive. Nothing happens where
+            the schedule is planned.
+        validate : callable, default=None
+            Returns the validation loss and score of :meth:`result` as it is, and what
+            is wrong if the score is not a number, else None.
+        early_stopping : bool, default=False
+            Whether the validation score decides; otherwise the training loss does.
+        keeps_best : bool, default=None
+            Whether the parameters of the epoch with the best validation score are
+            restored in the end; None is the same as `early_stopping`.
+        verbose : bool, default=False
+            Whether to print a line for each epoch.
+        """
+        self.rules = SimpleNamespace(
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            validate=validate,
+            early_stopping=early_stopping,
+            keeps_best=early_stopping if keeps_best is None else keeps_best,
+            say=print if verbose else lambda line: None,
+        )
+        if self.rules.keeps_best and self.history and not self.n_epochs:
             # What earlier training has reached has to be beaten.
             _, self.best_score, complaint = validate()
             if complaint:
                 raise ValueError(complaint)
             self.best_state = self.result().state()
-        try:
-            converged = self._run_epochs(validate, early_stopping, **options)
-        finally:
-            if self.best_state is not None:
-                self.result().restore(self.best_state)
-        self.average_statistics(self.result())
-        return converged
+        self.good = self.result().state() if self.n_epochs else None
+
+    def before_epoch(self):
+        """Let running averages begin anew.
+
+        They would remember other weights where an epoch has but few steps.
+        """
+        self.network.reset_statistics()
+
+    def after_epoch(self, row):
+        """Look at what an epoch has achieved; return whether its numbers are finite."""
+        rules = self.rules
+        rules.say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
+        if not (isfinite(row["loss"]) and self.network.is_finite()):
+            self._undo_epoch(self.good, rules.keeps_best)
+            self.ended = True
+            return False
+        if rules.validate is not None:
+            self.evaluate(rules.validate, row)
+            rules.say(f"Validation score: {row['validation_score']:f}")
+        self.ended = self.judge(
+            row,
+            rules.tol,
+            rules.n_iter_no_change,
+            rules.early_stopping,
+            rules.keeps_best,
+            rules.say,
+        )
+        self.good = None  # makes room for the next
+        self.good = self.best_state if rules.keeps_best else self.result().state()
+        return True
+
+    def interrupted(self):
+        """Leave what is there in order after Ctrl-C."""
+        self.share_statistics()
+        if self.good is not None and not self.network.is_finite():
+            self.result().restore(self.good)
+
+    def end(self):
+        """Go back to the best epoch, if that is the rule."""
+        self.good = None
+        if self.best_state is not None:
+            self.result().restore(self.best_state)
 
     def snapshot(self):
         """Return a copy of the network as training would leave it if it ended now."""
         network = super().snapshot()
         self.average_statistics(network)
         return network
-
-    def _run_epochs(
-        self,
-        validate,
-        early_stopping,
-        *,
-        tol,
-        n_iter_no_change,
-        verbose=False,
-        on_epoch_begin=lambda: None,
-        on_epoch_end=lambda row: False,
-        save=lambda: None,
-    ):
-        """Run the epochs of :meth:`fit`; return whether training has converged."""
-        say = print if verbose else lambda line: None
-        good = self.result().state() if self.n_epochs else None
-        in_epoch = False
-        try:
-            while not self.finished:
-                in_epoch = True
-                on_epoch_begin()
-                # Running averages begin anew with each epoch, as they would remember
-                # other weights where an epoch has but few steps.
-                self.network.reset_statistics()
-                row = self.epoch()
-                say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
-                if not (isfinite(row["loss"]) and self.network.is_finite()):
-                    self._undo_epoch(good, early_stopping)
-                    on_epoch_end(None)
-                    self.ended = True
-                    save()
-                    break
-                if validate is not None:
-                    self.evaluate(validate, row)
-                    say(f"Validation score: {row['validation_score']:f}")
-                ends = self.judge(row, tol, n_iter_no_change, early_stopping, say)
-                in_epoch = False
-                good = None  # makes room for the next
-                good = self.best_state if early_stopping else self.result().state()
-                self.ended = bool(on_epoch_end(row) or ends)
-                save()
-            if self.complaint:
-                warn_user(self.complaint, ConvergenceWarning)
-            return self.ended or self.schedule.planned  # which is laid out to end here
-        except KeyboardInterrupt:
-            warn_user(INTERRUPTED)
-            self._share_statistics()
-            if good is not None and not self.network.is_finite():
-                self.result().restore(good)
-            if in_epoch:
-                on_epoch_end(None)
-            return True
 
     def average_statistics(self, network):
         """Average batch normalization's statistics anew, at the weights that predict.
@@ -341,14 +329,15 @@ class GradientDescent(Trainer):
         """
         if not network.statistics.size:
             return
-        n_samples, size = len(self.order), self.full.workspace.n_rows
+        n_samples, size = len(self.order), self.n_rows
         n_rows = max(AVERAGED_ROWS, AVERAGED_PART * self.n_epochs * n_samples)
         n_batches = ceil(n_samples / size)
         n_chosen = min(ceil(n_rows / size), n_batches)
         chosen = np.linspace(0, n_batches - 1, n_chosen).astype(int)
         rng = deepcopy(self.dropout_rng)  # so that training is none the wiser
-        options = {"rng": rng, "like": self.full, "plain_averages": True}
-        batches = {}
+        options = {"rng": rng, "plain_averages": True}
+        full = MiniBatch(network, size, self.X, self.loss, **options)
+        batches = {size: full}
         before = network.state()
         network.reset_statistics()
         try:
@@ -357,8 +346,9 @@ class GradientDescent(Trainer):
                 index = rows if self.in_order else self.order[rows]
                 m = rows.stop - start
                 if m not in batches:
+                    options["like"] = full
                     batches[m] = MiniBatch(network, m, self.X, self.loss, **options)
-                if self._weigh(batches[m], index):
+                if self.weigh(batches[m], index):
                     X = batches[m].gather(self.X, index)
                     network.forward(X, batches[m].workspace)
         except KeyboardInterrupt:
@@ -367,7 +357,7 @@ class GradientDescent(Trainer):
         if not network.is_finite():  # sums that overflow
             network.restore(before)
 
-    def _undo_epoch(self, good, early_stopping):
+    def _undo_epoch(self, good, keeps_best):
         """Go back to what `good` holds, and note why and what to change."""
         row = self.history.pop()
         self.n_epochs -= 1
@@ -378,20 +368,28 @@ class GradientDescent(Trainer):
         finite = isfinite(row["loss"])
         what = "Parameters" if finite else "The loss"
         how = "infinite or NaN" if finite else f"{row['loss']:f}"
-        kept = "best epoch before it" if early_stopping else "epoch before it"
+        kept = "best epoch before it" if keeps_best else "epoch before it"
         self.complaint = (
             f"{what} became {how} in epoch {row['epoch']}: training ends, and the"
             f" parameters of the {kept} are kept. Lower learning_rate_init (it is"
             f" {self.initial_rate:g}), set max_grad_norm, or scale X."
         )
 
-    def judge(self, row, tol, n_iter_no_change, early_stopping=False, say=print):
+    def judge(
+        self,
+        row,
+        tol,
+        n_iter_no_change,
+        early_stopping=False,
+        keeps_best=False,
+        say=print,
+    ):
         """Note what an epoch has achieved; return whether training should end."""
+        score = row.get("validation_score", -inf)
+        if keeps_best and score > self.best_score:  # not if it is NaN
+            self.best_state = self.result().state()
         if early_stopping:
-            score = row["validation_score"]
-            improved = score >= self.best_score + tol  # not if it is NaN
-            if score > self.best_score:
-                self.best_state = self.result().state()
+            improved = score >= self.best_score + tol
         else:
             improved = not row["loss"] > self.best_loss - tol
         self.note_best(row)
@@ -451,4 +449,4 @@ class GradientDescent(Trainer):
 
     def __setstate__(self, state):
         vars(self).update(state)
-        self._bind_optimizer()
+        self.bind_optimizer()

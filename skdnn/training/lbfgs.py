@@ -92,14 +92,15 @@ class LBFGS(Trainer):
             # Running averages restart: they become the statistics of all samples.
             network.reset_statistics()
             latest = self.objective(self.full, index)
-            return latest[0], network.gradients.astype(np.float64)
+            return float(latest[0]), network.gradients.astype(np.float64)
 
         def on_iteration(intermediate_result):
             nonlocal start_time, in_epoch
             accepted[:] = network.parameters[:] = intermediate_result.x
             _, score, _, squared_norms = latest
             loss = float(intermediate_result.fun)
-            row = self.record(start_time, loss, score, squared_norms)
+            seconds = perf_counter() - start_time
+            row = self.record(seconds, loss, score, squared_norms)
             if verbose:
                 print(f"Iteration {self.n_epochs}, loss = {loss:.8f}")
             if validate is not None:

@@ -5,11 +5,12 @@ from time import perf_counter
 
 import numpy as np
 
+from skdnn.training.objective import Objective
 from skdnn.training.user_warnings import warn_user
 
 # What `Trainer.load` sets.
 DATA = {"X", "targets", "sample_weight", "row_scores", "order", "in_order"}
-DATA |= {"full", "last"}
+DATA |= {"full", "lockstep"}
 INTERRUPTED = "Training interrupted by user."
 NOT_FINITE = (  # scikit-learn's words
     "Solver produced non-finite parameter weights. The input data may"
@@ -17,7 +18,7 @@ NOT_FINITE = (  # scikit-learn's words
 )
 
 
-class Trainer:
+class Trainer(Objective):
     """What all ways to train a network share: the data, the objective, the history.
 
     Parameters
@@ -148,59 +149,16 @@ class Trainer:
         for name in self.kept:
             setattr(self, name, state[name])
 
-    def objective(self, batch, index, walk=()):
-        """Compute loss and gradient on the rows `index`.
-
-        `walk` is the optimizer's, if it can step at once: see
-        :meth:`~skdnn.nn.Network.penalize`.
-
-        Returns
-        -------
-        loss : float
-            The penalty included.
-        score : float
-            The mean of the rows' scores: the share of the samples, by weight, that the
-            network had right, or R².
-        total_weight : float
-        squared_norms : list of float
-            Of each layer's gradient.
-        """
-        network, workspace = self.network, batch.workspace
-        total_weight = self._weigh(batch, index)
-        if total_weight == 0:  # nothing to learn from
-            network.gradients[:] = 0
-            return 0.0, 0.0, 0.0, np.zeros(len(network.parameter_layers))
-        X = batch.gather(self.X, index)
-        targets = self.targets[index]
-        loss = network.backpropagate(X, batch.encode(targets), self.loss, workspace)
-        scores = self.row_scores(workspace.logits, targets)
-        if self.sample_weight is None:
-            score = float(scores.sum()) / workspace.n_rows
-        else:
-            score = float(workspace.row_weights @ scores)
-        penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
-        return loss + penalty, score, total_weight, squared_norms
-
-    def _weigh(self, batch, index):
-        """Give the mini-batch the weights of its rows; return the sum of these."""
-        if self.sample_weight is None:
-            return float(batch.workspace.n_rows)
-        weights = self.sample_weight[index]
-        total_weight = float(weights.sum())
-        if total_weight:
-            np.divide(weights, total_weight, out=batch.workspace.row_weights)
-        return total_weight
-
-    def record(self, start_time, loss, score, squared_norms, **further):
+    def record(self, seconds, loss, score, squared_norms, **further):
         """Append a row to the history, and return it."""
         layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
         row = {
             "epoch": len(self.history) + 1,
-            "loss": loss,
-            "score": score,
+            "loss": float(loss),
+            "score": float(score),
             **further,
             "gradient_norm": dict(zip(layers, norms, strict=True)),
-            "seconds": perf_counter() - start_time,
+            "seconds": seconds,
         }
         self.history.append(row)
         self.n_epochs += 1

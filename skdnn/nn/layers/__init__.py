@@ -10,13 +10,17 @@ network learns (weights, gradients, running statistics, buffers) belongs to the
 - ``slot.output``, ``slot.d_input``: where ``forward`` and ``backward`` write;
 - ``slot.scratch``, ``slot.mask``: in training, room for one intermediate result,
   float and bool, of the layer's shape, free again when the call returns;
-- ``slot.ones``: ones of shape (m,), as ``ones @ dZ`` is the fastest column sum;
-- ``slot.row_weights``: of shape (m,), each sample's share of the mean over the
+- ``slot.ones``: ones of shape (1, m), as ``ones @ dZ`` is the fastest column sum;
+- ``slot.row_weights``: of shape (1, m), each sample's share of the mean over the
   mini-batch: 1/m, or w_i / sum(w) where there are sample weights;
-- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rng``;
+- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rngs``;
 - ``slot.plain_averages``: whether running statistics are plain averages.
 
-Rows are samples: with m samples and n features, A has shape (m, n). ``dA`` stands
+Rows are samples: with m samples and n features, A has shape (m, n), and parameters
+and statistics that are vectors come as rows, of shape (1, n). Where several networks
+are computed at once, each array has an axis of networks in front, (K, m, n), and so
+layers work along the last two axes; ``slot.<number>``, one of a layer's numbers that
+may differ among networks, then has shape (K, 1, 1). ``dA`` stands
 for dL/dA, where L is the mean loss over the mini-batch. The loss puts the factor 1/m
 into its gradient, once; no layer divides by m again.
 """

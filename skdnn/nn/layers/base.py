@@ -9,13 +9,18 @@ import numpy as np
 class Layer:
     """Base of all layers: a layer without parameters that keeps the shape.
 
+    Arrays have shape (..., m, n): m samples with n features each, and in front an axis
+    of networks, if there are several at once.
+
     `reads_output` says that ``backward`` needs what ``forward`` returned, so that the
     next layer must not write over it; `in_place`, that the layer itself may write its
-    output over its input.
+    output over its input. `numbers` are those of its fields that may differ among
+    networks at once: see :meth:`skdnn.nn.Network.stacked`.
     """
 
     reads_output = False
     in_place = True
+    numbers = ()
     layers = ()  # of which it consists
 
     def output_width(self, n_inputs):
@@ -42,7 +47,7 @@ class Layer:
         return {}
 
     def forward(self, A, slot, training):
-        """Return the layer's output for the input A of shape (m, n_inputs)."""
+        """Return the layer's output for the input A of shape (..., m, n_inputs)."""
         raise NotImplementedError
 
     def backward(self, dA, slot):

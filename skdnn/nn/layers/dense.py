@@ -8,11 +8,25 @@ from skdnn.nn.layers.base import Layer, check_number, layer
 
 
 def matmul(A, B, out):
-    """Write ``A @ B`` to `out`; A may be a SciPy sparse array."""
+    """Write ``A @ B`` to `out`.
+
+    A may be a SciPy sparse array, which has two axes, or a tuple of one for each
+    network.
+    """
     if isinstance(A, np.ndarray):
         return np.matmul(A, B, out=out)
-    out[...] = A @ B
+    networks = B.reshape(-1, *B.shape[-2:]), out.reshape(-1, *out.shape[-2:])
+    A = A if isinstance(A, tuple) else (A,) * len(networks[0])
+    for a, b, c in zip(A, *networks, strict=True):
+        c[...] = a @ b
     return out
+
+
+def transposed(A):
+    """Return A with its last two axes exchanged; A as in :func:`matmul`."""
+    if isinstance(A, np.ndarray):
+        return A.mT
+    return tuple(a.T for a in A) if isinstance(A, tuple) else A.T
 
 
 @layer
@@ -50,7 +64,7 @@ class Dense(Layer):
         return Z
 
     def backward(self, dZ, slot):
-        matmul(slot.input.T, dZ, out=slot.d_weights)
+        matmul(transposed(slot.input), dZ, out=slot.d_weights)
         np.matmul(slot.ones, dZ, out=slot.d_bias)
         if slot.d_input is not None:  # nobody asks for it in front of the first layer
-            return np.matmul(dZ, slot.weights.T, out=slot.d_input)
+            return np.matmul(dZ, slot.weights.mT, out=slot.d_input)

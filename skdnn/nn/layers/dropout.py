@@ -28,6 +28,7 @@ class Dropout(Layer):
     """
 
     rate: float
+    numbers = ("rate",)
 
     def __post_init__(self):
         check_number("Dropout", "rate", self.rate, Real, 0, 1)
@@ -41,10 +42,14 @@ class Dropout(Layer):
                 np.copyto(slot.output, A)
             return slot.output
         M = slot.scaled_mask
-        # Raw bits: a third of the time that random floats take.
-        bits = slot.rng.bit_generator.random_raw(-(-M.size // 4)).view(np.uint16)
-        dropped = min(round(self.rate * 2**16), 2**16 - 1)
-        np.greater_equal(bits[: M.size].reshape(M.shape), dropped, out=slot.mask)
+        dropped = np.minimum(np.rint(slot.rate * 2**16), 2**16 - 1)
+        size = M.shape[-2] * M.shape[-1]
+        masks = slot.mask.reshape(-1, size)
+        thresholds = np.broadcast_to(np.ravel(dropped).astype(np.uint16), len(masks))
+        for rng, mask, threshold in zip(slot.rngs, masks, thresholds, strict=True):
+            # Raw bits: a third of the time that random floats take.
+            bits = rng.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
+            np.greater_equal(bits[:size], threshold, out=mask)
         np.multiply(slot.mask, 2**16 / (2**16 - dropped), out=M, dtype=M.dtype)
         return np.multiply(A, M, out=slot.output)
 

@@ -91,7 +91,7 @@ class BatchNorm(Layer):
             centered, sum_products * slot.inverse_std**2, out=slot.scratch
         )
         common += slot.d_beta
-        common *= slot.row_weights[:, np.newaxis]
+        common *= slot.row_weights.mT
         dA = np.subtract(dY, common, out=slot.d_input)
         dA *= slot.scale
         return dA
@@ -99,9 +99,9 @@ class BatchNorm(Layer):
     def update_running_averages(self, mean, variance, slot):
         """Move the running averages towards those of one mini-batch."""
         slot.n_batches += slot.batch_fraction
-        rate = 1 / float(slot.n_batches[0])
+        rate = 1 / slot.n_batches.astype(np.float64)
         if not slot.plain_averages:
-            rate = max(1 - self.momentum, rate)
+            rate = np.maximum(1 - self.momentum, rate)
         rate *= slot.batch_fraction
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
@@ -178,5 +178,6 @@ class LayerNorm(Layer):
 
 
 def row_means(A):
-    """Return the mean of each row, of shape (m, 1)."""
-    return A @ np.full((A.shape[1], 1), 1 / A.shape[1], A.dtype)
+    """Return the mean of each row, of shape (..., m, 1)."""
+    n = A.shape[-1]
+    return A @ np.full((n, 1), 1 / n, A.dtype)

@@ -64,23 +64,23 @@ class Ordered(Layer):
         return {"slopes": (n_rows, n_inputs)}
 
     def _groups(self, A):
-        return A.reshape(len(A), -1, self.size)
+        return A.reshape(*A.shape[:-1], -1, self.size)
 
     def forward(self, Z, slot, training):
         if training:
             logistic(Z, out=slot.slopes)
-            self._groups(slot.slopes)[:, :, 0] = 1
+            self._groups(slot.slopes)[..., 0] = 1
         if slot.output is not Z:
             np.copyto(slot.output, Z)
         A = self._groups(slot.output)
-        steps = A[:, :, 1:]
+        steps = A[..., 1:]
         np.logaddexp(0, steps, out=steps)
-        np.cumsum(A, axis=2, out=A)
+        np.cumsum(A, axis=-1, out=A)
         return slot.output
 
     def backward(self, dA, slot):
         # Sums from the right: over what comes at or behind each.
-        sums = np.cumsum(self._groups(dA)[:, :, ::-1], axis=2)[:, :, ::-1]
+        sums = np.cumsum(self._groups(dA)[..., ::-1], axis=-1)[..., ::-1]
         return np.multiply(sums.reshape(dA.shape), slot.slopes, out=slot.d_input)
 
 
@@ -98,12 +98,12 @@ class GaussianOutput(Layer):
         return {"slopes": (n_rows, n_inputs // 2)}
 
     def forward(self, Z, slot, training):
-        half = Z.shape[1] // 2
+        half = Z.shape[-1] // 2
         if training:
-            logistic(Z[:, half:], out=slot.slopes)
+            logistic(Z[..., half:], out=slot.slopes)
         if slot.output is not Z:
             np.copyto(slot.output, Z)
-        std = slot.output[:, half:]
+        std = slot.output[..., half:]
         np.logaddexp(0, std, out=std)
         std += self.smallest
         return slot.output
@@ -111,5 +111,5 @@ class GaussianOutput(Layer):
     def backward(self, dA, slot):
         if slot.d_input is not dA:
             np.copyto(slot.d_input, dA)
-        slot.d_input[:, dA.shape[1] // 2 :] *= slot.slopes
+        slot.d_input[..., dA.shape[-1] // 2 :] *= slot.slopes
         return slot.d_input

@@ -6,14 +6,16 @@ from skdnn.nn.layers.base import Layer, layer
 
 
 def row_maxima(Z):
-    """Return the maximum of each row, of shape (m, 1)."""
-    # Finding the place is ten times as fast as Z.max(axis=1), for short rows.
-    return Z[np.arange(len(Z)), Z.argmax(axis=1)][:, np.newaxis]
+    """Return the maximum of each row, of shape (..., m, 1)."""
+    # Finding the place is ten times as fast as Z.max(axis=-1), for short rows.
+    rows = Z.reshape(-1, Z.shape[-1])
+    maxima = rows[np.arange(len(rows)), rows.argmax(axis=1)]
+    return maxima.reshape(*Z.shape[:-1], 1)
 
 
 def row_sums(A):
-    """Return the sum of each row, of shape (m,)."""
-    return A @ np.ones(A.shape[1], A.dtype)  # for short rows faster than A.sum(axis=1)
+    """Return the sum of each row, of shape (..., m)."""
+    return A @ np.ones(A.shape[-1], A.dtype)  # for short rows faster than A.sum
 
 
 @layer
@@ -35,11 +37,11 @@ class Softmax(Layer):
         # Subtracting the row's maximum changes nothing but keeps exp from overflow.
         shifted = np.subtract(Z, row_maxima(Z), out=slot.output)
         A = np.exp(shifted, out=shifted)
-        A /= row_sums(A)[:, np.newaxis]
+        A /= row_sums(A)[..., np.newaxis]
         return A
 
     def backward(self, dA, slot):
         A = slot.output
         products = np.multiply(dA, A, out=slot.scratch)
-        np.subtract(dA, row_sums(products)[:, np.newaxis], out=slot.d_input)
+        np.subtract(dA, row_sums(products)[..., np.newaxis], out=slot.d_input)
         return np.multiply(slot.d_input, A, out=slot.d_input)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 class Loss:
     """Base of all losses.
 
+    Arrays may have an axis of networks in front; L is then an array, one of each.
+
     Attributes
     ----------
     link : Layer
@@ -21,11 +23,11 @@ class Loss:
 
         Parameters
         ----------
-        targets : ndarray of shape (m,) or (m, n_targets)
-        out : ndarray of shape (m, target_width)
+        targets : ndarray of shape (..., m) or (..., m, n_targets)
+        out : ndarray of shape (..., m, target_width)
         training : bool, default=True
         """
-        out[...] = targets.reshape(len(targets), -1)
+        out[...] = targets.reshape(out.shape)
         return out
 
     def decide(self, Z):
@@ -37,15 +39,15 @@ class Loss:
 
         Parameters
         ----------
-        targets : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        targets : ndarray of shape (..., n_samples) or (..., n_samples, n_targets)
             All of them: what a score is relative to may depend on all.
-        weights : ndarray of shape (n_samples,), default=None
+        weights : ndarray of shape (..., n_samples), default=None
 
         Returns
         -------
         row_scores : callable
             Takes logits Z and the targets of some rows, and returns an array of shape
-            (m,), of which the (weighted) mean over all rows is the score.
+            (..., m), of which the (weighted) mean over all rows is the score.
         """
         raise NotImplementedError
 

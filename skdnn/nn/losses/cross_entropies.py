@@ -18,6 +18,12 @@ from skdnn.nn.layers import (
 from skdnn.nn.losses.base import Loss, loss
 
 
+def sum_of_products(A, B):
+    """Return the sum of the products of two matrices' elements, of shape (...)."""
+    flat = *A.shape[:-2], -1
+    return np.vecdot(A.reshape(flat), B.reshape(flat))
+
+
 def _clipped(P):
     """Keep P, and 1 - P, away from 0, where the logarithm and 1/P are infinite."""
     info = np.finfo(P.dtype)
@@ -33,8 +39,7 @@ class CrossEntropy(Loss):
 
     def hits(self, Z, targets):
         """Return for each sample whether the decision from its logits is right."""
-        right = self.decide(Z) == targets
-        return right.all(axis=1) if right.ndim == 2 else right
+        return self.decide(Z) == targets
 
     def row_scorer(self, targets, weights=None):
         """Return :meth:`hits`, of which the mean is the accuracy."""
@@ -58,16 +63,17 @@ class CategoricalCrossEntropy(CrossEntropy):
     link = Softmax()
 
     def encode(self, targets, out, training=True):
-        """Write indices of classes, of shape (m,), to `out` as rows that sum to 1."""
+        """Write indices of classes, of shape (..., m), to `out`: rows that sum to 1."""
         smoothing = self.label_smoothing if training else 0.0
-        share = smoothing / out.shape[1]
+        share = smoothing / out.shape[-1]
         out[...] = share
-        out[np.arange(len(targets)), targets] = 1 - smoothing + share
+        rows = out.reshape(-1, out.shape[-1])
+        rows[np.arange(len(rows)), targets.reshape(-1)] = 1 - smoothing + share
         return out
 
     def decide(self, Z):
-        """Return the index of the most probable class, of shape (m,)."""
-        return Z.argmax(axis=1)
+        """Return the index of the most probable class, of shape (..., m)."""
+        return Z.argmax(axis=-1)
 
     def draw(self, Z, value, rng):
         """Return classes at random, with the predicted probabilities."""
@@ -78,12 +84,12 @@ class CategoricalCrossEntropy(CrossEntropy):
 
     def value(self, P, Y, r):
         """Return L."""
-        return -float(r @ (Y * np.log(_clipped(P))).sum(axis=1))
+        return -np.vecdot(r, (Y * np.log(_clipped(P))).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         np.divide(Y, _clipped(P), out=out)
-        out *= -r[:, np.newaxis]
+        out *= -r[..., np.newaxis]
         return out
 
     def from_logits(self, Z, Y, r, out, scratch):
@@ -91,11 +97,11 @@ class CategoricalCrossEntropy(CrossEntropy):
         shifted = np.subtract(Z, row_maxima(Z), out=scratch)
         exponentials = np.exp(shifted, out=out)
         totals = row_sums(exponentials)
-        weighted_Y = r[:, np.newaxis] * Y
+        weighted_Y = r[..., np.newaxis] * Y
         # log P = shifted - log(totals), and a row of Y sums to 1:
-        loss = float(r @ np.log(totals)) - float(np.vdot(weighted_Y, shifted))
+        loss = np.vecdot(r, np.log(totals)) - sum_of_products(weighted_Y, shifted)
         # P = exponentials / totals, and so dZ = r (P - Y) is:
-        dZ = np.multiply(exponentials, (r / totals)[:, np.newaxis], out=out)
+        dZ = np.multiply(exponentials, (r / totals)[..., np.newaxis], out=out)
         dZ -= weighted_Y
         return loss
 
@@ -119,7 +125,7 @@ class BinaryCrossEntropy(CrossEntropy):
     link = Logistic()
 
     def encode(self, targets, out, training=True):
-        """Write 0 and 1, of shape (m,) or (m, n_outputs), to `out`."""
+        """Write 0 and 1, of shape (..., m) or (..., m, n_outputs), to `out`."""
         super().encode(targets, out)
         if training and self.label_smoothing:
             out *= 1 - self.label_smoothing
@@ -128,7 +134,7 @@ class BinaryCrossEntropy(CrossEntropy):
 
     def hits(self, Z, targets):
         """Return for each sample whether all of its outputs are right."""
-        return super().hits(Z, targets.reshape(len(targets), -1))
+        return super().hits(Z, targets.reshape(Z.shape)).all(axis=-1)
 
     def decide(self, Z):
         """Return which outputs are more probable than not, bool of Z's shape."""
@@ -142,13 +148,13 @@ class BinaryCrossEntropy(CrossEntropy):
     def value(self, P, Y, r):
         """Return L."""
         P = _clipped(P)
-        return -float(r @ (Y * np.log(P) + (1 - Y) * np.log1p(-P)).sum(axis=1))
+        return -np.vecdot(r, (Y * np.log(P) + (1 - Y) * np.log1p(-P)).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         P = _clipped(P)
         np.divide(P - Y, P * (1 - P), out=out)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out
 
     def from_logits(self, Z, Y, r, out, scratch):
@@ -156,8 +162,8 @@ class BinaryCrossEntropy(CrossEntropy):
         # -log P = log(1 + e^-Z) and -log(1 - P) = log(1 + e^Z), hence:
         row_losses = np.logaddexp(0, Z, out=scratch)
         row_losses -= np.multiply(Y, Z, out=out)
-        loss = float(r @ row_losses.sum(axis=1))
+        loss = np.vecdot(r, row_losses.sum(axis=-1))
         dZ = logistic(Z, out=out)
         dZ -= Y
-        dZ *= r[:, np.newaxis]
+        dZ *= r[..., np.newaxis]
         return loss

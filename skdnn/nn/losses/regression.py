@@ -23,7 +23,7 @@ class RegressionLoss(Loss):
         """Raise an error if there are targets that the loss is not for."""
 
     def decide(self, Z):
-        """Return the predicted numbers, of shape (m, n_targets)."""
+        """Return the predicted numbers, of shape (..., m, n_targets)."""
         return Z
 
     def draw(self, Z, value, rng):
@@ -36,12 +36,12 @@ class RegressionLoss(Loss):
 
         ``R² = 1 - sum_i w_i (y_i - p_i)² / sum_i w_i (y_i - mean)²``
         """
-        center = np.average(targets, axis=0, weights=weights)
-        spread = np.average((targets - center) ** 2, axis=0, weights=weights)
+        center = mean_over_rows(targets, weights)
+        spread = mean_over_rows((targets - center) ** 2, weights)
 
         def row_scores(Z, targets):
             errors = (self.decide(Z) - targets) ** 2
-            return explained(errors, spread).mean(axis=1)
+            return explained(errors, spread).mean(axis=-1)
 
         return row_scores
 
@@ -49,6 +49,14 @@ class RegressionLoss(Loss):
         """Return L, and write dL/dZ to `out`: the link does nothing."""
         self.gradient(Z, Y, r, out)
         return self.value(Z, Y, r)
+
+
+def mean_over_rows(A, weights):
+    """Return the (weighted) mean over the rows, of shape (..., 1, n)."""
+    if weights is None:
+        return A.mean(axis=-2, keepdims=True)
+    shares = weights / weights.sum(axis=-1, keepdims=True)
+    return shares[..., np.newaxis, :] @ A
 
 
 def explained(errors, spread):
@@ -69,12 +77,12 @@ class SquaredError(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return float(r @ np.square(P - Y).sum(axis=1)) / 2
+        return np.vecdot(r, np.square(P - Y).sum(axis=-1)) / 2
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         np.subtract(P, Y, out=out)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out
 
 
@@ -107,21 +115,21 @@ class PoissonDeviance(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return float(r @ (xlogy(Y, Y / P) - Y + P).sum(axis=1))
+        return np.vecdot(r, (xlogy(Y, Y / P) - Y + P).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         np.divide(Y, P, out=out)
         np.subtract(1, out, out=out)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out
 
     def from_logits(self, Z, Y, r, out, scratch):
         """Return L of exp(Z), and write dL/dZ to `out`."""
         P = Exp().rates(Z, out=out)
-        value = float(r @ (xlogy(Y, Y) - Y * Z - Y + P).sum(axis=1))
+        value = np.vecdot(r, (xlogy(Y, Y) - Y * Z - Y + P).sum(axis=-1))
         P -= Y
-        P *= r[:, np.newaxis]
+        P *= r[..., np.newaxis]
         return value
 
 
@@ -134,12 +142,12 @@ class AbsoluteError(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return float(r @ np.abs(P - Y).sum(axis=1))
+        return np.vecdot(r, np.abs(P - Y).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         np.sign(np.subtract(P, Y, out=out), out=out)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out
 
 
@@ -169,13 +177,13 @@ class Huber(RegressionLoss):
         """Return L."""
         errors = np.abs(P - Y)
         small = np.minimum(errors, self.delta)
-        return float(r @ (small * (errors - small / 2)).sum(axis=1))
+        return np.vecdot(r, (small * (errors - small / 2)).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         np.subtract(P, Y, out=out)
         np.clip(out, -self.delta, self.delta, out=out)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out
 
 
@@ -220,31 +228,49 @@ class PinballLoss(RegressionLoss):
     def draw(self, Z, value, rng):
         """Return targets at random, around one of the quantiles."""
         n_quantiles = len(self.quantiles)
-        return super().draw(Z[:, n_quantiles // 2 :: n_quantiles], value, rng)
+        return super().draw(Z[..., n_quantiles // 2 :: n_quantiles], value, rng)
 
     def target_width(self, n_outputs):
         """Return the number of targets: one for so many quantiles."""
         return n_outputs // len(self.quantiles)
 
     def _errors(self, P, Y):
-        """Return Y - P, of shape (m, n_targets, n_quantiles), and the quantiles."""
-        P = P.reshape(len(P), -1, len(self.quantiles))
-        return Y[:, :, np.newaxis] - P, np.array(self.quantiles, P.dtype)
+        """Return Y - P, (..., m, n_targets, n_quantiles), and the quantiles."""
+        P = P.reshape(*P.shape[:-1], -1, len(self.quantiles))
+        return Y[..., np.newaxis] - P, np.array(self.quantiles, P.dtype)
 
     def losses(self, P, Y):
-        """Return the loss of each prediction: (m, n_targets, n_quantiles)."""
+        """Return the loss of each prediction: (..., m, n_targets, n_quantiles)."""
         errors, q = self._errors(P, Y)
         return np.maximum(q * errors, (q - 1) * errors)
 
+    def _each_loss(self, P, Y):
+        """Return the losses, of shape (..., m, n_targets * n_quantiles)."""
+        losses = self.losses(P, Y)
+        return losses.reshape(*losses.shape[:-2], -1)
+
+    def _best_constants(self, targets, weights):
+        """Return the quantiles of the targets, of shape (..., 1, that of P)."""
+        networks = targets.reshape(-1, *targets.shape[-2:])
+        if weights is None:
+            weights = [None] * len(networks)
+        else:
+            weights = weights.reshape(len(networks), -1)
+        constants = [
+            np.transpose([quantile_of(y, q, r) for q in self.quantiles]).ravel()
+            for y, r in zip(networks, weights, strict=True)
+        ]
+        return np.array(constants).reshape(*targets.shape[:-2], 1, -1)
+
     def value(self, P, Y, r):
         """Return L."""
-        return float(r @ self.losses(P, Y).sum(axis=(1, 2)))
+        return np.vecdot(r, self._each_loss(P, Y).sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
         errors, q = self._errors(P, Y)
         slopes = np.where(errors == 0, 0, (errors < 0) - q)
-        np.multiply(slopes.reshape(P.shape), r[:, np.newaxis], out=out)
+        np.multiply(slopes.reshape(P.shape), r[..., np.newaxis], out=out)
         return out
 
     def row_scorer(self, targets, weights=None):
@@ -258,13 +284,11 @@ class PinballLoss(RegressionLoss):
         quantile regression".
         """
         targets = np.asarray(targets, dtype=np.float64)
-        constants = np.array([quantile_of(targets, q, weights) for q in self.quantiles])
-        constants = np.broadcast_to(constants.T.ravel(), (len(targets), constants.size))
-        losses = self.losses(constants, targets)
-        of_constants = np.average(losses, axis=0, weights=weights)
+        constants = self._best_constants(targets, weights)
+        of_constants = mean_over_rows(self._each_loss(constants, targets), weights)
 
         def row_scores(Z, targets):
-            return explained(self.losses(Z, targets), of_constants).mean(axis=(1, 2))
+            return explained(self._each_loss(Z, targets), of_constants).mean(axis=-1)
 
         return row_scores
 
@@ -294,7 +318,7 @@ class GaussianLikelihood(RegressionLoss):
 
     def draw(self, Z, value, rng):
         """Return targets at random, with the predicted densities."""
-        return rng.normal(*np.hsplit(Z, 2))
+        return rng.normal(*np.split(Z, 2, axis=-1))
 
     def target_width(self, n_outputs):
         """Return the number of targets: each has two outputs."""
@@ -302,21 +326,21 @@ class GaussianLikelihood(RegressionLoss):
 
     def decide(self, Z):
         """Return the means."""
-        return Z[:, : Z.shape[1] // 2]
+        return Z[..., : Z.shape[-1] // 2]
 
     def value(self, P, Y, r):
         """Return L."""
-        mean, std = np.hsplit(P, 2)
+        mean, std = np.split(P, 2, axis=-1)
         z = (Y - mean) / std
         losses = z * z / 2 + np.log(std) + log(2 * pi) / 2
-        return float(r @ losses.sum(axis=1))
+        return np.vecdot(r, losses.sum(axis=-1))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
-        mean, std = np.hsplit(P, 2)
-        d_mean, d_std = np.hsplit(out, 2)
+        mean, std = np.split(P, 2, axis=-1)
+        d_mean, d_std = np.split(out, 2, axis=-1)
         z = (Y - mean) / std
         np.divide(-z, std, out=d_mean)
         np.divide(1 - z * z, std, out=d_std)
-        out *= r[:, np.newaxis]
+        out *= r[..., np.newaxis]
         return out

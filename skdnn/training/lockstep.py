@@ -1,0 +1,256 @@
+"""Networks that take their steps together: an epoch of one, or of several at once."""
+
+import copy
+from time import perf_counter
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skdnn.nn import Network
+from skdnn.nn.network import column
+from skdnn.nn.optimizers import clip_by_global_norm
+from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.objective import Objective
+from skdnn.training.trainer import INTERRUPTED
+from skdnn.training.user_warnings import warn_user
+
+
+class Lockstep(Objective):
+    """Epochs of one trainer, or of several that have steps of the same shape.
+
+    What several networks learn is what each would learn alone, with the same bits as
+    far as the matrix products have them. Of each, the trainer keeps the books.
+
+    Parameters
+    ----------
+    trainers : list of GradientDescent
+        With data loaded, and alike: see :func:`can_go_together`. Their networks and
+        the states of their optimizers move into memory that they share.
+    """
+
+    def __init__(self, trainers):
+        self.trainers = trainers
+        first = trainers[0]
+        self.is_stack = len(trainers) > 1
+        self.network, self.averaged = first.network, first.averaged
+        self.optimizer = first.optimizer
+        self.loss, self.row_scores = first.loss, first.row_scores
+        losses = self.loss
+        if self.is_stack:
+            self.network = Network.stacked([it.network for it in trainers])
+            if self.averaged is not None:
+                self.averaged = Network.stacked([it.averaged for it in trainers])
+            self._stack_optimizers()
+            losses = tuple(it.loss for it in trainers)
+            losses = losses if len(set(losses)) > 1 else losses[0]
+            self.row_scores = self._score_rows
+        self.X, self.targets, self.sample_weight = (
+            self._shared(name) for name in ("X", "targets", "sample_weight")
+        )
+        self.alpha, self.max_grad_norm, self.ema_decay = (
+            together([getattr(it, name) for it in trainers])
+            for name in ("alpha", "max_grad_norm", "ema_decay")
+        )
+        size, self.n_samples = first.n_rows, len(first.order)
+        rngs = [it.dropout_rng for it in trainers]
+        options = {"rng": None if first.dropout_rng is None else rngs}
+        self.full = self.last = MiniBatch(self.network, size, self.X, losses, **options)
+        if rest := self.n_samples % size:
+            options["like"] = self.full
+            self.last = MiniBatch(self.network, rest, self.X, losses, **options)
+
+    def _shared(self, name):
+        """Return what all trainers have under a name, or a tuple if that differs."""
+        arrays = tuple(getattr(it, name) for it in self.trainers)
+        same = all(array is arrays[0] for array in arrays)
+        return arrays[0] if same else arrays
+
+    def _score_rows(self, Z, targets):
+        scorers = (it.row_scores for it in self.trainers)
+        return np.stack([f(z, y) for f, z, y in zip(scorers, Z, targets, strict=True)])
+
+    def _stack_optimizers(self):
+        """Make one optimizer of all, which has their numbers, and their states."""
+        optimizers, network = [it.optimizer for it in self.trainers], self.network
+        self.optimizer = copy.copy(optimizers[0])
+        for name in self.optimizer.numbers:
+            numbers = together([getattr(it, name) for it in optimizers])
+            setattr(self.optimizer, name, numbers)
+        self.optimizer.state = {
+            name: np.stack([it.state[name] for it in optimizers])
+            for name in self.optimizer.state
+        }
+        self.optimizer.bind(network.parameters, network.gradients, network.n_weights)
+        for k, trainer in enumerate(self.trainers):
+            for name, vectors in self.optimizer.state.items():
+                trainer.optimizer.state[name] = vectors[k]
+            trainer.bind_optimizer()
+
+    def epoch(self):
+        """Train on every sample once.
+
+        Returns
+        -------
+        rows : list of dict
+            One for each trainer, of which see `epoch`.
+        """
+        start_time = perf_counter()
+        trainers, first = self.trainers, self.trainers[0]
+        n_samples, size = self.n_samples, self.full.workspace.n_rows
+        planned, schedule = first.schedule.planned, first.schedule
+        rates = initial_rates = together([it.learning_rate for it in trainers])
+        if not planned:
+            progress = first.n_epochs / first.max_epochs
+            rates = initial_rates * schedule.factor(progress, first.samples_seen)
+        for trainer in trainers:
+            trainer.shuffle_order()
+        order = first.order
+        if self.is_stack:
+            order = np.stack([it.order for it in trainers])
+        shape = self.network.axes
+        sum_losses, sum_scores, sum_weights = (np.zeros(shape) for _ in range(3))
+        sum_squared_norms = np.zeros((*shape, len(self.network.parameter_layers)))
+        n_rows = n_steps = 0
+        for start in range(0, n_samples, size):
+            stop = min(start + size, n_samples)
+            if planned:
+                done = first.n_epochs + (start + stop) / 2 / n_samples
+                factor = schedule.factor(done / first.max_epochs, first.samples_seen)
+                rates = initial_rates * factor
+            rows = slice(start, stop)
+            in_order = first.in_order and not self.is_stack
+            index = rows if in_order else order[..., rows]
+            batch = self.full if stop - start == size else self.last
+            loss, score, weight, squared_norms = self.step(batch, index, rates)
+            for trainer in trainers:
+                trainer.samples_seen += stop - start
+                trainer.optimizer.n_steps = self.optimizer.n_steps
+            if np.any(weight):
+                sum_losses += loss * (stop - start)
+                n_rows += stop - start
+                sum_scores += score * weight
+                sum_weights += weight
+                sum_squared_norms += squared_norms
+                n_steps += 1
+        seconds = (perf_counter() - start_time) / len(trainers)
+        losses = np.ravel(sum_losses) / (n_rows or 1)
+        scores = np.ravel(sum_scores) / np.where(sum_weights, sum_weights, 1).ravel()
+        norms = sum_squared_norms.reshape(len(trainers), -1) / (n_steps or 1)
+        rates = np.broadcast_to(rates, len(trainers)).tolist()
+        for k, trainer in enumerate(trainers):
+            trainer.share_statistics()
+            trainer.record(
+                seconds, losses[k], scores[k], norms[k], learning_rate=rates[k]
+            )
+        return [it.history[-1] for it in trainers]
+
+    def step(self, batch, index, learning_rate):
+        """Take one step; return what :meth:`objective` returns."""
+        clips = self.max_grad_norm is not None  # which needs the whole gradient
+        walk = () if clips else self.optimizer.walk(learning_rate)
+        result = self.objective(batch, index, walk)
+        _, _, total_weight, squared_norms = result
+        if not np.any(total_weight):
+            return result
+        if clips:
+            norm = np.sqrt(squared_norms.sum(axis=-1))
+            clip_by_global_norm(self.network.gradients, norm, self.max_grad_norm)
+            self.optimizer.step(learning_rate)
+        if self.averaged is not None:
+            # At first little is worth remembering: the average warms up.
+            t = self.optimizer.n_steps
+            decay = np.minimum(self.ema_decay, (1 + t) / (10 + t))
+            average = self.averaged.parameters
+            part = column(1 - decay, average.dtype)
+            average += part * (self.network.parameters - average)
+        return result
+
+
+def together(numbers):
+    """Return a number that is the same for all, or an array of one for each."""
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)
+
+
+def can_go_together(a, b):
+    """Return whether the steps of two trainers have the same shape."""
+    return a.network.is_like(b.network) and a.kind_of_steps() == b.kind_of_steps()
+
+
+def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save):
+    """Run the epochs of several trainers, those that can go together in lockstep.
+
+    Each has begun, and ends when its own rules say so; those that are behind, after a
+    crash say, go on alone until they have caught up.
+
+    Parameters
+    ----------
+    trainers : list of GradientDescent
+    on_epoch_begin, on_epoch_end : callable
+        Called around each epoch, the second with the rows of the trainers that were
+        part of it, or with an empty list where Ctrl-C or numbers that are not finite
+        ended it; training ends if that returns True.
+    save : callable
+        Called after each epoch with each trainer that was part of it.
+
+    Returns
+    -------
+    converged : bool
+        False if the number of epochs ran out for one, unless that is its schedule.
+    """
+    in_epoch = False
+    try:
+        while unfinished := [it for it in trainers if not it.finished]:
+            fewest = min(it.n_epochs for it in unfinished)
+            active = [it for it in unfinished if it.n_epochs == fewest]
+            in_epoch = True
+            on_epoch_begin()
+            for trainer in active:
+                trainer.before_epoch()
+            rows = []
+            for stack in stacks_of(active):
+                its_rows = stack.epoch()
+                for trainer, row in zip(stack.trainers, its_rows, strict=True):
+                    if trainer.after_epoch(row):
+                        rows.append(row)
+            in_epoch = False
+            if on_epoch_end(rows):
+                for trainer in trainers:
+                    trainer.ended = True
+            for trainer in active:
+                save(trainer)
+        for trainer in trainers:
+            if trainer.complaint:
+                warn_user(trainer.complaint, ConvergenceWarning)
+        converged = all(it.ended or it.schedule.planned for it in trainers)
+    except KeyboardInterrupt:
+        warn_user(INTERRUPTED)
+        for trainer in trainers:
+            trainer.interrupted()
+        if in_epoch:
+            on_epoch_end([])
+        converged = True
+    finally:
+        for trainer in trainers:
+            trainer.end()
+    for trainer in trainers:
+        trainer.average_statistics(trainer.result())
+    return converged
+
+
+def stacks_of(trainers):
+    """Return trainers in lockstep, those together that can go together."""
+    groups = []
+    for trainer in trainers:
+        for group in groups:
+            if can_go_together(group[0], trainer):
+                group.append(trainer)
+                break
+        else:
+            groups.append([trainer])
+    for group in groups:
+        there = group[0].lockstep
+        if there is None or there.trainers != group:
+            there = Lockstep(group)
+            for trainer in group:
+                trainer.lockstep = there
+    return [group[0].lockstep for group in groups]
