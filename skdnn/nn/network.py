@@ -298,7 +298,9 @@ class Network:
 
     def reset_statistics(self):
         """Forget the running statistics: the next mini-batch sets them anew."""
-        self.statistics[:] = 0
+        if not self.statistics.size:
+            return self
+        self.statistics[...] = 0
         for node in self.walk():
             statistics = node.layer.statistic_shapes(node.n_inputs)
             for name, value in node.layer.initial_values().items():
@@ -469,12 +471,12 @@ class Network:
         Returns
         -------
         penalty : float or ndarray of shape (n_networks,)
-        squared_norms : ndarray of shape (..., len(parameter_layers))
+        squared_norms : list of float or ndarray of shape (n_networks,)
             The squared norm of the gradient of each of `parameter_layers`.
         """
-        penalty = np.zeros(self.axes)
-        squared_norms = np.zeros((len(self.parameter_layers), *self.axes))
-        factor, penalizes = column(strength, self.dtype), np.any(strength)
+        penalty = 0.0
+        squared_norms = [0.0] * len(self.parameter_layers)
+        factor, penalizes = column(strength, self.dtype), some(strength)
         walk = iter(walk)
         for parts in self._weight_blocks:
             for i, weights, gradients, scratch in parts:
@@ -487,7 +489,7 @@ class Network:
             squared_norms[i] += np.vecdot(gradients, gradients)
         for _ in walk:  # what is not weights
             pass
-        return strength / 2 * penalty, np.moveaxis(squared_norms, 0, -1)
+        return strength / 2 * penalty, squared_norms
 
     def table(self):
         """Return a row for the input and each layer: name, output shape, parameters.
@@ -527,9 +529,7 @@ class Network:
 
     def is_finite(self):
         """Return whether all that was learned is finite."""
-        return bool(
-            np.isfinite(self.parameters).all() and np.isfinite(self.statistics).all()
-        )
+        return all_finite(self.parameters) and all_finite(self.statistics)
 
     def copy(self):
         """Return an independent copy."""
@@ -746,9 +746,23 @@ def blocks(start, stop, size):
 
 def column(numbers, dtype):
     """Return a number, or one for each network so that it goes with flat vectors."""
-    if np.ndim(numbers) == 0:
-        return float(numbers)  # NumPy takes it in the dtype of the array beside it
-    return np.asarray(numbers, dtype)[..., np.newaxis]
+    if isinstance(numbers, np.ndarray) and numbers.ndim:
+        return numbers.astype(dtype)[..., np.newaxis]
+    return float(numbers)  # NumPy takes it in the dtype of the array beside it
+
+
+def all_finite(vectors):
+    """Return whether all numbers are finite."""
+    vector = vectors.reshape(-1)
+    # If their squares add up to a finite number, so are they; else look closer.
+    return not vector.size or bool(
+        np.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all()
+    )
+
+
+def some(numbers):
+    """Return whether a number, or one of an array, is not 0."""
+    return numbers.any() if isinstance(numbers, np.ndarray) else bool(numbers)
 
 
 def check_layers(layers):

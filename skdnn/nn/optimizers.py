@@ -8,7 +8,7 @@ once instead of once for every elementary operation.
 
 import numpy as np
 
-from skdnn.nn.network import block_size, blocks, column
+from skdnn.nn.network import block_size, blocks, column, some
 
 FLUSH_EVERY = 100  # steps
 
@@ -28,7 +28,7 @@ def clip_by_global_norm(gradients, norm, max_norm):
     Pascanu, Mikolov and Bengio (2013), "On the difficulty of training recurrent neural
     networks".
     """
-    if np.any(norm > max_norm):
+    if some(norm > max_norm):
         factors = max_norm / np.maximum(norm, max_norm)
         gradients *= column(factors, gradients.dtype)
 
@@ -71,15 +71,12 @@ class Optimizer:
         scratch = np.empty((*networks, size), parameters.dtype)
         self.dtype = parameters.dtype
         self._blocks = []
-        for start, stop, decays in (
-            (0, n_weights, True),
-            (n_weights, n_parameters, False),
-        ):
-            for block in blocks(start, stop, block_size(parameters)):
-                vectors = [parameters, gradients, *self.state.values()]
-                views = [vector[..., block] for vector in vectors]
-                views.append(scratch[..., : block.stop - block.start])
-                self._blocks.append((decays, views))
+        for block in blocks(0, n_parameters, block_size(parameters)):
+            vectors = [parameters, gradients, *self.state.values()]
+            views = [vector[..., block] for vector in vectors]
+            views.append(scratch[..., : block.stop - block.start])
+            decaying = parameters[..., block.start : min(block.stop, n_weights)]
+            self._blocks.append((decaying, views))
 
     def step(self, learning_rate):
         """Take one step."""
@@ -110,7 +107,7 @@ class Optimizer:
 
     def __getstate__(self):
         # The blocks are views: whoever unpickles calls bind again.
-        return {k: v for k, v in vars(self).items() if k != "_blocks"}
+        return {k: v for k, v in vars(self).items() if k[0] != "_"}
 
 
 class SGD(Optimizer):
@@ -192,21 +189,28 @@ class Adam(Optimizer):
 
     weight_decay = 0.0
 
+    def bind(self, parameters, gradients, n_weights):
+        """See :class:`Optimizer`."""
+        super().bind(parameters, gradients, n_weights)
+        root = (1 - self.beta_2) ** 0.5
+        beta_1, beta_2, epsilon = (
+            column(numbers, self.dtype)
+            for numbers in (self.beta_1, self.beta_2, self.epsilon / root)
+        )
+        self._constants = beta_1, beta_2, root, epsilon
+
     def _update(self, learning_rate):
         # The moments are kept without their factors (1 - beta), which saves two
         # passes: m = (1 - beta_1) m_kept and v = (1 - beta_2) v_kept.
-        beta_1, beta_2 = self.beta_1, self.beta_2
-        root = np.sqrt(1 - beta_2)
-        size = learning_rate * (1 - beta_1) / root
-        size *= np.sqrt(1 - beta_2**self.n_steps) / (1 - beta_1**self.n_steps)
-        epsilon = self.epsilon / root
-        shrink = 1 - learning_rate * self.weight_decay
-        shrinks = np.any(shrink != 1)
-        beta_1, beta_2, size, epsilon, shrink = (
-            column(numbers, self.dtype)
-            for numbers in (beta_1, beta_2, size, epsilon, shrink)
-        )
-        for decays, (p, g, m, v, step) in self._blocks:
+        beta_1, beta_2, root, epsilon = self._constants
+        t = self.n_steps
+        size = learning_rate * (1 - self.beta_1) / root
+        size *= (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
+        size = column(size, self.dtype)
+        shrinks = some(self.weight_decay)
+        if shrinks:
+            shrink = column(1 - learning_rate * self.weight_decay, self.dtype)
+        for decaying, (p, g, m, v, step) in self._blocks:
             m *= beta_1
             m += g
             v *= beta_2
@@ -215,8 +219,8 @@ class Adam(Optimizer):
             step += epsilon
             np.divide(m, step, out=step)
             step *= size
-            if decays and shrinks:
-                p *= shrink
+            if shrinks:
+                decaying *= shrink
             p -= step
             yield
 

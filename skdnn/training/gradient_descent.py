@@ -252,7 +252,7 @@ class GradientDescent(Trainer):
             validate=validate,
             early_stopping=early_stopping,
             keeps_best=early_stopping if keeps_best is None else keeps_best,
-            say=print if verbose else lambda line: None,
+            verbose=verbose,
         )
         if self.rules.keeps_best and self.history and not self.n_epochs:
             # What earlier training has reached has to be beaten.
@@ -272,21 +272,23 @@ class GradientDescent(Trainer):
     def after_epoch(self, row):
         """Look at what an epoch has achieved; return whether its numbers are finite."""
         rules = self.rules
-        rules.say(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
+        if rules.verbose:
+            print(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
         if not (isfinite(row["loss"]) and self.network.is_finite()):
             self._undo_epoch(self.good, rules.keeps_best)
             self.ended = True
             return False
         if rules.validate is not None:
             self.evaluate(rules.validate, row)
-            rules.say(f"Validation score: {row['validation_score']:f}")
+            if rules.verbose:
+                print(f"Validation score: {row['validation_score']:f}")
         self.ended = self.judge(
             row,
             rules.tol,
             rules.n_iter_no_change,
             rules.early_stopping,
             rules.keeps_best,
-            rules.say,
+            print if rules.verbose else lambda line: None,
         )
         self.good = None  # makes room for the next
         self.good = self.best_state if rules.keeps_best else self.result().state()

@@ -43,6 +43,11 @@ class LBFGS(Trainer):
         self.full = MiniBatch(self.network, len(self.order), self.X, self.loss)
         self.in_order = all_rows
 
+    def _nothing(self):
+        """Return the objective on rows that weigh nothing."""
+        self.network.gradients[...] = 0
+        return 0.0, 0.0, 0.0, [0.0] * len(self.network.parameter_layers)
+
     def fit(
         self,
         *,
@@ -91,7 +96,7 @@ class LBFGS(Trainer):
             network.parameters[:] = parameters
             # Running averages restart: they become the statistics of all samples.
             network.reset_statistics()
-            latest = self.objective(self.full, index)
+            latest = self.objective(self.full, index) or self._nothing()
             return float(latest[0]), network.gradients.astype(np.float64)
 
         def on_iteration(intermediate_result):
@@ -100,7 +105,7 @@ class LBFGS(Trainer):
             _, score, _, squared_norms = latest
             loss = float(intermediate_result.fun)
             seconds = perf_counter() - start_time
-            row = self.record(seconds, loss, score, squared_norms)
+            row = self.record(seconds, loss, float(score), squared_norms)
             if verbose:
                 print(f"Iteration {self.n_epochs}, loss = {loss:.8f}")
             if validate is not None:

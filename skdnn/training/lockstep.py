@@ -107,9 +107,8 @@ class Lockstep(Objective):
         order = first.order
         if self.is_stack:
             order = np.stack([it.order for it in trainers])
-        shape = self.network.axes
-        sum_losses, sum_scores, sum_weights = (np.zeros(shape) for _ in range(3))
-        sum_squared_norms = np.zeros((*shape, len(self.network.parameter_layers)))
+        sum_losses = sum_scores = sum_weights = np.zeros(self.network.axes)
+        sums_of_squared_norms = [sum_losses] * len(self.network.parameter_layers)
         n_rows = n_steps = 0
         for start in range(0, n_samples, size):
             stop = min(start + size, n_samples)
@@ -121,39 +120,48 @@ class Lockstep(Objective):
             in_order = first.in_order and not self.is_stack
             index = rows if in_order else order[..., rows]
             batch = self.full if stop - start == size else self.last
-            loss, score, weight, squared_norms = self.step(batch, index, rates)
+            result = self.step(batch, index, rates)
             for trainer in trainers:
                 trainer.samples_seen += stop - start
                 trainer.optimizer.n_steps = self.optimizer.n_steps
-            if np.any(weight):
-                sum_losses += loss * (stop - start)
-                n_rows += stop - start
-                sum_scores += score * weight
-                sum_weights += weight
-                sum_squared_norms += squared_norms
-                n_steps += 1
+            if result is None:
+                continue
+            loss, score, weight, squared_norms = result
+            sum_losses = sum_losses + loss * (stop - start)
+            n_rows += stop - start
+            sum_scores = sum_scores + score * weight
+            sum_weights = sum_weights + weight
+            sums_of_squared_norms = [
+                a + b for a, b in zip(sums_of_squared_norms, squared_norms, strict=True)
+            ]
+            n_steps += 1
         seconds = (perf_counter() - start_time) / len(trainers)
-        losses = np.ravel(sum_losses) / (n_rows or 1)
-        scores = np.ravel(sum_scores) / np.where(sum_weights, sum_weights, 1).ravel()
-        norms = sum_squared_norms.reshape(len(trainers), -1) / (n_steps or 1)
-        rates = np.broadcast_to(rates, len(trainers)).tolist()
-        for k, trainer in enumerate(trainers):
+        if n_steps:
+            sum_losses = sum_losses / n_rows
+            sum_scores = sum_scores / sum_weights
+        means = zip(
+            sum_losses.reshape(-1).tolist(),
+            sum_scores.reshape(-1).tolist(),
+            np.array(sums_of_squared_norms).T.reshape(len(trainers), -1)
+            / max(n_steps, 1),
+            strict=True,
+        )
+        rates = rates.tolist() if np.ndim(rates) else [rates] * len(trainers)
+        rows = []
+        for trainer, its_means, rate in zip(trainers, means, rates, strict=True):
             trainer.share_statistics()
-            trainer.record(
-                seconds, losses[k], scores[k], norms[k], learning_rate=rates[k]
-            )
-        return [it.history[-1] for it in trainers]
+            rows.append(trainer.record(seconds, *its_means, learning_rate=rate))
+        return rows
 
     def step(self, batch, index, learning_rate):
         """Take one step; return what :meth:`objective` returns."""
         clips = self.max_grad_norm is not None  # which needs the whole gradient
         walk = () if clips else self.optimizer.walk(learning_rate)
         result = self.objective(batch, index, walk)
-        _, _, total_weight, squared_norms = result
-        if not np.any(total_weight):
-            return result
+        if result is None:
+            return None
         if clips:
-            norm = np.sqrt(squared_norms.sum(axis=-1))
+            norm = np.sqrt(sum(result[-1]))
             clip_by_global_norm(self.network.gradients, norm, self.max_grad_norm)
             self.optimizer.step(learning_rate)
         if self.averaged is not None:
@@ -199,15 +207,22 @@ def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save):
     """
     in_epoch = False
     try:
-        while unfinished := [it for it in trainers if not it.finished]:
-            fewest = min(it.n_epochs for it in unfinished)
-            active = [it for it in unfinished if it.n_epochs == fewest]
+        active, stacks, all_go = [], [], False
+        while True:
+            if not all_go or any(it.finished for it in active):
+                unfinished = [it for it in trainers if not it.finished]
+                if not unfinished:
+                    break
+                fewest = min(it.n_epochs for it in unfinished)
+                active = [it for it in unfinished if it.n_epochs == fewest]
+                all_go = len(active) == len(unfinished)
+                stacks = stacks_of(active)
             in_epoch = True
             on_epoch_begin()
             for trainer in active:
                 trainer.before_epoch()
             rows = []
-            for stack in stacks_of(active):
+            for stack in stacks:
                 its_rows = stack.epoch()
                 for trainer, row in zip(stack.trainers, its_rows, strict=True):
                     if trainer.after_epoch(row):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skdnn.nn.network import some
+
 
 class Objective:
     """What is minimized, for one network or several at once.
@@ -32,22 +34,22 @@ class Objective:
             The mean of the rows' scores: the share of the samples, by weight, that the
             network had right, or R².
         total_weight : float
-        squared_norms : ndarray of shape (..., n_layers)
+        squared_norms : list of float
             Of each layer's gradient.
+
+        Or None, if the rows weigh nothing: then there is nothing to learn.
         """
         network, workspace = self.network, batch.workspace
         total_weight = self.weigh(batch, index)
-        if not np.any(total_weight):  # nothing to learn from
-            network.gradients[...] = 0
-            norms = np.zeros((*network.axes, len(network.parameter_layers)))
-            return 0.0, 0.0, total_weight, norms
+        if not some(total_weight):
+            return None
         X = batch.gather(self.X, index)
         targets = take(self.targets, index)
         Y = batch.encode(targets)
         loss = network.backpropagate(X, Y, self.loss, workspace)
         scores = self.row_scores(workspace.logits, targets)
         if self.sample_weight is None:
-            score = scores.sum(axis=-1) / workspace.n_rows
+            score = np.add.reduce(scores, axis=-1) / workspace.n_rows
         else:
             score = np.vecdot(workspace.row_weights, scores)
         penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
@@ -59,7 +61,7 @@ class Objective:
             return float(batch.workspace.n_rows)
         weights = take(self.sample_weight, index)
         total_weight = weights.sum(axis=-1)
-        if np.any(total_weight):
+        if some(total_weight):
             shares = batch.workspace.row_weights
             np.divide(weights, total_weight[..., np.newaxis], out=shares)
         return total_weight

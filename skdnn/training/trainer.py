@@ -154,8 +154,8 @@ class Trainer(Objective):
         layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
         row = {
             "epoch": len(self.history) + 1,
-            "loss": float(loss),
-            "score": float(score),
+            "loss": loss,
+            "score": score,
             **further,
             "gradient_norm": dict(zip(layers, norms, strict=True)),
             "seconds": seconds,

@@ -35,7 +35,7 @@ from skdnn.nn.layers.residual import Residual
 from skdnn.nn.layers.scale import Scale
 from skdnn.nn.layers.sigmoids import Identity, Logistic, Tanh, logistic
 from skdnn.nn.layers.smooth import GELU, Mish, SiLU, Softplus
-from skdnn.nn.layers.softmax import Softmax, row_maxima, row_sums
+from skdnn.nn.layers.softmax import Softmax, places, row_maxima, row_sums
 
 __all__ = [
     "ELU",
@@ -64,6 +64,7 @@ __all__ = [
     "check_number",
     "layer",
     "logistic",
+    "places",
     "row_maxima",
     "row_sums",
 ]

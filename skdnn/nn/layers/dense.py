@@ -23,9 +23,7 @@ def matmul(A, B, out):
 
 
 def transposed(A):
-    """Return A with its last two axes exchanged; A as in :func:`matmul`."""
-    if isinstance(A, np.ndarray):
-        return A.mT
+    """Return sparse rows, as :func:`matmul` takes them, with their axes exchanged."""
     return tuple(a.T for a in A) if isinstance(A, tuple) else A.T
 
 
@@ -64,7 +62,9 @@ class Dense(Layer):
         return Z
 
     def backward(self, dZ, slot):
-        matmul(transposed(slot.input), dZ, out=slot.d_weights)
+        A = slot.input
+        A_T = A.mT if isinstance(A, np.ndarray) else transposed(A)
+        matmul(A_T, dZ, out=slot.d_weights)
         np.matmul(slot.ones, dZ, out=slot.d_bias)
         if slot.d_input is not None:  # nobody asks for it in front of the first layer
             return np.matmul(dZ, slot.weights.mT, out=slot.d_input)

@@ -1,5 +1,6 @@
 """Dropout."""
 
+from itertools import repeat
 from numbers import Real
 
 import numpy as np
@@ -41,16 +42,18 @@ class Dropout(Layer):
             if slot.output is not A:
                 np.copyto(slot.output, A)
             return slot.output
-        M = slot.scaled_mask
-        dropped = np.minimum(np.rint(slot.rate * 2**16), 2**16 - 1)
+        M, mask = slot.scaled_mask, slot.mask
         size = M.shape[-2] * M.shape[-1]
-        masks = slot.mask.reshape(-1, size)
-        thresholds = np.broadcast_to(np.ravel(dropped).astype(np.uint16), len(masks))
-        for rng, mask, threshold in zip(slot.rngs, masks, thresholds, strict=True):
+        rates = (
+            slot.rate.flat if isinstance(slot.rate, np.ndarray) else repeat(slot.rate)
+        )
+        networks = slot.rngs, rates, mask.reshape(-1, size), M.reshape(-1, size)
+        for rng, rate, kept, scaled in zip(*networks, strict=False):
             # Raw bits: a third of the time that random floats take.
             bits = rng.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
-            np.greater_equal(bits[:size], threshold, out=mask)
-        np.multiply(slot.mask, 2**16 / (2**16 - dropped), out=M, dtype=M.dtype)
+            dropped = min(round(rate * 2**16), 2**16 - 1)
+            np.greater_equal(bits[:size], dropped, out=kept)
+            np.multiply(kept, 2**16 / (2**16 - dropped), out=scaled, dtype=M.dtype)
         return np.multiply(A, M, out=slot.output)
 
     def backward(self, dY, slot):

@@ -99,10 +99,11 @@ class BatchNorm(Layer):
     def update_running_averages(self, mean, variance, slot):
         """Move the running averages towards those of one mini-batch."""
         slot.n_batches += slot.batch_fraction
-        rate = 1 / slot.n_batches.astype(np.float64)
+        rate = 1 / slot.n_batches
         if not slot.plain_averages:
             rate = np.maximum(1 - self.momentum, rate)
-        rate *= slot.batch_fraction
+        if slot.batch_fraction != 1:
+            rate *= slot.batch_fraction
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
 

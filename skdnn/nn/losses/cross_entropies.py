@@ -12,6 +12,7 @@ from skdnn.nn.layers import (
     Softmax,
     check_number,
     logistic,
+    places,
     row_maxima,
     row_sums,
 )
@@ -68,7 +69,7 @@ class CategoricalCrossEntropy(CrossEntropy):
         share = smoothing / out.shape[-1]
         out[...] = share
         rows = out.reshape(-1, out.shape[-1])
-        rows[np.arange(len(rows)), targets.reshape(-1)] = 1 - smoothing + share
+        rows[places(len(rows)), targets.reshape(-1)] = 1 - smoothing + share
         return out
 
     def decide(self, Z):
