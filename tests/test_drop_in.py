@@ -78,6 +78,9 @@ def test_signature_begins_as_scikit_learns_and_shares_its_defaults(Theirs, Ours)
         "ema_decay",
         "input_dropout",
         "max_grad_norm",
+        "n_jobs",
+        "n_networks",
+        "resampling",
         "scoring",
         "transform_layer",
         "weight_init",
@@ -498,7 +501,7 @@ def test_parameters_set_between_calls_of_partial_fit_take_effect(digits):
 def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits, Theirs, Ours):
     X, y = digits
     clf = first_part(quick_of(Ours), X, y)
-    assert not {"X", "targets", "full"} & set(vars(clf._trainer))
+    assert not {"X", "targets", "full"} & set(vars(clf._trainers[0]))
     assert clf.best_loss_ == clf.loss_
     theirs = Theirs(random_state=0, shuffle=False)
     ours = quick_of(Ours, shuffle=False, dtype="float64")

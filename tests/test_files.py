@@ -243,7 +243,7 @@ def test_skops_needs_trust_in_the_types_of_the_readme_and_no_others():
             method = "predict_proba" if is_classifier(clf) else "predict"
             assert_array_equal(getattr(twin, method)(X), getattr(clf, method)(X))
             assert twin.history_ == clf.history_
-        if hasattr(clf, "_trainer") and len(getattr(clf, "classes_", "")) == 10:
+        if hasattr(clf, "_trainers") and len(getattr(clf, "classes_", "")) == 10:
             assert_array_equal(goes_on(twin), goes_on(clf))
     assert sorted(needed) == sorted(trusted())
     assert all(name.startswith("skdnn.") for name in needed)

@@ -98,9 +98,30 @@ class SharedArguments(BaseEstimator):
         this decay for each step, is what is validated, kept and predicts. Not for
         "lbfgs".
 
+    n_networks : int, default=1
+        How many networks to train. The prediction of several is the mean of theirs: of
+        probabilities, or of numbers, with ``loss="gaussian"`` the mixture of their
+        distributions. They differ in their initial weights, the order of the samples,
+        dropout, and in what `resampling` says.
+
+    resampling : {"bootstrap", "folds"} or None, default=None
+        What each network learns from: with None all samples, with "bootstrap" as many,
+        drawn with replacement; with "folds" all but a part of its own, a share of one
+        in `n_networks`, with about as many samples of each class. With "folds" the part
+        left out is the validation set, unless one is given to `fit`, and the
+        parameters of the best epoch are kept, each network its own; with "bootstrap"
+        it is the validation set of `early_stopping`. What networks predict for samples
+        that they have left out makes `oof_score_`. Not for `partial_fit`.
+
+    n_jobs : int or None, default=None
+        With `n_networks`: over how many processes they are spread, through joblib. None
+        is one (or what a :func:`joblib.parallel_config` says), in which they share the
+        threads that BLAS would use. Callbacks need one process. It does not change the
+        result.
+
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: initial weights, validation split, order of the
-        samples, dropout. With an int, two fits give the same bits.
+        samples, dropout, resampling. With an int, two fits give the same bits.
 
     tol : float, default=1e-4
         Training stops when the loss, or the validation score, fails to improve by
@@ -210,12 +231,27 @@ class SharedArguments(BaseEstimator):
     t_ : int
         Number of samples trained on, over all epochs; 0 for "lbfgs".
     network_ : skdnn.nn.Network
-        The trained network.
+        The trained network; with `n_networks` all of them in one, whose arrays have an
+        axis of networks in front.
     coefs_, intercepts_ : list of ndarray
         The weights, of shape (n_inputs, units), and biases, of shape (units,), of the
-        dense layers: views into the network.
+        dense layers: views into the network. With `n_networks` of shape (n_networks,
+        n_inputs, units) and (n_networks, units).
     n_layers_ : int
         Number of dense layers, plus 1 for the input.
+    estimators_ : list of estimator
+        With `n_networks` or `resampling`: for each network a fitted estimator of it
+        alone, with its own `history_`, `loss_` and the like; it shares the memory of
+        `network_`, and its `random_state` is that of the network. Of all networks,
+        `history_` has the means over those that trained in an epoch (their number is
+        "networks", "seconds" the sum), `loss_`, `best_loss_` and
+        `best_validation_score_` the mean, `n_iter_` the largest, `t_` the sum.
+    estimators_samples_ : list of ndarray of int
+        With `resampling`: the samples that each network learned from.
+    oof_score_ : float
+        With `resampling`: the score of :meth:`score`, with what the networks predict
+        that have left a sample out. With "folds" their best epoch was chosen by it,
+        unless a validation set was given: then it is a little too good.
     """
 
     _parameter_constraints: dict = {
@@ -243,6 +279,9 @@ class SharedArguments(BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
+        "n_networks": [Interval(Integral, 1, None, closed="left")],
+        "resampling": [StrOptions({"bootstrap", "folds"}), None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
@@ -286,6 +325,9 @@ class SharedArguments(BaseEstimator):
         max_iter=200,
         shuffle=True,
         ema_decay=None,
+        n_networks=1,
+        resampling=None,
+        n_jobs=None,
         random_state=None,
         tol=1e-4,
         verbose=False,
@@ -322,6 +364,9 @@ class SharedArguments(BaseEstimator):
         self.max_iter = max_iter
         self.shuffle = shuffle
         self.ema_decay = ema_decay
+        self.n_networks = n_networks
+        self.resampling = resampling
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.tol = tol
         self.verbose = verbose

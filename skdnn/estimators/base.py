@@ -3,6 +3,7 @@
 import copy
 from contextlib import contextmanager
 from inspect import signature
+from math import prod
 from os import PathLike, fspath
 
 import numpy as np
@@ -13,30 +14,39 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._repr_html.estimator import estimator_html_repr
-from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.estimators.arguments import SharedArguments
-from skdnn.estimators.building import checkpoint_for, network_for, trainer_for
+from skdnn.estimators.building import checkpoints_for, network_for, trainer_for
 from skdnn.estimators.data import (
     check_no_dates,
     check_not_masked,
     check_range_of_float32,
+    take_rows,
     to_numpy,
     warn_of_numbers,
 )
+from skdnn.estimators.ensemble import (
+    Plan,
+    mean_history,
+    plans_for,
+    predict_left_out,
+)
 from skdnn.estimators.files import opened, stamped
 from skdnn.estimators.targets import check_weights
-from skdnn.estimators.validation import Validation, check_given, split
-from skdnn.nn import Dense
+from skdnn.estimators.validation import Fit, Validation, check_given, split
+from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
+from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import NOT_FINITE
 from skdnn.training.user_warnings import warn_user
 
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
+# What each of several networks has of its own.
+BOOKS = ("history_", "loss_", "best_loss_", "best_validation_score_", "n_iter_", "t_")
+OOF = ("oof_score_", "oof_prediction_", "oof_decision_function_")
 
 
 def has_partial_fit(estimator):
@@ -122,7 +132,9 @@ class BaseMLP(
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
         with _unchanged_on_error(self):
-            vars(self).pop("_trainer", None)  # of earlier calls of partial_fit
+            for name in ("_trainers", "_books", "estimators_samples_", *OOF):
+                if not (warm and name == "_books"):
+                    vars(self).pop(name, None)
             X, y = self._validate(X, y, reset=not warm)
             sample_weight = check_weights(sample_weight, X)
             if warm:
@@ -133,7 +145,7 @@ class BaseMLP(
             encoded = targets.encode(y)
             weights = self._weigh(targets, encoded, sample_weight)
             given = check_given(self, targets, X_val, y_val, sample_weight_val)
-            checkpoint = checkpoint_for(
+            checkpoints = checkpoints_for(
                 self,
                 warm,
                 X,
@@ -142,41 +154,28 @@ class BaseMLP(
                 sample_weight,
                 given and given.learned_from(),
             )
-            if checkpoint is None:
-                rng = check_random_state(self.random_state)
-            else:
-                rng = checkpoint.begin(self.random_state)
-            previous = self.network_.copy() if warm else None
-            network = network_for(self, X, targets, rng, previous)
-            targets.check_range(encoded, network.dtype)
-            warn_of_numbers(as_given[0], self._column_names(), network.dtype)
+            plans = plans_for(self, checkpoints, targets, encoded)
+            fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
+            members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
+            warn_of_numbers(
+                as_given[0], self._column_names(), members[0].trainer.network.dtype
+            )
             self._warn_of_settings(targets, encoded, weights)
-            rows, validation = None, given
-            if given is None and self.early_stopping and self.solver != "lbfgs":
-                rows, validation = split(
-                    self, X, encoded, targets, sample_weight, as_given, rng
-                )
-            trainer = trainer_for(self, network, targets, rng, warm)
-            if validation is not None:
-                validation = Validation(self, trainer, targets, validation)
-            trainer.load(X, encoded, weights, rows)
-            if checkpoint is not None:
-                checkpoint.resume(trainer)
-            outcome = self._train(trainer, targets, validation, data, checkpoint)
-            self._publish(trainer, targets)
+            members, converged = self._train(members, fit, data)
+            trainers = [member.trainer for member in members]
+            self._publish(trainers, targets, plans)
+            if self.resampling is not None:
+                self._score_left_out(fit, plans)
         largest = self._largest_parameter()
         limit = np.sqrt(np.sqrt(np.finfo(self.network_.dtype).max))
-        if largest > limit and not trainer.complaint:
+        if largest > limit and not any(it.complaint for it in trainers):
             warn_user(
                 f"Training has diverged: parameters are as large as {largest:.3g}, and"
                 " predictions may overflow. Lower learning_rate_init, set"
                 " max_grad_norm, or scale X.",
                 ConvergenceWarning,
             )
-        if self.solver == "lbfgs":
-            if outcome is not None:
-                _check_optimize_result("lbfgs", outcome, self.max_iter)
-        elif not outcome:
+        if not converged:
             warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
                 " and the optimization hasn't converged yet.",
@@ -197,6 +196,11 @@ class BaseMLP(
         """
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if self.resampling is not None:
+            raise ValueError(
+                f"partial_fit does not support resampling={self.resampling!r}, which"
+                " needs all samples. Set resampling=None."
+            )
         with _unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X
@@ -205,23 +209,11 @@ class BaseMLP(
             targets = read_targets(y, sample_weight)
             encoded = targets.encode(y)
             weights = self._weigh(targets, encoded, sample_weight)
-            running = getattr(self, "_trainer", None)
-            if running is not None:
-                if not running.network.parameters.flags.writeable:
-                    running = copy.deepcopy(running)  # loaded as a memory map
-                previous, rng = running.network, running.rng
-            else:
-                previous = self.network_.copy() if fitted else None
-                rng = check_random_state(self.random_state)
-            network = network_for(self, X, targets, rng, previous)
-            targets.check_range(encoded, network.dtype)
+            trainers, plans = self._trainers_to_go_on(X, targets, encoded)
             if not fitted:
+                network = trainers[0].network
                 warn_of_numbers(as_given, self._column_names(), network.dtype)
-            goes_on = fitted and running is None
-            trainer = trainer_for(self, network, targets, rng, goes_on)
-            if running is not None:
-                trainer.take_over(running)
-            if trainer.schedule.planned and trainer.n_epochs == self.max_iter:
+            if trainers[0].schedule.planned and trainers[0].n_epochs == self.max_iter:
                 warn_user(
                     f"learning_rate={self.learning_rate!r} is laid out for"
                     f" max_iter={self.max_iter} calls of partial_fit, and this is one"
@@ -229,22 +221,64 @@ class BaseMLP(
                     " Set max_iter to the number of calls that you plan, or"
                     " learning_rate='constant'.",
                 )
-            before = trainer.state()
+            before = [trainer.state() for trainer in trainers]
             try:
-                trainer.load(X, encoded, weights)
-                row = trainer.epoch()
-                if self.verbose:
-                    print(f"Iteration 1, loss = {row['loss']:.8f}")
-                say = print if self.verbose else lambda line: None
-                trainer.judge(row, self.tol, self.n_iter_no_change, say=say)
-                self._publish(trainer, targets)
+                for trainer in trainers:
+                    trainer.load(X, encoded, weights)
+                run_epoch(trainers)
+                for trainer in trainers:
+                    row = trainer.history[-1]
+                    if self.verbose:
+                        print(f"Iteration 1, loss = {row['loss']:.8f}")
+                    say = print if self.verbose else lambda line: None
+                    trainer.judge(row, self.tol, self.n_iter_no_change, say=say)
+                self._publish(trainers, targets, plans)
             except BaseException:
-                trainer.restore(before)
+                for trainer, state in zip(trainers, before, strict=True):
+                    trainer.restore(state)
                 raise
-            trainer.unload()
+            for trainer in trainers:
+                trainer.unload()
             self.n_iter_ = 1
-            self._trainer = trainer
+            self._trainers = trainers
         return self
+
+    def _trainers_to_go_on(self, X, targets, encoded):
+        """Return the trainers of `partial_fit`, where the last call has left them."""
+        running = getattr(self, "_trainers", None)
+        if running is not None:
+            if not running[0].network.parameters.flags.writeable:
+                running = copy.deepcopy(running)  # loaded as a memory map
+            plans = [
+                Plan(trainer.rng, alone.random_state)
+                for trainer, alone in zip(running, self._each(), strict=True)
+            ]
+            previous = [it.network for it in running]
+            pasts = [None] * len(plans)
+        else:
+            plans = plans_for(self, None, targets, encoded)
+            previous = pasts = [None] * len(plans)
+            if hasattr(self, "network_"):
+                pasts = self._each_to_go_on(len(plans))
+                previous = [it.network_.copy() for it in pasts]
+        trainers = []
+        for plan, its_previous, past in zip(plans, previous, pasts, strict=True):
+            network = network_for(self, X, targets, plan.rng, its_previous)
+            targets.check_range(encoded, network.dtype)
+            trainers.append(trainer_for(self, network, targets, plan.rng, past))
+        for trainer, before in zip(trainers, running or (), strict=False):
+            trainer.take_over(before)
+        return trainers, plans
+
+    def _each_to_go_on(self, n_networks):
+        """Return an estimator for each network of the last fit."""
+        each = self._each()
+        if len(each) != n_networks:
+            raise ValueError(
+                f"n_networks={n_networks}, but training is to go on with {len(each)}."
+                f" Set n_networks={len(each)}, or warm_start=False."
+            )
+        return each
 
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
@@ -301,10 +335,40 @@ class BaseMLP(
         """Return the names of the columns of X, or their numbers."""
         return getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
 
-    def _train(self, trainer, targets, validation, data, checkpoint):
-        """Run the trainer, with a callback task for each epoch."""
+    def _member(self, fit, k, plan, warm):
+        """Return what trains the network number k of a fit."""
+        targets, given = fit.targets, fit.given
+        past = self._each_to_go_on(self.n_networks)[k] if warm else None
+        previous = None if past is None else past.network_.copy()
+        network = network_for(self, fit.X, targets, plan.rng, previous)
+        targets.check_range(fit.encoded, network.dtype)
+        rows, validation = plan.rows, given
+        if given is None and self._validates():
+            if plan.left_out is None:
+                rows, validation = split(self, fit, plan.rng)
+            else:
+                validation = fit.validation_set(plan.left_out, "the rows left out of y")
+        trainer = trainer_for(self, network, targets, plan.rng, past)
+        if validation is not None:
+            validation = Validation(self, trainer, targets, validation)
+        rules = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
+        if self.solver != "lbfgs":
+            rules["n_iter_no_change"] = self.n_iter_no_change
+            rules["early_stopping"] = self.early_stopping
+            rules["keeps_best"] = self.early_stopping or self.resampling == "folds"
+        return Member(trainer, rows, rules, plan.checkpoint)
+
+    def _validates(self):
+        """Return whether a part of the samples is set aside to validate on."""
+        if self.solver == "lbfgs":
+            return False
+        return self.early_stopping or self.resampling == "folds"
+
+    def _train(self, members, fit, data):
+        """Train, with a callback task for each epoch; see :func:`together.train`."""
         context = self._init_callback_context(max_subtasks=self.max_iter)
         context.call_on_fit_task_begin(estimator=self, **data)
+        trainers = [member.trainer for member in members]
         epoch_context = None
 
         def on_epoch_begin():
@@ -313,37 +377,73 @@ class BaseMLP(
             epoch_context.call_on_fit_task_begin(estimator=self, **data)
 
         def attributes():
-            state = self._fitted_attributes(trainer, targets, trainer.snapshot())
-            return {**state, "history_": list(trainer.history)}
+            state = self._attributes_of(
+                trainers, fit.targets, [trainer.snapshot() for trainer in trainers]
+            )
+            return {**state, "history_": list(state["history_"])}
 
-        def on_epoch_end(row):
+        def on_epoch_end(rows):
             return epoch_context.call_on_fit_task_end(
                 estimator=self,
                 **data,
-                reconstruction_attributes=None if row is None else attributes,
+                reconstruction_attributes=attributes if rows else None,
             )
 
-        options = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
+        options = {"n_jobs": self.n_jobs}
         if getattr(self, "_skl_callbacks", None):  # contexts cost time: only if needed
             options |= {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
-        if checkpoint is not None:
-            options["save"] = lambda: checkpoint.save_if_due(trainer)
-        if self.solver != "lbfgs":
-            options["n_iter_no_change"] = self.n_iter_no_change
-            options["early_stopping"] = self.early_stopping
-        outcome = trainer.fit(**options)
+        members, converged = train(
+            members, (fit.X, fit.encoded, fit.weights), **options
+        )
+        trainers = [member.trainer for member in members]
         context.call_on_fit_task_end(
             estimator=self, **data, reconstruction_attributes=attributes
         )
-        return outcome
+        return members, converged
 
-    def _publish(self, trainer, targets):
+    def _publish(self, trainers, targets, plans):
         """Set the fitted attributes, if what was learned is finite."""
-        network = trainer.result()
-        losses = [row["loss"] for row in trainer.history[-1:]]
-        if not (network.is_finite() and np.isfinite(losses).all()):
+        networks = [trainer.result() for trainer in trainers]
+        losses = [row["loss"] for it in trainers for row in it.history[-1:]]
+        finite = all(network.is_finite() for network in networks)
+        if not (finite and np.isfinite(losses).all()):
             raise ValueError(NOT_FINITE)
-        vars(self).update(self._fitted_attributes(trainer, targets, network))
+        vars(self).update(self._attributes_of(trainers, targets, networks, plans))
+
+    def _attributes_of(self, trainers, targets, networks, plans=None):
+        """Return the fitted attributes, of one network or of several."""
+        each = [
+            self._fitted_attributes(trainer, targets, network)
+            for trainer, network in zip(trainers, networks, strict=True)
+        ]
+        if not self._is_ensemble():
+            return each[0]
+        books = [{name: its[name] for name in BOOKS} for its in each]
+        if plans is not None:
+            for book, plan in zip(books, plans, strict=True):
+                book["random_state"] = plan.seed
+        attributes = {
+            **each[0],
+            "network_": Network.stacked(networks),
+            "history_": mean_history([it.history for it in trainers]),
+            "n_iter_": max(its["n_iter_"] for its in each),
+            "t_": sum(its["t_"] for its in each),
+            "_books": books,
+        }
+        for name in ("loss_", "best_loss_", "best_validation_score_"):
+            numbers = [its[name] for its in each]
+            attributes[name] = None if None in numbers else float(np.mean(numbers))
+        if self.resampling is not None and plans is not None:
+            attributes["estimators_samples_"] = [plan.rows for plan in plans]
+        return attributes
+
+    def _is_ensemble(self):
+        """Return whether the parameters ask for several networks."""
+        return self.n_networks > 1 or self.resampling is not None
+
+    def _is_ensemble_fitted(self):
+        """Return whether `network_` has an axis of networks."""
+        return bool(self.network_.axes)
 
     def _fitted_attributes(self, trainer, targets, network):
         history = trainer.history
@@ -362,6 +462,44 @@ class BaseMLP(
             "n_layers_": len(_dense_views(network)) + 1,
             "out_activation_": type(network.layers[-1]).__name__.lower(),
         }
+
+    @property
+    def estimators_(self):
+        """A fitted estimator of each network alone, that shares its memory."""
+        check_is_fitted(self)
+        if not hasattr(self, "_books"):
+            raise AttributeError(
+                "estimators_ is there with n_networks > 1, or with resampling."
+            )
+        return self._each()
+
+    def _each(self):
+        """Return an estimator for each network: this one, if it has but one."""
+        if not hasattr(self, "_books"):
+            return [self]
+        estimators = []
+        for network, book in zip(self.network_.members(), self._books, strict=True):
+            alone = copy.copy(self)
+            for name in ("_books", "_trainers", "estimators_samples_", *OOF):
+                vars(alone).pop(name, None)
+            alone.n_networks, alone.resampling = 1, None
+            vars(alone).update(book, network_=network)
+            estimators.append(alone)
+        return estimators
+
+    def _score_left_out(self, fit, plans):
+        """Set what networks predict for the samples that they have left out."""
+        estimators = self._each()
+
+        def predict(k, rows):
+            return estimators[k]._to_average(take_rows(fit.X, rows))
+
+        n_samples = fit.X.shape[0]
+        means, known = predict_left_out(plans, predict, n_samples)
+        weights = None if fit.sample_weight is None else fit.sample_weight[known]
+        y = fit.targets.restore(fit.encoded, fit.as_given[1])[known]
+        self.oof_score_ = self._score_of(means[known], y, weights)
+        vars(self).update(self._oof_attributes(means))
 
     @property
     def loss_curve_(self):
@@ -401,10 +539,14 @@ class BaseMLP(
         Returns
         -------
         A : ndarray of shape (n_samples, n_units)
-            In the dtype of the network.
+            In the dtype of the network. The activations of several networks stand side
+            by side.
         """
         check_is_fitted(self)
-        return self._outputs(X, stop=self._transform_stop())
+        A = self._outputs(X, stop=self._transform_stop())
+        if A.ndim == 2:
+            return A
+        return np.moveaxis(A, 0, 1).reshape(A.shape[1], -1)
 
     def _transform_stop(self):
         """Return the number of layers that `transform` takes."""
@@ -423,7 +565,8 @@ class BaseMLP(
 
     @property
     def _n_features_out(self):
-        return self.network_.widths[self._transform_stop()]
+        n_networks = prod(self.network_.axes)
+        return n_networks * self.network_.widths[self._transform_stop()]
 
     def _outputs(self, X, stop=None):
         if not self._is_valid(X):
@@ -478,8 +621,8 @@ class BaseMLP(
         )
         return (
             f"{diagram}<table style='font-family: monospace; border-spacing: 1.5em 0'>"
-            f"<caption style='caption-side: bottom'>{network.parameters.size:,}"
-            f" parameters, {network.dtype}</caption>{rows}</table>"
+            f"<caption style='caption-side: bottom'>{network.describe()}</caption>"
+            f"{rows}</table>"
         )
 
     def __getstate__(self):
@@ -513,7 +656,7 @@ def _unchanged_on_error(estimator):
         return {
             name: value
             for name, value in vars(estimator).items()
-            if name.endswith("_") or name == "_trainer"
+            if name.endswith("_") or name in ("_trainers", "_books")
         }
 
     before = fitted()

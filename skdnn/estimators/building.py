@@ -38,7 +38,7 @@ SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
 )
 # What does not change the result of a fit, or is taken from the network it starts with.
 NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
-NO_MATTER |= {"warm_start"}
+NO_MATTER |= {"warm_start", "n_jobs"}
 
 
 def network_for(estimator, X, targets, rng, previous=None):
@@ -153,7 +153,7 @@ def _initializer(estimator, network):
     return INITIALIZERS[estimator.weight_init]
 
 
-def trainer_for(estimator, network, targets, rng, goes_on=False):
+def trainer_for(estimator, network, targets, rng, past=None):
     """Return the trainer that the parameters ask for.
 
     Parameters
@@ -162,18 +162,18 @@ def trainer_for(estimator, network, targets, rng, goes_on=False):
     network : Network
     targets : Targets
     rng : numpy.random.RandomState
-    goes_on : bool, default=False
-        Whether the network and the history are those of an earlier fit.
+    past : object, default=None
+        What has the `history_`, `t_` and `best_loss_` of the network's earlier fit.
     """
     settings = {
         "max_epochs": estimator.max_iter,
         "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
     }
-    if goes_on:
-        settings["history"] = estimator.history_
-        settings["samples_seen"] = estimator.t_
-        if estimator.best_loss_ is not None:
-            settings["best_loss"] = estimator.best_loss_
+    if past is not None:
+        settings["history"] = past.history_
+        settings["samples_seen"] = past.t_
+        if past.best_loss_ is not None:
+            settings["best_loss"] = past.best_loss_
     loss = targets.loss_for(network)
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
@@ -229,8 +229,11 @@ def _check_lbfgs(estimator, network):
         )
 
 
-def checkpoint_for(estimator, goes_on, *data):
-    """Return the checkpoint that the parameters ask for, or None.
+def checkpoints_for(estimator, goes_on, *data):
+    """Return a function that makes the checkpoints of a fit, or None.
+
+    The checkpoint of the fit is made with no argument, that of one of its networks with
+    what tells it from the others.
 
     Parameters
     ----------
@@ -258,7 +261,11 @@ def checkpoint_for(estimator, goes_on, *data):
     if goes_on:
         learned = estimator.network_.state(np.asarray)
         start = learned, estimator.t_, estimator.best_loss_, len(estimator.history_)
-    what = FORMAT, type(estimator), settings, data, start
-    return Checkpoint(
-        estimator.checkpoint_dir, fingerprint_of(what), estimator.checkpoint_every
-    )
+    whole = fingerprint_of((FORMAT, type(estimator), settings, data, start))
+
+    def checkpoint(*which):
+        fingerprint = fingerprint_of((whole, which)) if which else whole
+        directory, every = estimator.checkpoint_dir, estimator.checkpoint_every
+        return Checkpoint(directory, fingerprint, every)
+
+    return checkpoint

@@ -4,6 +4,8 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
@@ -12,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.data import check_not_missing, to_numpy
+from skdnn.estimators.ensemble import entropy, mean_over_networks
 from skdnn.estimators.targets import Labels, weigh
 from skdnn.nn import logistic
 
@@ -46,6 +49,9 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         in ``Softmax()``.
     out_activation_ : {"softmax", "logistic"}
         Activation of the output.
+    oof_decision_function_ : ndarray of shape (n_samples, n_classes)
+        With `resampling`: the mean of the probabilities from those networks that have
+        left a sample out; NaN where none has.
 
     See Also
     --------
@@ -146,13 +152,68 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; in the dtype of the network.
         """
+        return mean_over_networks(self.predict_each(X))
+
+    def predict_each(self, X):
+        """Return the probability of each class, for each network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        P : ndarray of shape (n_networks, n_samples, n_classes)
+            In the order of `classes_`; without the first axis where there is but one
+            network, without `resampling`.
+        """
         check_is_fitted(self)
         if self.out_activation_ == "softmax":
             return self._outputs(X)
         Z = self._outputs(X, stop=-1)
         if self.n_outputs_ == 1:  # rather than 1 - P, which loses digits of a small P
-            Z = np.hstack([-Z, Z])
+            Z = np.concatenate([-Z, Z], axis=-1)
         return logistic(Z, out=Z)
+
+    def uncertainty(self, X):
+        """Return how uncertain the prediction is, and why.
+
+        The entropy of the mean of the networks' probabilities is the mean of their
+        entropies, which remains where all agree that a sample is ambiguous, and the
+        mutual information of label and network, which is what they disagree about, as
+        they do on samples of a kind that they have not learned from.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        uncertainty : Bunch
+            In nats, each of shape (n_samples,):
+
+            - "total": the entropy of the mean.
+            - "aleatoric": the mean entropy.
+            - "epistemic": the mutual information; 0 for one network.
+
+            For multi-label targets, sums over the labels.
+
+        References
+        ----------
+        Depeweg, Hernández-Lobato, Doshi-Velez and Udluft (2018), "Decomposition of
+        uncertainty in Bayesian deep learning for efficient and risk-sensitive
+        learning".
+        """
+        P = self.predict_each(X).astype(np.float64)
+        P = P.reshape(-1, *P.shape[-2:])  # one network is one of one
+        if self._targets().multilabel:
+            P = np.stack([P, 1 - P], axis=-1)
+        else:
+            P = P[:, :, np.newaxis, :]
+        total = entropy(P.mean(axis=0)).sum(axis=-1)
+        aleatoric = entropy(P).mean(axis=0).sum(axis=-1)
+        epistemic = np.maximum(total - aleatoric, 0)
+        return Bunch(total=total, aleatoric=aleatoric, epistemic=epistemic)
 
     def predict_log_proba(self, X):
         """Return the logarithm of the probability of each class.
@@ -169,6 +230,9 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             In the order of `classes_`.
         """
         check_is_fitted(self)
+        if self._is_ensemble_fitted():
+            P = self.predict_proba(X)
+            return np.log(np.maximum(P, np.finfo(P.dtype).tiny))
         Z = self._outputs(X, stop=-1)
         if self.out_activation_ == "softmax":
             with np.errstate(over="ignore"):  # to -inf
@@ -194,9 +258,28 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             Labels; for multi-label targets an indicator matrix.
         """
         check_is_fitted(self)
+        if self._is_ensemble_fitted():
+            return self._decode(self.predict_proba(X))
         Z = self._outputs(X, stop=-1)
         targets = self._targets()
         return targets.decode(targets.loss_for(self.network_).decide(Z))
+
+    def _decode(self, P):
+        """Return labels for the probabilities of all classes."""
+        if self.out_activation_ == "softmax":
+            decisions = P.argmax(axis=-1)
+        else:
+            decisions = (P[:, 1:] if self.n_outputs_ == 1 else P) > 0.5
+        return self._targets().decode(decisions)
+
+    def _to_average(self, X):
+        return self.predict_each(X)
+
+    def _score_of(self, P, y, sample_weight):
+        return accuracy_score(y, self._decode(P), sample_weight=sample_weight)
+
+    def _oof_attributes(self, P):
+        return {"oof_decision_function_": P}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -12,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn import nn
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
+from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
 from skdnn.estimators.targets import Numbers
 
 
@@ -66,6 +68,9 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         as many for each, with "gaussian" two.
     out_activation_ : {"identity", "exp"}
         Activation of the output.
+    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_targets)
+        With `resampling`: the mean of what those networks predict that have left a
+        sample out; NaN where none has.
 
     See Also
     --------
@@ -194,10 +199,73 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 f" deviation; the loss of the fit was {targets.loss!r}."
             )
         Z = self._outputs(X, stop=-1)
-        y = targets.decode(targets.loss.decide(Z))
+        decisions = targets.loss.decide(Z)
+        y = targets.decode(mean_over_networks(decisions))
         if return_std:
-            return y, targets.decode_std(Z[:, Z.shape[1] // 2 :])
+            std = Z[..., Z.shape[-1] // 2 :]
+            return y, targets.decode_std(std_of_mixture(decisions, std))
         return y
+
+    def predict_each(self, X, return_std=False):
+        """Return the predicted numbers of each network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            See :meth:`predict`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_networks, n_samples, ...)
+            See :meth:`predict`.
+        std : ndarray of the shape of y
+            Only with ``return_std=True``.
+        """
+        check_is_fitted(self)
+        each = [alone.predict(X, return_std) for alone in self._each()]
+        if return_std:
+            return tuple(map(np.array, zip(*each, strict=True)))
+        return np.array(each)
+
+    def uncertainty(self, X):
+        """Return how uncertain the prediction is, and why, as variances.
+
+        The variance of the mixture of the networks' distributions is the mean of their
+        variances, which no network can explain, and the variance of their means, which
+        is what they disagree about. Without ``loss="gaussian"``, only the second is
+        known.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        uncertainty : Bunch
+            In the squared units of y, each of the shape of :meth:`predict`:
+            "epistemic", the variance of the means, and with ``loss="gaussian"``
+            "aleatoric", the mean of the variances, and "total", their sum.
+
+        References
+        ----------
+        Lakshminarayanan, Pritzel and Blundell (2017), "Simple and scalable predictive
+        uncertainty estimation using deep ensembles".
+        """
+        check_is_fitted(self)
+        if self._targets().loss != nn.GaussianLikelihood():
+            return Bunch(epistemic=self.predict_each(X).var(axis=0))
+        means, stds = self.predict_each(X, return_std=True)
+        epistemic, aleatoric = means.var(axis=0), np.square(stds).mean(axis=0)
+        return Bunch(
+            total=epistemic + aleatoric, aleatoric=aleatoric, epistemic=epistemic
+        )
+
+    def _to_average(self, X):
+        return self._targets().loss.decide(self._outputs(X, stop=-1))
+
+    def _oof_attributes(self, decisions):
+        return {"oof_prediction_": self._targets().decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
         """Return R², or for ``loss="quantile"`` D², averaged over the targets.
@@ -219,7 +287,12 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         score : float
             At most 1; 0 is as good as the best constant.
         """
-        predictions = self.predict(X)
+        return self._score(y, self.predict(X), sample_weight)
+
+    def _score_of(self, decisions, y, sample_weight):
+        return self._score(y, self._targets().decode(decisions), sample_weight)
+
+    def _score(self, y, predictions, sample_weight):
         if not isinstance(self.target_loss_, nn.PinballLoss):
             return r2_score(y, predictions, sample_weight=sample_weight)
         quantiles = self.target_loss_.quantiles

@@ -40,6 +40,10 @@ class Targets:
     def strata(self, targets, fraction):
         """Return what to stratify by where a fraction is split off, or None."""
 
+    def classes_of(self, targets):
+        """Return the class of each row, as an index; 0 where there are none."""
+        return np.zeros(len(targets), dtype=int)
+
     def are_sorted(self, targets):
         """Return whether targets come in their order, or in blocks of one class."""
         raise NotImplementedError
@@ -206,6 +210,10 @@ class Labels(Targets):
     def fitted_attributes(self):
         """Return what an estimator remembers of the targets."""
         return {"classes_": self.classes}
+
+    def classes_of(self, targets):
+        """Return the class of each row, as an index; 0 where there are none."""
+        return super().classes_of(targets) if self.multilabel else targets
 
     def strata(self, targets, fraction):
         """Return what to stratify by where a fraction is split off, or None."""

@@ -78,19 +78,54 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
     return None
 
 
-def split(estimator, X, encoded, targets, sample_weight, given, rng):
+@dataclass
+class Fit:
+    """What a fit learns from.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    encoded : ndarray
+        y as the loss takes it.
+    weights : ndarray or None
+        What each row counts in training.
+    sample_weight : ndarray or None
+        What each row counts in a score.
+    targets : Targets
+    given : ValidationSet or None
+        The one that the user has passed.
+    as_given : tuple
+        X and y as the user has passed them.
+    """
+
+    X: object
+    encoded: np.ndarray
+    weights: np.ndarray | None
+    sample_weight: np.ndarray | None
+    targets: object
+    given: ValidationSet | None
+    as_given: tuple
+
+    def validation_set(self, rows, name):
+        """Return some of the rows as a validation set."""
+        weights, as_given = self.sample_weight, self.as_given
+
+        def rows_as_given():
+            return tuple(take_rows(data, rows) for data in as_given)
+
+        weights = None if weights is None else weights[rows]
+        return ValidationSet(
+            self.X[rows], self.encoded[rows], weights, rows_as_given, name
+        )
+
+
+def split(estimator, fit, rng):
     """Return the rows to train on, and the part that is set aside.
 
     Parameters
     ----------
     estimator : BaseMLP
-    X : {ndarray, sparse array} of shape (n_samples, n_features)
-    encoded : ndarray
-        y as the loss takes it.
-    targets : Targets
-    sample_weight : ndarray or None
-    given : tuple
-        X and y as the user has passed them.
+    fit : Fit
     rng : numpy.random.RandomState
 
     Returns
@@ -98,13 +133,13 @@ def split(estimator, X, encoded, targets, sample_weight, given, rng):
     rows : ndarray of int
     validation_set : ValidationSet
     """
-    n_samples, fraction = X.shape[0], estimator.validation_fraction
+    n_samples, fraction = fit.X.shape[0], estimator.validation_fraction
     try:
         rows, val_rows = train_test_split(
             np.arange(n_samples),
             random_state=rng,
             test_size=fraction,
-            stratify=targets.strata(encoded, fraction),
+            stratify=fit.targets.strata(fit.encoded, fraction),
         )
         if len(val_rows) < 2:
             raise ValueError(
@@ -120,20 +155,13 @@ def split(estimator, X, encoded, targets, sample_weight, given, rng):
             f" {str(error).rstrip('.')}. Change"
             " validation_fraction, give X_val and y_val, or set early_stopping=False."
         ) from error
-    weight = None
-    if sample_weight is not None:
-        weight = sample_weight[val_rows]
-        if not sample_weight[rows].any():
-            raise ValueError(
-                "No sample with a positive weight is left to train on: all went to the"
-                " validation set. Give X_val and y_val, or weigh more samples."
-            )
-
-    def as_given():
-        return tuple(take_rows(data, val_rows) for data in given)
-
+    if fit.sample_weight is not None and not fit.sample_weight[rows].any():
+        raise ValueError(
+            "No sample with a positive weight is left to train on: all went to the"
+            " validation set. Give X_val and y_val, or weigh more samples."
+        )
     name = "the part of y that validation_fraction sets aside"
-    return rows, ValidationSet(X[val_rows], encoded[val_rows], weight, as_given, name)
+    return rows, fit.validation_set(val_rows, name)
 
 
 class Validation:

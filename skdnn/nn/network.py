@@ -514,10 +514,12 @@ class Network:
             for a, b, c in rows
         ]
         rule = "-" * len(lines[0])
-        total = f"{self.n_parameters:,} parameters, {self.dtype}"
-        if self.axes:
-            total += f", in each of {self.axes[0]} networks"
-        return "\n".join([lines[0], rule, *lines[1:], rule, total])
+        return "\n".join([lines[0], rule, *lines[1:], rule, self.describe()])
+
+    def describe(self):
+        """Return the number of parameters, their dtype, and how many networks."""
+        of_each = f", in each of {self.axes[0]} networks" if self.axes else ""
+        return f"{self.n_parameters:,} parameters, {self.dtype}{of_each}"
 
     def state(self, copy=np.copy):
         """Return a copy of what was learned, for :meth:`restore`."""

@@ -19,7 +19,7 @@ from sklearn.utils import check_random_state
 from skdnn.training.fingerprint import BLOCK
 from skdnn.training.user_warnings import warn_user
 
-FORMAT = 2  # of files and arithmetic; goes into the fingerprint, so a new one is new
+FORMAT = 3  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size
 
 
@@ -60,6 +60,13 @@ class Checkpoint:
                 rng.set_state(self._state["start"])
         self._start = rng.get_state(legacy=False)
         return rng
+
+    def keep_start(self):
+        """Write down the random numbers that a fit of several networks starts with."""
+        if self._state is None:
+            self.probe()
+            self.save({"start": self._start})
+            self._state = {"start": self._start}
 
     def resume(self, trainer):
         """Take the trainer, with its data loaded, to the state that was read.

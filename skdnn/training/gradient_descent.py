@@ -11,8 +11,9 @@ import numpy as np
 
 from skdnn.nn import BatchNorm, Dropout
 from skdnn.nn.schedules import Adaptive
-from skdnn.training.lockstep import Lockstep, fit_together
+from skdnn.training.lockstep import Lockstep
 from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.together import fit_together
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
 

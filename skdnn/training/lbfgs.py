@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
+from sklearn.utils.optimize import _check_optimize_result
 
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
@@ -71,9 +72,8 @@ class LBFGS(Trainer):
 
         Returns
         -------
-        result : scipy.optimize.OptimizeResult or None
-            "status", "message" and "nit"; None if Ctrl-C or `on_epoch_end` ended
-            training.
+        converged : bool
+            True: where SciPy says that it has not, a ConvergenceWarning tells.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class LBFGS(Trainer):
             not, and says that it has not converged.)
         """
         if self.ended:
-            return self.outcome and OptimizeResult(self.outcome)
+            return self._report()
         network, start_time = self.network, perf_counter()
         index = slice(None) if self.in_order else self.order
         accepted = network.parameters.copy()
@@ -138,9 +138,16 @@ class LBFGS(Trainer):
         if not isfinite(loss_and_gradient(accepted)[0]):
             raise ValueError(NOT_FINITE)
         if result is None:
-            return None
+            return True
         self.ended = True
         if result.status != 99:
             self.outcome = {k: result[k] for k in ("status", "message", "nit")}
         save()
-        return self.outcome and OptimizeResult(self.outcome)
+        return self._report()
+
+    def _report(self):
+        """Warn where the outcome is no convergence; there is none after a callback."""
+        if self.outcome is not None:
+            outcome = OptimizeResult(self.outcome)
+            _check_optimize_result("lbfgs", outcome, self.max_epochs)
+        return True

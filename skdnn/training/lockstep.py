@@ -4,15 +4,12 @@ import copy
 from time import perf_counter
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skdnn.nn import Network
 from skdnn.nn.network import column
 from skdnn.nn.optimizers import clip_by_global_norm
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.objective import Objective
-from skdnn.training.trainer import INTERRUPTED
-from skdnn.training.user_warnings import warn_user
 
 
 class Lockstep(Objective):
@@ -182,90 +179,3 @@ def together(numbers):
 def can_go_together(a, b):
     """Return whether the steps of two trainers have the same shape."""
     return a.network.is_like(b.network) and a.kind_of_steps() == b.kind_of_steps()
-
-
-def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save):
-    """Run the epochs of several trainers, those that can go together in lockstep.
-
-    Each has begun, and ends when its own rules say so; those that are behind, after a
-    crash say, go on alone until they have caught up.
-
-    Parameters
-    ----------
-    trainers : list of GradientDescent
-    on_epoch_begin, on_epoch_end : callable
-        Called around each epoch, the second with the rows of the trainers that were
-        part of it, or with an empty list where Ctrl-C or numbers that are not finite
-        ended it; training ends if that returns True.
-    save : callable
-        Called after each epoch with each trainer that was part of it.
-
-    Returns
-    -------
-    converged : bool
-        False if the number of epochs ran out for one, unless that is its schedule.
-    """
-    in_epoch = False
-    try:
-        active, stacks, all_go = [], [], False
-        while True:
-            if not all_go or any(it.finished for it in active):
-                unfinished = [it for it in trainers if not it.finished]
-                if not unfinished:
-                    break
-                fewest = min(it.n_epochs for it in unfinished)
-                active = [it for it in unfinished if it.n_epochs == fewest]
-                all_go = len(active) == len(unfinished)
-                stacks = stacks_of(active)
-            in_epoch = True
-            on_epoch_begin()
-            for trainer in active:
-                trainer.before_epoch()
-            rows = []
-            for stack in stacks:
-                its_rows = stack.epoch()
-                for trainer, row in zip(stack.trainers, its_rows, strict=True):
-                    if trainer.after_epoch(row):
-                        rows.append(row)
-            in_epoch = False
-            if on_epoch_end(rows):
-                for trainer in trainers:
-                    trainer.ended = True
-            for trainer in active:
-                save(trainer)
-        for trainer in trainers:
-            if trainer.complaint:
-                warn_user(trainer.complaint, ConvergenceWarning)
-        converged = all(it.ended or it.schedule.planned for it in trainers)
-    except KeyboardInterrupt:
-        warn_user(INTERRUPTED)
-        for trainer in trainers:
-            trainer.interrupted()
-        if in_epoch:
-            on_epoch_end([])
-        converged = True
-    finally:
-        for trainer in trainers:
-            trainer.end()
-    for trainer in trainers:
-        trainer.average_statistics(trainer.result())
-    return converged
-
-
-def stacks_of(trainers):
-    """Return trainers in lockstep, those together that can go together."""
-    groups = []
-    for trainer in trainers:
-        for group in groups:
-            if can_go_together(group[0], trainer):
-                group.append(trainer)
-                break
-        else:
-            groups.append([trainer])
-    for group in groups:
-        there = group[0].lockstep
-        if there is None or there.trainers != group:
-            there = Lockstep(group)
-            for trainer in group:
-                trainer.lockstep = there
-    return [group[0].lockstep for group in groups]

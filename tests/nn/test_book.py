@@ -4,6 +4,7 @@ import importlib
 import re
 from math import erf, exp, log, pi, sqrt, tanh
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -282,7 +283,8 @@ def test_the_tables_formulas_of_layers(name):
     output = network.forward(A, workspace).copy()
     d_output = rng.normal(size=output.shape)
     (slot,) = workspace.slots
-    expected, d_input, d_parameters = formula(A, d_output, slot, r)
+    its = SimpleNamespace(**vars(slot) | network.views[0])
+    expected, d_input, d_parameters = formula(A, d_output, its, r)
     assert_allclose(output, expected, rtol=1e-12, atol=1e-14)
     actual = network.backward(d_output.copy(), workspace)
     assert_allclose(actual, d_input, rtol=1e-12, atol=1e-14)

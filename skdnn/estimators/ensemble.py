@@ -1,0 +1,201 @@
+"""Many networks as one estimator: what each learns from, and what they say together.
+
+References
+----------
+Lakshminarayanan, Pritzel and Blundell (2017), "Simple and scalable predictive
+uncertainty estimation using deep ensembles"; Breiman (1996), "Bagging predictors".
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skdnn.training.user_warnings import warn_user
+
+
+@dataclass
+class Plan:
+    """What one network of an estimator starts with.
+
+    Parameters
+    ----------
+    rng : numpy.random.RandomState
+    seed : int or None
+        Of `rng`; None for the only network, which has that of the estimator.
+    rows : ndarray of int or None
+        What it learns from; None stands for all.
+    left_out : ndarray of int or None
+        What it does not learn from.
+    checkpoint : Checkpoint or None
+    """
+
+    rng: np.random.RandomState
+    seed: int | None = None
+    rows: np.ndarray | None = None
+    left_out: np.ndarray | None = None
+    checkpoint: object = None
+
+
+def plans_for(estimator, checkpoints, targets, encoded):
+    """Return a plan for each network of an estimator.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+    checkpoints : callable or None
+        See :func:`~skdnn.estimators.building.checkpoints_for`.
+    targets : Targets
+    encoded : ndarray
+        y as the loss takes it.
+    """
+    n_networks, resampling = estimator.n_networks, estimator.resampling
+    start = None if checkpoints is None else checkpoints()
+    if start is None:
+        rng = check_random_state(estimator.random_state)
+    else:
+        rng = start.begin(estimator.random_state)
+    if n_networks == 1 and resampling is None:
+        return [Plan(rng, checkpoint=start)]
+    n_samples = len(encoded)
+    if resampling == "folds" and not 2 <= n_networks <= n_samples:
+        raise ValueError(
+            f"resampling='folds' has each network leave out a part of its own, which"
+            f" takes at least 2 networks and no more than samples: n_networks="
+            f"{n_networks}, {n_samples} samples. Change n_networks, or set"
+            " resampling=None."
+        )
+    seeds = rng.randint(np.iinfo(np.int32).max, size=n_networks).tolist()
+    plans = [Plan(check_random_state(seed), seed) for seed in seeds]
+    if start is not None:
+        start.keep_start()
+        for k, plan in enumerate(plans):
+            plan.checkpoint = checkpoints(k)
+            plan.rng = plan.checkpoint.begin(plan.seed)
+    if resampling == "bootstrap":
+        for plan in plans:
+            plan.rows = np.sort(rng.randint(n_samples, size=n_samples))
+            plan.left_out = np.setdiff1d(np.arange(n_samples), plan.rows)
+    elif resampling == "folds":
+        for plan, fold in zip(
+            plans, folds(targets.classes_of(encoded), n_networks, rng), strict=True
+        ):
+            plan.left_out = fold
+            plan.rows = np.setdiff1d(np.arange(n_samples), fold)
+    return plans
+
+
+def folds(classes, n_folds, rng):
+    """Return folds of equal size, with about as many rows of each class.
+
+    Where the rows can't be divided, some are in two folds: networks that learn from as
+    many rows have steps of the same shape.
+
+    Parameters
+    ----------
+    classes : ndarray of int of shape (n_samples,)
+        Equal for all where there is nothing to stratify by.
+    n_folds : int
+    rng : numpy.random.RandomState
+
+    Returns
+    -------
+    folds : list of ndarray of int
+        Each sorted, of ``ceil(n_samples / n_folds)`` rows.
+    """
+    n_samples = len(classes)
+    order = rng.permutation(n_samples)
+    order = order[np.argsort(classes[order], kind="stable")]
+    size = -(-n_samples // n_folds)
+    dealt = [order[k::n_folds] for k in range(n_folds)]
+    for k, fold in enumerate(dealt):
+        if len(fold) < size:
+            others = np.setdiff1d(order, fold)
+            dealt[k] = np.append(fold, rng.choice(others, size - len(fold), False))
+    return [np.sort(fold) for fold in dealt]
+
+
+def mean_over_networks(outputs):
+    """Return the mean over the axis of networks, if there is one."""
+    return outputs if outputs.ndim == 2 else outputs.mean(axis=0)
+
+
+def std_of_mixture(means, stds):
+    """Return the deviation of the mixture of normal distributions, one a network."""
+    if stds.ndim == 2:
+        return stds
+    variances = np.square(stds, dtype=np.float64).mean(axis=0) + means.var(axis=0)
+    return np.sqrt(variances)
+
+
+def mean_history(histories):
+    """Return the history of several networks: of each epoch, the mean over those in it.
+
+    Parameters
+    ----------
+    histories : list of list of dict
+
+    Returns
+    -------
+    history : list of dict
+        With the number of "networks" that the epoch had; "seconds" is their sum.
+    """
+    history = []
+    for i in range(max(map(len, histories))):
+        rows = [rows[i] for rows in histories if i < len(rows)]
+        row = {}
+        for name in rows[0]:
+            values = [its[name] for its in rows]
+            if isinstance(values[0], dict):
+                row[name] = {
+                    key: float(np.mean([value[key] for value in values]))
+                    for key in values[0]
+                }
+            elif name == "epoch":
+                row[name] = values[0]
+            else:
+                row[name] = float(sum(values) if name == "seconds" else np.mean(values))
+        history.append(row | {"networks": len(rows)})
+    return history
+
+
+def predict_left_out(plans, predict, n_samples):
+    """Return for each row the mean of what those networks say that left it out.
+
+    Parameters
+    ----------
+    plans : list of Plan
+    predict : callable
+        Takes the number of a network and rows, and returns an array, one entry a row.
+    n_samples : int
+
+    Returns
+    -------
+    means : ndarray of shape (n_samples, ...)
+        NaN where no network left a row out.
+    known : ndarray of bool of shape (n_samples,)
+    """
+    sums, counts = 0.0, np.zeros(n_samples)
+    for k, plan in enumerate(plans):
+        if not len(plan.left_out):
+            continue
+        outputs = predict(k, plan.left_out)
+        if np.ndim(sums) == 0:
+            sums = np.zeros((n_samples, *outputs.shape[1:]))
+        sums[plan.left_out] += outputs
+        counts[plan.left_out] += 1
+    known = counts > 0
+    if not known.all():
+        warn_user(
+            f"{(~known).sum()} of {n_samples} samples were left out by no network:"
+            " oof_score_ does without them. Set n_networks to a larger number."
+        )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = sums / counts.reshape(-1, *[1] * (np.ndim(sums) - 1))
+    return means, known
+
+
+def entropy(P):
+    """Return the entropy of each row of probabilities, in nats."""
+    tiny = np.finfo(P.dtype).tiny
+    return -(P * np.log(np.maximum(P, tiny))).sum(axis=-1)
