@@ -229,6 +229,8 @@ def every_kind_of_estimator():
         yield MLPRegressorDIY(loss, (5,), max_iter=2).partial_fit(X, y)
     quantiles = MLPRegressorDIY("quantile", (5,), quantile=[0.1, 0.9], max_iter=2)
     yield quantiles.partial_fit(X, y)
+    yield quick(n_networks=3, resampling="folds", batch_norm=True).fit(X, y)
+    yield quick(n_networks=2).partial_fit(X, y, classes=np.arange(10))
 
 
 def test_skops_needs_trust_in_the_types_of_the_readme_and_no_others():

@@ -69,7 +69,7 @@ class Optimizer:
         *networks, n_parameters = parameters.shape
         size = min(block_size(parameters), n_parameters)
         scratch = np.empty((*networks, size), parameters.dtype)
-        self.dtype = parameters.dtype
+        self._dtype = parameters.dtype
         self._blocks = []
         for block in blocks(0, n_parameters, block_size(parameters)):
             vectors = [parameters, gradients, *self.state.values()]
@@ -142,8 +142,8 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def _update(self, learning_rate):
-        learning_rate = column(learning_rate, self.dtype)
-        momentum = column(self.momentum, self.dtype)
+        learning_rate = column(learning_rate, self._dtype)
+        momentum = column(self.momentum, self._dtype)
         for _, (p, g, v, step) in self._blocks:
             np.multiply(g, learning_rate, out=step)
             v *= momentum
@@ -194,7 +194,7 @@ class Adam(Optimizer):
         super().bind(parameters, gradients, n_weights)
         root = (1 - self.beta_2) ** 0.5
         beta_1, beta_2, epsilon = (
-            column(numbers, self.dtype)
+            column(numbers, self._dtype)
             for numbers in (self.beta_1, self.beta_2, self.epsilon / root)
         )
         self._constants = beta_1, beta_2, root, epsilon
@@ -206,10 +206,10 @@ class Adam(Optimizer):
         t = self.n_steps
         size = learning_rate * (1 - self.beta_1) / root
         size *= (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        size = column(size, self.dtype)
+        size = column(size, self._dtype)
         shrinks = some(self.weight_decay)
         if shrinks:
-            shrink = column(1 - learning_rate * self.weight_decay, self.dtype)
+            shrink = column(1 - learning_rate * self.weight_decay, self._dtype)
         for decaying, (p, g, m, v, step) in self._blocks:
             m *= beta_1
             m += g
