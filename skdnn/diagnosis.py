@@ -149,8 +149,9 @@ def diagnose(estimator, X, y=None):
     optimizer as the estimator's, begun anew, takes 40 steps on a copy of the network,
     on mini-batches of X. The first 20 warm its moments up. Its learning rate is the
     median of those in the history, so that a schedule that ends at 0 hides nothing.
-    Gradient norms and losses are those of the history. The estimator stays as it is,
-    and so do its random numbers.
+    Gradient norms and losses are those of the history. Of several networks, with
+    `n_networks`, all numbers are means. The estimator stays as it is, and so do its
+    random numbers.
 
     Parameters
     ----------
@@ -191,15 +192,17 @@ def diagnose(estimator, X, y=None):
     []
     """
     estimator, X, y = _unwrap(estimator, X, y)
-    with np.errstate(all="ignore"):  # a network that explodes may overflow
-        input_sizes, outputs = _observe(estimator.network_, X)
-        ratios = _update_ratios(estimator, X, y)
+    each = []
+    for alone in estimator._each():
+        with np.errstate(all="ignore"):  # a network that explodes may overflow
+            input_sizes, outputs = _observe(alone.network_, X)
+            ratios = _update_ratios(alone, X, y)
+        each.append(_describe_layers(alone, X.shape[0], outputs, ratios))
+    layers = [_mean_row(rows) for rows in zip(*each, strict=True)]
     targets = estimator._targets()
     if y is None:
-        y = targets.loss_for(estimator.network_).decide(
-            estimator.network_.predict(X, -1)
-        )
-    layers = _describe_layers(estimator, X.shape[0], outputs, ratios)
+        network = alone.network_
+        y = targets.loss_for(network).decide(network.predict(X, -1))
     case = SimpleNamespace(
         estimator=estimator,
         history=estimator.history_,
@@ -209,6 +212,12 @@ def diagnose(estimator, X, y=None):
     )
     findings = [sentence for check in CHECKS for sentence in check(case)]
     return Diagnosis(layers, findings)
+
+
+def _mean_row(rows):
+    """Return the row of a layer, with the means over the networks."""
+    numbers = {name: float(np.mean([row[name] for row in rows])) for name in COLUMNS}
+    return rows[0] | numbers
 
 
 def _unwrap(clf, X, y):

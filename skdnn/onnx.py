@@ -17,7 +17,8 @@ ELEMENTWISE = {nn.ReLU: "Relu", nn.Tanh: "Tanh", nn.Logistic: "Sigmoid"}
 def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
     """Convert a fitted estimator to an ONNX model.
 
-    Batch normalization is folded into the dense layers, and dropout left out.
+    Batch normalization is folded into the dense layers, and dropout left out. Several
+    networks, with `n_networks`, become one model that averages.
 
     Parameters
     ----------
@@ -198,6 +199,13 @@ class _Graph:
         small = self.node("Log", self.node("Add", small, one))
         return self.node("Add", self.node("Relu", A), small)
 
+    def mean(self, names, dtype):
+        """Add the mean of some arrays, and return its name."""
+        if len(names) == 1:
+            return names[0]
+        share = self.constant(np.asarray(1 / len(names), dtype))
+        return self.node("Mul", self.node("Sum", *names), share)
+
     def body(self, network, input_name):
         """Add a network's layers, and return the name of the last one's output."""
         A = self.cast(input_name, network.dtype)
@@ -218,19 +226,25 @@ class _ClassifierExport:
     @staticmethod
     def write(graph, clf, input_name, dtype):
         """Add what `predict` and `predict_proba` do."""
-        network = clf.network_.folded(-1)
-        Z = graph.body(network, input_name)
-        if clf._targets().multilabel:
-            zero = graph.constant(np.array(0, network.dtype))
-            graph.cast(graph.node("Greater", Z, zero), np.int64, output="label")
-        else:
+        networks, each = clf.network_.folded(-1).members(), []
+        softmax = clf.out_activation_ == "softmax"
+        for network in networks:
+            Z = graph.body(network, input_name)
             if clf.n_outputs_ == 1:
                 Z = graph.node("Concat", graph.node("Neg", Z), Z, axis=1)
-            best = graph.node("ArgMax", Z, axis=1, keepdims=0)
+            last = graph.node("Softmax", Z, axis=1) if softmax else None
+            each.append(last or graph.node("Sigmoid", Z))
+        P = graph.mean(each, network.dtype)
+        # Of one network, the logits decide: they differ where probabilities are rounded
+        # to the same.
+        evidence, even = (Z, 0) if len(networks) == 1 else (P, 0.5)
+        if clf._targets().multilabel:
+            even = graph.constant(np.array(even, network.dtype))
+            graph.cast(graph.node("Greater", evidence, even), np.int64, output="label")
+        else:
+            best = graph.node("ArgMax", evidence, axis=1, keepdims=0)
             classes = graph.constant(_onnx_classes(clf))
             graph.node("Gather", classes, best, output="label")
-        softmax = clf.out_activation_ == "softmax"
-        P = graph.node("Softmax", Z, axis=1) if softmax else graph.node("Sigmoid", Z)
         graph.cast(P, dtype, output="probabilities")
 
 
@@ -245,12 +259,40 @@ class _RegressorExport:
         names = ["variable", "std"] if gaussian else ["variable"]
         return [(name, dtype, [width]) for name in names]
 
-    @staticmethod
-    def write(graph, reg, input_name, dtype):
+    @classmethod
+    def write(cls, graph, reg, input_name, dtype):
         """Add what `predict` does."""
-        targets, network = reg._targets(), reg.network_
-        mean, std = targets.mean, targets.std
-        tail = targets.loss.output_layers(len(mean))[1:]
+        targets, networks = reg._targets(), reg.network_.members()
+        kind = reg.network_.dtype
+
+        def scaled(A, std, output, mean=None):
+            A = graph.node("Mul", A, graph.constant(std.astype(kind)))
+            if mean is not None:
+                A = graph.node("Add", A, graph.constant(mean.astype(kind)))
+            graph.cast(A, dtype, output=output)
+
+        each = [cls._decide(graph, reg, network, input_name) for network in networks]
+        decisions, deviations = zip(*each, strict=True)
+        Z = graph.mean(decisions, kind)
+        if deviations[0] is not None:
+            deviation = deviations[0]
+            if len(each) > 1:  # of the mixture
+                off = [graph.node("Sub", A, Z) for A in decisions]
+                squares = [graph.node("Mul", A, A) for A in (*deviations, *off)]
+                total = graph.node("Sum", *squares)
+                share = graph.constant(np.asarray(1 / len(each), kind))
+                deviation = graph.node("Sqrt", graph.node("Mul", total, share))
+            scaled(deviation, targets.std, "std")
+        size = reg.n_outputs_ // len(targets.mean) if deviations[0] is None else 1
+        mean, std = np.repeat(targets.mean, size), np.repeat(targets.std, size)
+        scaled(Z, std, "variable", mean)
+
+    @staticmethod
+    def _decide(graph, reg, network, input_name):
+        """Add what one network predicts, and return the names of mean and deviation."""
+        targets, deviation = reg._targets(), None
+        n_targets = len(targets.mean)
+        tail = targets.loss.output_layers(n_targets)[1:]
         Z = graph.body(network.folded(-len(tail)), input_name)
 
         def number(value, kind=network.dtype):
@@ -260,16 +302,9 @@ class _RegressorExport:
             bounds = (number([n], np.int64) for n in (start, stop, 1))
             return graph.node("Slice", Z, *bounds)
 
-        def scaled(A, std, output, mean=None):
-            A = graph.node("Mul", A, number(std))
-            A = A if mean is None else graph.node("Add", A, number(mean))
-            graph.cast(A, dtype, output=output)
-
         if targets.loss == nn.GaussianLikelihood():
-            n_targets = len(mean)
             raw = graph.softplus(columns(n_targets, 2 * n_targets), network.dtype)
             deviation = graph.node("Add", raw, number(nn.GaussianOutput.smallest))
-            scaled(deviation, std, "std")
             Z = columns(0, n_targets)
         elif targets.loss == nn.PoissonDeviance():
             Z = graph.node(
@@ -281,12 +316,11 @@ class _RegressorExport:
             rest = graph.softplus(Z, network.dtype)
             is_first = number(np.isin(np.arange(reg.n_outputs_), first), bool)
             steps = graph.node("Where", is_first, Z, rest)
-            shape = number([-1, len(mean), size], np.int64)
+            shape = number([-1, n_targets, size], np.int64)
             groups = graph.node("Reshape", steps, shape)
             sums = graph.node("CumSum", groups, number(2, np.int64))
             Z = graph.node("Reshape", sums, number([-1, reg.n_outputs_], np.int64))
-            mean, std = np.repeat(mean, size), np.repeat(std, size)
-        scaled(Z, std, "variable", mean)
+        return Z, deviation
 
 
 def _export_of(estimator):

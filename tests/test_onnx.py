@@ -106,22 +106,24 @@ LABELS = {
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS.keys())
+@pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("ends_in_softmax", [False, True])
-def test_labels_of_any_kind(digits, labels, ends_in_softmax):
+def test_labels_of_any_kind(digits, labels, ends_in_softmax, n_networks):
     X, y = digits
     layers = None
     if ends_in_softmax:
         layers = [Dense(9), ReLU(), Dense(len(set(labels))), Softmax()]
-    clf = quick(architecture=layers).fit(X, labels[y])
+    clf = quick(architecture=layers, n_networks=n_networks).fit(X, labels[y])
     label, probabilities = run(skdnn.to_onnx(clf), X.astype(np.float32))
     assert label.dtype == (object if labels.dtype.kind in "UO" else np.int64)
     check(clf, X, label, probabilities)
 
 
+@pytest.mark.parametrize("n_networks", [1, 3])
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_multilabel(n_classes):
+def test_multilabel(n_classes, n_networks):
     X, Y = make_multilabel_classification(n_classes=n_classes, random_state=0)
-    clf = quick().fit(X, Y)
+    clf = quick(n_networks=n_networks).fit(X, Y)
     check(clf, X, *run(skdnn.to_onnx(clf), X.astype(np.float32)))
 
 
@@ -213,6 +215,12 @@ REGRESSORS = {
     "quantiles": {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
     "gaussian": {"loss": "gaussian", "standardize_target": True},
     "float64": {"loss": "gaussian", "dtype": "float64"},
+    "three quantiles": {
+        **{"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
+        **{"n_networks": 3, "standardize_target": True},
+    },
+    "three gaussian": {"loss": "gaussian", "n_networks": 3, "resampling": "folds"},
+    "three, float64": {"n_networks": 3, "batch_norm": True, "dtype": "float64"},
 }
 
 

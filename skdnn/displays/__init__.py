@@ -8,6 +8,7 @@ from skdnn.displays.comparison import ArchitectureComparisonDisplay
 from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.diagnosis import DiagnosisDisplay
 from skdnn.displays.grids import PredictionGridDisplay, WeightGridDisplay
+from skdnn.displays.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "ArchitectureComparisonDisplay",
@@ -15,5 +16,6 @@ __all__ = [
     "GradientNormDisplay",
     "PredictionGridDisplay",
     "TrainingCurveDisplay",
+    "UncertaintyDisplay",
     "WeightGridDisplay",
 ]

@@ -310,7 +310,8 @@ class WeightGridDisplay:
         display : WeightGridDisplay
         """
         network = final_estimator(estimator, "coefs_", "weights in coefs_")
-        weights = network.coefs_[0].T
+        weights = network.coefs_[0]
+        weights = weights.mT.reshape(-1, weights.shape[-2])  # of all networks
         if order not in ("first", "norm"):
             raise ValueError(
                 f"order={order!r} is not known: it must be 'first' or 'norm'."

@@ -83,8 +83,9 @@ def network_for(estimator, X, targets, rng, previous=None):
 
 
 def count_parameters(estimator, n_features, targets):
-    """Return the number of parameters of the network that an estimator asks for."""
-    return nn.Network(_layers(estimator, targets), n_features).parameters.size
+    """Return the number of parameters of the networks that an estimator asks for."""
+    network = nn.Network(_layers(estimator, targets), n_features)
+    return estimator.n_networks * network.n_parameters
 
 
 def _layers(estimator, targets):
