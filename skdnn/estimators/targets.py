@@ -387,8 +387,8 @@ class Numbers(Targets):
             )
             raise ValueError(
                 f"y holds numbers as large as {largest:.3g}{to_learn}, whose squares"
-                f" overflow {dtype}. Set standardize_target=True, scale y, or leave such"
-                " samples out."
+                f" overflow {dtype}. Set standardize_target=True, scale y, or leave"
+                " such samples out."
             )
 
     def size_of(self, targets):
