@@ -797,12 +797,12 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path):
     n_kept = sum(state["trainer"]["n_epochs"] for state in states if state)
     assert n_kept % 100  # one, at least, was in the middle
     n_fits = n_epochs = 0
-    original_fit, original_epoch = GradientDescent.fit, Lockstep.epoch
+    original_begin, original_epoch = GradientDescent.begin, Lockstep.epoch
 
-    def fit(self, **options):
+    def begin(self, **rules):
         nonlocal n_fits
         n_fits += not self.finished
-        return original_fit(self, **options)
+        return original_begin(self, **rules)
 
     def epoch(self):
         nonlocal n_epochs
@@ -810,12 +810,12 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path):
         return original_epoch(self)
 
     with (
-        mock.patch.object(GradientDescent, "fit", fit),
+        mock.patch.object(GradientDescent, "begin", begin),
         mock.patch.object(Lockstep, "epoch", epoch),
     ):
         search = GridSearchCV(clf.set_params(checkpoint_dir=tmp_path), grid, cv=3)
         search.fit(X, y)
-    assert n_fits <= 13 - 4  # two were running, and six had begun
+    assert 1 <= n_fits <= 13 - 4  # two were running, and six had begun
     assert n_epochs == 1300 - n_kept
     for name in ("mean_test_score", "std_test_score", "rank_test_score"):
         assert_array_equal(search.cv_results_[name], straight.cv_results_[name])

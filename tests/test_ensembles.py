@@ -103,6 +103,17 @@ def test_data_of_any_kind(data):
     assert ("validation_loss" in clf.history_[0]) == ("X_val" in data)
 
 
+def test_rows_without_weight():
+    # So many that some mini-batches, not the same in each network, weigh nothing.
+    weights = np.where(np.arange(150) % 50 < 5, 1.0, 0.0)
+    params = {"batch_size": 4, "max_iter": 3, "ema_decay": 0.9}
+    clf = ensemble(**params).fit(IRIS, IRIS_Y, sample_weight=weights)
+    for member in clf.estimators_:
+        alone = clone(member).fit(IRIS, IRIS_Y, sample_weight=weights)
+        close(member.loss_curve_, alone.loss_curve_)
+        close(member.predict_proba(IRIS), alone.predict_proba(IRIS))
+
+
 def test_regressors_with_each_loss():
     y = np.abs(DIABETES_Y) / 100
     for params in (

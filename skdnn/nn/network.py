@@ -48,13 +48,6 @@ class Node:
     numbers: dict
     children: list
 
-    def kind(self):
-        """Return what must be the same for networks to be computed at once."""
-        names = {field.name for field in fields(self.layer)}
-        names -= {"layers", *self.layer.numbers}
-        values = {name: getattr(self.layer, name) for name in names}
-        return type(self.layer), values, len(self.children)
-
     def walk(self):
         """Yield this one, and all that it consists of."""
         yield self
@@ -251,7 +244,7 @@ class Network:
             (
                 network.n_features,
                 network.dtype,
-                [node.kind() for node in network.walk()],
+                [(kind_of(it.layer), len(it.children)) for it in network.walk()],
             )
             for network in (self, other)
         )
@@ -734,6 +727,12 @@ def fold(nodes):
         else:
             kept.append(node)
     return kept
+
+
+def kind_of(value):
+    """Return what of a layer or loss must be the same in networks at once."""
+    names = {field.name for field in fields(value)} - {"layers", *value.numbers}
+    return type(value), {name: getattr(value, name) for name in names}
 
 
 def block_size(parameters):

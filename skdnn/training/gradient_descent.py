@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from skdnn.nn import BatchNorm, Dropout
+from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.training.lockstep import Lockstep
 from skdnn.training.mini_batch import MiniBatch
@@ -90,6 +91,9 @@ class GradientDescent(Trainer):
         self.in_order = all_rows and not self.shuffle
         self.n_rows = self._size_of_mini_batches(len(self.order))
         self.lockstep = None
+        # A mini-batch may then weigh nothing, and have no step.
+        weights = self.sample_weight
+        self.may_skip = weights is not None and not weights[self.order].all()
         if self.n_rows == 1 and self.network.has(BatchNorm):
             raise ValueError(
                 "Batch normalization needs mini-batches of at least 2 samples, got"
@@ -161,15 +165,14 @@ class GradientDescent(Trainer):
 
     def kind_of_steps(self):
         """Return what trainers that go together must have in common."""
-        loss = type(self.loss), {**vars(self.loss), "label_smoothing": None}
-        X = type(self.X), self.X.dtype
-        options = self.schedule, self.max_epochs, self.n_epochs, self.samples_seen
-        present = (self.max_grad_norm, self.ema_decay, self.sample_weight)
+        optimizer = self.optimizer
+        options = self.max_grad_norm, self.ema_decay, self.sample_weight
         return (
-            *(loss, X, options, self.n_rows, len(self.order)),
-            *(type(self.optimizer), vars(self.optimizer).get("nesterov")),
-            [it is None for it in present],
-            self.optimizer.n_steps,
+            kind_of(self.loss),
+            (type(optimizer), vars(optimizer).get("nesterov"), optimizer.n_steps),
+            (self.schedule, self.max_epochs, self.n_epochs, self.samples_seen),
+            (type(self.X), self.X.dtype, self.n_rows, len(self.order)),
+            [option is None for option in options],
         )
 
     def fit(

@@ -101,9 +101,9 @@ class Lockstep(Objective):
             rates = initial_rates * schedule.factor(progress, first.samples_seen)
         for trainer in trainers:
             trainer.shuffle_order()
-        order = first.order
+        order, in_order = first.order, first.in_order
         if self.is_stack:
-            order = np.stack([it.order for it in trainers])
+            order, in_order = np.stack([it.order for it in trainers]), False
         sum_losses = sum_scores = sum_weights = np.zeros(self.network.axes)
         sums_of_squared_norms = [sum_losses] * len(self.network.parameter_layers)
         n_rows = n_steps = 0
@@ -114,7 +114,6 @@ class Lockstep(Objective):
                 factor = schedule.factor(done / first.max_epochs, first.samples_seen)
                 rates = initial_rates * factor
             rows = slice(start, stop)
-            in_order = first.in_order and not self.is_stack
             index = rows if in_order else order[..., rows]
             batch = self.full if stop - start == size else self.last
             result = self.step(batch, index, rates)
@@ -177,5 +176,7 @@ def together(numbers):
 
 
 def can_go_together(a, b):
-    """Return whether the steps of two trainers have the same shape."""
+    """Return whether the steps of two trainers have the same shape, each with both."""
+    if a.may_skip or b.may_skip:
+        return False
     return a.network.is_like(b.network) and a.kind_of_steps() == b.kind_of_steps()

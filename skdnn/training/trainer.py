@@ -10,7 +10,7 @@ from skdnn.training.user_warnings import warn_user
 
 # What `Trainer.load` sets.
 DATA = {"X", "targets", "sample_weight", "row_scores", "order", "in_order"}
-DATA |= {"full", "lockstep"}
+DATA |= {"full", "lockstep", "may_skip"}
 INTERRUPTED = "Training interrupted by user."
 NOT_FINITE = (  # scikit-learn's words
     "Solver produced non-finite parameter weights. The input data may"

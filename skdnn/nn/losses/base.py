@@ -12,7 +12,11 @@ class Loss:
     ----------
     link : Layer
         The layer that :meth:`from_logits` includes.
+    numbers : tuple of str
+        Those of the fields that may differ among networks at once.
     """
+
+    numbers = ()
 
     def target_width(self, n_outputs):
         """Return the number of columns of Y where the network has `n_outputs`."""

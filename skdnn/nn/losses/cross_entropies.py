@@ -34,6 +34,8 @@ def _clipped(P):
 class CrossEntropy(Loss):
     """What both cross-entropies share: smoothing, and what counts as right."""
 
+    numbers = ("label_smoothing",)
+
     def __post_init__(self):
         name = type(self).__name__
         check_number(name, "label_smoothing", self.label_smoothing, Real, 0, 1)
