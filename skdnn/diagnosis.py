@@ -8,11 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length
 
 from skdnn.displays import DiagnosisDisplay
-from skdnn.displays.common import final_estimator, unwrapped
+from skdnn.displays.common import final_estimator, transform_before
 from skdnn.estimators.building import trainer_for
 from skdnn.nn import (
     ELU,
@@ -201,7 +200,7 @@ def diagnose(estimator, X, y=None):
     layers = [_mean_row(rows) for rows in zip(*each, strict=True)]
     targets = estimator._targets()
     if y is None:
-        network = alone.network_
+        network = estimator._each()[0].network_
         y = targets.loss_for(network).decide(network.predict(X, -1))
     case = SimpleNamespace(
         estimator=estimator,
@@ -223,9 +222,7 @@ def _mean_row(rows):
 def _unwrap(clf, X, y):
     """Return the network's estimator, and X and y as that one takes them."""
     estimator = final_estimator(clf, "network_", "network_")
-    for outer in unwrapped(clf):
-        if isinstance(outer, Pipeline) and len(outer) > 1:
-            X = outer[:-1].transform(X)
+    X = transform_before(clf, X)
     X = estimator._validate(X, reset=False, dtype=estimator.network_.dtype)
     if X.shape[0] < 2:
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")

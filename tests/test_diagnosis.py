@@ -344,6 +344,19 @@ def test_pipeline_and_search_are_unwrapped():
         assert str(diagnose(estimator, X * 255, Y)) == str(expected)
 
 
+def test_several_networks_are_looked_at_in_the_mean():
+    clf = fit(n_networks=3)
+    rows = diagnose(clf, X, Y).layers
+    each = [diagnose(alone, X, Y).layers for alone in clf.estimators_]
+    for k, row in enumerate(rows):
+        for name in ("dead", "mean", "std", "gradient_norm", "update_ratio"):
+            mean = np.mean([its[k][name] for its in each])
+            assert_allclose(row[name], mean, rtol=1e-5)
+        assert row["name"] == each[0][k]["name"]
+    sick = fit((20, 20), n_networks=2, learning_rate_init=0.5)
+    assert "lower learning_rate_init" in findings(sick)
+
+
 @pytest.mark.parametrize(
     ("samples", "targets", "message"),
     [

@@ -24,6 +24,7 @@ from skdnn.displays import (
     GradientNormDisplay,
     PredictionGridDisplay,
     TrainingCurveDisplay,
+    UncertaintyDisplay,
     WeightGridDisplay,
 )
 from skdnn.nn import BatchNorm, Dense, ReLU
@@ -673,3 +674,60 @@ def test_comparison_errors(search):
         ArchitectureComparisonDisplay(costs=[1], scores=[1, 2], labels=["a"]).plot()
     with pytest.raises(ValueError, match="No candidate has a finite score"):
         ArchitectureComparisonDisplay(costs=[1], scores=[np.nan], labels=["a"]).plot()
+
+
+@pytest.fixture(scope="module")
+def several():
+    return fit(n_networks=3)
+
+
+def test_uncertainty(several):
+    sets = {"digits": X[:200], "upside down": X[:50, ::-1]}
+    display = UncertaintyDisplay.from_estimator(several, sets, n_images=6)
+    points, ambiguous, strange = display.axes_
+    for drawn, (name, samples) in zip(points.collections, sets.items(), strict=True):
+        parts = several.uncertainty(samples)
+        expected = np.column_stack([parts.aleatoric, parts.epistemic])
+        assert_allclose(drawn.get_offsets(), expected)
+        assert drawn.get_label() == name
+    parts = several.uncertainty(X[:200])
+    most = np.argsort(-parts.aleatoric)[:6]
+    for image, i in zip(ambiguous.images, most, strict=True):
+        assert_allclose(image.get_array(), X[i].reshape(8, 8) / X[most].max())
+    texts = [text.get_text() for text in ambiguous.texts]
+    assert texts == [f"{number:.2f}" for number in parts.aleatoric[most]]
+    both = [several.uncertainty(samples).epistemic for samples in sets.values()]
+    greatest = np.sort(np.concatenate(both))[::-1][:6]
+    assert [text.get_text() for text in strange.texts] == [
+        f"{number:.2f}" for number in greatest
+    ]
+    assert display.figure_ is points.figure
+
+
+def test_uncertainty_in_a_pipeline_on_axes_of_ones_own():
+    pipeline = make_pipeline(MinMaxScaler(), MLPClassifierDIY(n_networks=2, max_iter=3))
+    pipeline.fit(X, Y)
+    _, ax = plt.subplots()
+    display = UncertaintyDisplay.from_estimator(pipeline, X[:30], ax=ax)
+    assert display.axes_.tolist() == [ax]
+    parts = pipeline[-1].uncertainty(pipeline[0].transform(X[:30]))
+    assert_allclose(ax.collections[0].get_offsets()[:, 0], parts.aleatoric)
+    no_square = MLPClassifierDIY(n_networks=2, max_iter=2).fit(X[:, :63], Y)
+    display = UncertaintyDisplay.from_estimator(no_square, X[:, :63])
+    assert display.images is None
+    assert len(display.axes_) == 1
+
+
+def test_uncertainty_needs_several_networks(plain):
+    with pytest.raises(ValueError, match="n_networks > 1, got MLPClassifierDIY"):
+        UncertaintyDisplay.from_estimator(plain, X)
+
+
+def test_the_other_displays_of_several_networks(several):
+    loss = TrainingCurveDisplay.from_estimator(several)
+    assert_allclose(loss.ax_.lines[0].get_ydata(), several.loss_curve_)
+    display = WeightGridDisplay.from_estimator(several, n_units=60)
+    assert len(display.images_) == 60  # of all networks, one after the other
+    second = several.estimators_[1].coefs_[0][:, 0]
+    assert_allclose(display.images_[20].get_array(), second.reshape(8, 8))
+    GradientNormDisplay.from_estimator(several)

@@ -19,6 +19,14 @@ def unwrapped(estimator):
         yield from unwrapped(estimator[-1])
 
 
+def transform_before(estimator, X):
+    """Return X as the network takes it, behind the steps of the pipelines around it."""
+    for outer in unwrapped(estimator):
+        if isinstance(outer, Pipeline) and len(outer) > 1:
+            X = outer[:-1].transform(X)
+    return X
+
+
 def final_estimator(estimator, attribute="history_", what="history_ of epochs"):
     """Return the fitted network that a search or pipeline ends in, or itself."""
     check_is_fitted(estimator)
@@ -50,6 +58,20 @@ def shades(n_colors):
     import matplotlib
 
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.85, n_colors))
+
+
+def finish_axes(ax, n_columns):
+    """Draw a grid behind all, and the legend above the axes, where nothing is."""
+    ax.grid(color="0.9")
+    ax.set_axisbelow(True)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=n_columns,
+        frameon=False,
+        fontsize="small",
+        borderaxespad=0.2,
+    )
 
 
 def scale_log(ax, axis="y"):

@@ -6,6 +6,7 @@ from skdnn.displays.common import (
     PALETTE,
     colors,
     final_estimator,
+    finish_axes,
     make_axes,
     scale_log,
     shades,
@@ -283,14 +284,4 @@ def _finish_curves(ax, ylabel):
 
     ax.set(xlabel="Epoch", ylabel=ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(color="0.9")
-    ax.set_axisbelow(True)
-    # Above the axes, where no curve can run through it.
-    ax.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=4,
-        frameon=False,
-        fontsize="small",
-        borderaxespad=0.2,
-    )
+    finish_axes(ax, n_columns=4)

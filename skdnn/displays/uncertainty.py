@@ -1,9 +1,16 @@
 """How unsure an ensemble is, and why."""
 
-import numpy as np
-from sklearn.utils import _safe_indexing
+from math import isqrt
 
-from skdnn.displays.common import WIDTH, colors, final_estimator
+import numpy as np
+
+from skdnn.displays.common import (
+    WIDTH,
+    colors,
+    final_estimator,
+    finish_axes,
+    transform_before,
+)
 from skdnn.displays.grids import (
     _check_image_shape,
     _check_positive,
@@ -92,14 +99,13 @@ class UncertaintyDisplay:
                 f" can disagree: n_networks > 1, got {classifier!r}."
             )
         sets = dict(X) if isinstance(X, dict) else {"samples": X}
-        parts = {}
-        for name, samples in sets.items():
-            for transform in _steps_before(estimator):
-                samples = transform(samples)
-            parts[name] = classifier.uncertainty(samples)
+        parts = {
+            name: classifier.uncertainty(transform_before(estimator, samples))
+            for name, samples in sets.items()
+        }
         images = None
         n_features = np.shape(next(iter(sets.values())))[1]
-        square = int(n_features**0.5) ** 2 == n_features
+        square = isqrt(n_features) ** 2 == n_features
         if n_images and (image_shape is not None or square):
             _check_positive("n_images", n_images)
             shape = _check_image_shape(image_shape, n_features)
@@ -150,16 +156,7 @@ class UncertaintyDisplay:
             xlabel="Aleatoric: mean entropy (nats)",
             ylabel="Epistemic: mutual information (nats)",
         )
-        ax.grid(color="0.9")
-        ax.set_axisbelow(True)
-        ax.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            frameon=False,
-            fontsize="small",
-            borderaxespad=0.2,
-        )
+        finish_axes(ax, n_columns=3)
         for other, (kind, (images, numbers)) in zip(
             others, (self.images or {}).items(), strict=False
         ):
@@ -172,19 +169,6 @@ class UncertaintyDisplay:
         return self
 
 
-def _steps_before(estimator):
-    """Return what a pipeline, or a search over one, does before its last step."""
-    from sklearn.pipeline import Pipeline
-
-    from skdnn.displays.common import unwrapped
-
-    return [
-        outer[:-1].transform
-        for outer in unwrapped(estimator)
-        if isinstance(outer, Pipeline) and len(outer) > 1
-    ]
-
-
 def _with_most(sets, parts, kind, n_images, shape):
     """Return images with most of one kind of uncertainty, and how much that is.
 
@@ -192,8 +176,6 @@ def _with_most(sets, parts, kind, n_images, shape):
     """
     names = list(sets)[:1] if kind == "aleatoric" else list(sets)
     numbers = np.concatenate([parts[name][kind] for name in names])
-    images = np.concatenate(
-        [np.asarray(_safe_indexing(sets[name], slice(None))) for name in names]
-    )
+    images = np.concatenate([np.asarray(sets[name]) for name in names])
     most = np.argsort(-numbers, kind="stable")[:n_images]
     return images[most].reshape(-1, *shape), numbers[most]

@@ -132,9 +132,9 @@ class BaseMLP(
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
         with _unchanged_on_error(self):
-            for name in ("_trainers", "_books", "estimators_samples_", *OOF):
-                if not (warm and name == "_books"):
-                    vars(self).pop(name, None)
+            forgotten = ("_trainers", "estimators_samples_", *OOF)
+            for name in forgotten if warm else ("_books", *forgotten):
+                vars(self).pop(name, None)
             X, y = self._validate(X, y, reset=not warm)
             sample_weight = check_weights(sample_weight, X)
             if warm:
@@ -467,7 +467,7 @@ class BaseMLP(
     def estimators_(self):
         """A fitted estimator of each network alone, that shares its memory."""
         check_is_fitted(self)
-        if not hasattr(self, "_books"):
+        if not self._is_ensemble_fitted():
             raise AttributeError(
                 "estimators_ is there with n_networks > 1, or with resampling."
             )
@@ -475,7 +475,7 @@ class BaseMLP(
 
     def _each(self):
         """Return an estimator for each network: this one, if it has but one."""
-        if not hasattr(self, "_books"):
+        if not self._is_ensemble_fitted():
             return [self]
         estimators = []
         for network, book in zip(self.network_.members(), self._books, strict=True):

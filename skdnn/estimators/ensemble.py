@@ -51,10 +51,7 @@ def plans_for(estimator, checkpoints, targets, encoded):
     """
     n_networks, resampling = estimator.n_networks, estimator.resampling
     start = None if checkpoints is None else checkpoints()
-    if start is None:
-        rng = check_random_state(estimator.random_state)
-    else:
-        rng = start.begin(estimator.random_state)
+    rng = _begin(start, estimator.random_state)
     if n_networks == 1 and resampling is None:
         return [Plan(rng, checkpoint=start)]
     n_samples = len(encoded)
@@ -66,12 +63,12 @@ def plans_for(estimator, checkpoints, targets, encoded):
             " resampling=None."
         )
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_networks).tolist()
-    plans = [Plan(check_random_state(seed), seed) for seed in seeds]
     if start is not None:
         start.keep_start()
-        for k, plan in enumerate(plans):
-            plan.checkpoint = checkpoints(k)
-            plan.rng = plan.checkpoint.begin(plan.seed)
+    plans = []
+    for k, seed in enumerate(seeds):
+        checkpoint = None if start is None else checkpoints(k)
+        plans.append(Plan(_begin(checkpoint, seed), seed, checkpoint=checkpoint))
     if resampling == "bootstrap":
         for plan in plans:
             plan.rows = np.sort(rng.randint(n_samples, size=n_samples))
@@ -83,6 +80,13 @@ def plans_for(estimator, checkpoints, targets, encoded):
             plan.left_out = fold
             plan.rows = np.setdiff1d(np.arange(n_samples), fold)
     return plans
+
+
+def _begin(checkpoint, random_state):
+    """Return the random numbers that a fit, or one of its networks, begins with."""
+    if checkpoint is None:
+        return check_random_state(random_state)
+    return checkpoint.begin(random_state)
 
 
 def folds(classes, n_folds, rng):

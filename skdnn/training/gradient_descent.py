@@ -51,6 +51,7 @@ class GradientDescent(Trainer):
         See :class:`Trainer`.
     """
 
+    takes_steps = True
     kept = (*Trainer.kept, "complaint", "learning_rate", "n_no_improvement")
 
     def __init__(

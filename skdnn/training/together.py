@@ -85,28 +85,24 @@ def train(members, data, *, n_jobs=None, on_epoch_begin=None, on_epoch_end=None)
             return _train_elsewhere(members, data, n_jobs)
     on_epoch_begin = on_epoch_begin or (lambda: None)
     on_epoch_end = on_epoch_end or (lambda rows: False)
-    if not hasattr(members[0].trainer, "begin"):
+    if not members[0].trainer.takes_steps:
         return members, _train_each(members, data, on_epoch_begin, on_epoch_end)
     for member in members:
         member.load(data)
         member.trainer.begin(**member.rules)
     by_trainer = {id(member.trainer): member for member in members}
-    with _threads_for([member.trainer for member in members]) as pool:
-        converged = fit_together(
-            [member.trainer for member in members],
-            on_epoch_begin=on_epoch_begin,
-            on_epoch_end=on_epoch_end,
-            save=lambda trainer: by_trainer[id(trainer)].save(),
-            pool=pool,
-        )
+    converged = fit_together(
+        [member.trainer for member in members],
+        on_epoch_begin=on_epoch_begin,
+        on_epoch_end=on_epoch_end,
+        save=lambda trainer: by_trainer[id(trainer)].save(),
+    )
     return members, converged
 
 
 def run_epoch(trainers):
     """Run an epoch of some trainers with data loaded, those together that can be."""
-    with _threads_for(trainers) as pool:
-        n_threads = 1 if pool is None else pool._max_workers
-        run = map if pool is None else pool.map
+    with _threads_for(trainers) as (n_threads, run):
         list(run(Lockstep.epoch, stacks_of(trainers, n_threads)))
 
 
@@ -153,9 +149,12 @@ def _train_part(members, data):
 
 @contextmanager
 def _threads_for(trainers):
-    """Keep BLAS on one thread for several networks; yield threads, or None."""
+    """Keep BLAS on one thread for several networks, which share what it had.
+
+    Yields the number of threads, and a `map` that uses them.
+    """
     if len(trainers) == 1:
-        yield None
+        yield 1, map
         return
     n_threads = max(
         (it["num_threads"] for it in _blas().info() if it["user_api"] == "blas"),
@@ -164,10 +163,10 @@ def _threads_for(trainers):
     n_threads = min(n_threads, len(trainers))
     with _blas().limit(limits=1, user_api="blas"):
         if n_threads == 1 or _work_of(trainers[0]) < FEW:
-            yield None
+            yield 1, map
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            yield pool
+            yield n_threads, pool.map
 
 
 @cache
@@ -180,7 +179,7 @@ def _work_of(trainer):
     return trainer.n_rows * trainer.network.n_weights
 
 
-def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save, pool=None):
+def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save):
     """Run the epochs of several trainers, those that can go together in lockstep.
 
     Each has begun, and ends when its own rules say so; those that are behind, after a
@@ -195,37 +194,34 @@ def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save, pool=None):
         ended it; training ends if that returns True.
     save : callable
         Called after each epoch with each trainer that was part of it.
-    pool : ThreadPoolExecutor, default=None
-        Whose threads take stacks of networks each.
 
     Returns
     -------
     converged : bool
         False if the number of epochs ran out for one, unless that is its schedule.
     """
-    n_threads = 1 if pool is None else pool._max_workers
-    run = map if pool is None else pool.map
     in_epoch = False
     try:
-        active, stacks, all_go = [], [], False
-        while True:
-            if not all_go or any(it.finished for it in active):
-                unfinished = [it for it in trainers if not it.finished]
-                if not unfinished:
-                    break
-                fewest = min(it.n_epochs for it in unfinished)
-                active = [it for it in unfinished if it.n_epochs == fewest]
-                all_go = len(active) == len(unfinished)
-                stacks = stacks_of(active, n_threads)
-            in_epoch = True
-            on_epoch_begin()
-            rows = [row for its_rows in run(_run_epoch, stacks) for row in its_rows]
-            in_epoch = False
-            if on_epoch_end(rows):
-                for trainer in trainers:
-                    trainer.ended = True
-            for trainer in active:
-                save(trainer)
+        with _threads_for(trainers) as (n_threads, run):
+            active, stacks, all_go = [], [], False
+            while True:
+                if not all_go or any(it.finished for it in active):
+                    unfinished = [it for it in trainers if not it.finished]
+                    if not unfinished:
+                        break
+                    fewest = min(it.n_epochs for it in unfinished)
+                    active = [it for it in unfinished if it.n_epochs == fewest]
+                    all_go = len(active) == len(unfinished)
+                    stacks = stacks_of(active, n_threads)
+                in_epoch = True
+                on_epoch_begin()
+                rows = [row for its_rows in run(_run_epoch, stacks) for row in its_rows]
+                in_epoch = False
+                if on_epoch_end(rows):
+                    for trainer in trainers:
+                        trainer.ended = True
+                for trainer in active:
+                    save(trainer)
         for trainer in trainers:
             if trainer.complaint:
                 warn_user(trainer.complaint, ConvergenceWarning)

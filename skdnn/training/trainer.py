@@ -55,6 +55,7 @@ class Trainer(Objective):
         Whether training ended before `max_epochs`, other than by Ctrl-C.
     """
 
+    takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
     kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
     kept += ("samples_seen",)  # of the attributes, by `state`
 
