@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 from unittest import mock
 
 import joblib
@@ -20,10 +21,11 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import BatchNorm, Dense, Dropout, LayerNorm, PReLU, Residual
-from skdnn.training import checkpoint
+from skdnn.training import checkpoint, together
 from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -36,6 +38,7 @@ DIABETES, DIABETES_Y = load_diabetes(return_X_y=True)
 DIABETES = scale(DIABETES)
 LABELS, LABELS_Y = make_multilabel_classification(150, random_state=0)
 LABELS = scale(LABELS)
+BLAS = "blas"
 WEIGHTS = np.random.default_rng(0).uniform(0.5, 2, 500)
 
 
@@ -283,6 +286,22 @@ def test_the_bits_do_not_depend_on_how_networks_are_spread(params):
             mock.patch("skdnn.training.together.LARGEST_STACK", largest),
         ):
             assert fitted() == once
+
+
+def test_fits_in_several_threads_leave_blas_as_it_was():
+    def n_threads():
+        return {it["num_threads"] for it in threadpool_info() if it["user_api"] == BLAS}
+
+    small = SimpleNamespace(n_rows=1, network=SimpleNamespace(n_weights=1))
+    with threadpool_limits(2, BLAS):
+        first, second = (together._threads_for([small] * 2) for _ in range(2))
+        first.__enter__()
+        second.__enter__()
+        assert n_threads() == {1}
+        first.__exit__(None, None, None)
+        assert n_threads() == {1}
+        second.__exit__(None, None, None)
+        assert n_threads() == {2}
 
 
 class Crash(Exception):

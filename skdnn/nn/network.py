@@ -467,8 +467,9 @@ class Network:
         squared_norms : list of float or ndarray of shape (n_networks,)
             The squared norm of the gradient of each of `parameter_layers`.
         """
-        penalty = 0.0
-        squared_norms = [0.0] * len(self.parameter_layers)
+        # Doubles: sums of squares soon leave the range of float32.
+        penalty = np.float64(0)
+        squared_norms = [np.float64(0)] * len(self.parameter_layers)
         factor, penalizes = column(strength, self.dtype), some(strength)
         walk = iter(walk)
         for parts in self._weight_blocks:

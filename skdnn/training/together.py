@@ -3,9 +3,10 @@
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import ceil
+from threading import Lock
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -156,12 +157,8 @@ def _threads_for(trainers):
     if len(trainers) == 1:
         yield 1, map
         return
-    n_threads = max(
-        (it["num_threads"] for it in _blas().info() if it["user_api"] == "blas"),
-        default=1,
-    )
-    n_threads = min(n_threads, len(trainers))
-    with _blas().limit(limits=1, user_api="blas"):
+    with BLAS_ON_ONE_THREAD as n_threads:
+        n_threads = min(n_threads, len(trainers))
         if n_threads == 1 or _work_of(trainers[0]) < FEW:
             yield 1, map
             return
@@ -169,8 +166,43 @@ def _threads_for(trainers):
             yield n_threads, pool.map
 
 
+@dataclass
+class SharedLimit:
+    """One thread for BLAS, of which there is but one in a process.
+
+    Fits in several threads may ask for it: the first one sets the limit, and the last
+    one takes it back.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    n_inside: int = 0
+    n_threads: int = 1
+    limiter: object = None
+
+    def __enter__(self):
+        """Set the limit; return how many threads there were without."""
+        with self.lock:
+            if not self.n_inside:
+                blas = _controller().select(user_api="blas")
+                n_threads = [library["num_threads"] for library in blas.info()]
+                self.n_threads = max(n_threads, default=1)
+                self.limiter = blas.limit(limits=1)
+            self.n_inside += 1
+            return self.n_threads
+
+    def __exit__(self, *_):
+        """Take it back."""
+        with self.lock:
+            self.n_inside -= 1
+            if not self.n_inside:
+                self.limiter.restore_original_limits()
+
+
+BLAS_ON_ONE_THREAD = SharedLimit()
+
+
 @cache
-def _blas():
+def _controller():
     return ThreadpoolController()  # which takes a while to look at all libraries
 
 
