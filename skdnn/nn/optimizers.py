@@ -8,7 +8,7 @@ once instead of once for every elementary operation.
 
 import numpy as np
 
-from skdnn.nn.network import block_size, blocks, column, some
+from skdnn.nn.vectors import block_size, blocks, column, some
 
 FLUSH_EVERY = 100  # steps
 

@@ -6,8 +6,8 @@ from time import perf_counter
 import numpy as np
 
 from skdnn.nn import Network
-from skdnn.nn.network import column
 from skdnn.nn.optimizers import clip_by_global_norm
+from skdnn.nn.vectors import column
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.objective import Objective
 

@@ -21,7 +21,7 @@ class MiniBatch:
     like : MiniBatch, default=None
         One for as many rows or more, whose memory to share.
     **options
-        See :class:`~skdnn.nn.network.Workspace`.
+        See :class:`~skdnn.nn.workspace.Workspace`.
     """
 
     def __init__(self, network, n_rows, X, loss, *, rng=None, like=None, **options):

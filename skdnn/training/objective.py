@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdnn.nn.network import some
+from skdnn.nn.vectors import some
 
 
 class Objective:

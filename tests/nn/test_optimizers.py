@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skdnn.nn import SGD, Adam, AdamW, clip_by_global_norm
-from skdnn.nn.network import BLOCK
+from skdnn.nn.vectors import BLOCK
 
 SIZE = 2 * BLOCK + 17  # three blocks, the last one small
 

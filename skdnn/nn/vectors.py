@@ -1,0 +1,38 @@
+"""The flat vectors of one network or several: blocks, and numbers that go with them."""
+
+from math import prod
+
+import numpy as np
+
+BLOCK = 1 << 15  # elements: a few blocks of float32 fit the second-level cache
+
+
+def block_size(parameters):
+    """Return how many parameters make a block, that of several networks together."""
+    return max(BLOCK // prod(parameters.shape[:-1]), 1)
+
+
+def blocks(start, stop, size):
+    """Return slices of at most `size` elements from start to stop."""
+    return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
+
+
+def column(numbers, dtype):
+    """Return a number, or one for each network so that it goes with flat vectors."""
+    if isinstance(numbers, np.ndarray) and numbers.ndim:
+        return numbers.astype(dtype)[..., np.newaxis]
+    return float(numbers)  # NumPy takes it in the dtype of the array beside it
+
+
+def all_finite(vectors):
+    """Return whether all numbers are finite."""
+    vector = vectors.reshape(-1)
+    # If their squares add up to a finite number, so are they; else look closer.
+    return not vector.size or bool(
+        np.isfinite(np.dot(vector, vector)) or np.isfinite(vector).all()
+    )
+
+
+def some(numbers):
+    """Return whether a number, or one of an array, is not 0."""
+    return numbers.any() if isinstance(numbers, np.ndarray) else bool(numbers)
