@@ -288,6 +288,16 @@ def test_the_bits_do_not_depend_on_how_networks_are_spread(params):
             assert fitted() == once
 
 
+def test_networks_that_go_to_their_process_through_a_file():
+    # From a million bytes on, joblib maps arrays into memory.
+    sizes = {"hidden_layer_sizes": (600, 600), "n_networks": 2, "max_iter": 2}
+    alone, spread = (
+        ensemble(**sizes, n_jobs=n).fit(DIGITS[:200], DIGITS_Y[:200]) for n in (1, 2)
+    )
+    assert alone.network_.parameters.nbytes > 2e6
+    assert_array_equal(spread.network_.parameters, alone.network_.parameters)
+
+
 def test_fits_in_several_threads_leave_blas_as_it_was():
     def n_threads():
         return {it["num_threads"] for it in threadpool_info() if it["user_api"] == BLAS}

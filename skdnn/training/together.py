@@ -124,7 +124,8 @@ def _train_each(members, data, on_epoch_begin, on_epoch_end):
 def _train_elsewhere(members, data, n_jobs):
     """Train parts of the networks, each in a process of its own."""
     parts = [part.tolist() for part in np.array_split(range(len(members)), n_jobs)]
-    results = Parallel(n_jobs)(
+    # "c": what joblib passes through a file, networks too, may be written, in memory.
+    results = Parallel(n_jobs, mmap_mode="c")(
         delayed(_train_part)([members[k] for k in part], data) for part in parts
     )
     trained, converged = [], True
