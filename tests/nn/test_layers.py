@@ -24,6 +24,7 @@ from skdnn.nn import (
     Mish,
     Network,
     Ordered,
+    PiecewiseLinear,
     PReLU,
     ReLU,
     Residual,
@@ -60,6 +61,7 @@ LAYERS = [
     LayerNorm(),
     LayerNorm(0.1),
     Scale(),
+    PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
     Exp(),
     Ordered(2),
     GaussianOutput(),
@@ -77,6 +79,7 @@ STACKS = [
     [Dense(5), ReLU(), BatchNorm(), Dense(4), Logistic()],
     [Dense(4), BatchNorm(), Logistic()],
     [Scale(), Dense(5), ELU(), SELU(), LayerNorm(), PReLU(), Dense(4), Softmax()],
+    [Scale(), PiecewiseLinear([(-1, 0, 0.5), (), (0, 1), ()]), Dense(4), Softmax()],
     [Dense(5), GELU(), Mish(), SiLU(), Softplus(), BatchNorm(), Dense(4), Softmax()],
     [
         Dense(5),
@@ -128,7 +131,7 @@ def test_backward_agrees_with_central_differences(layer):
     for node in network.walk():  # also away from where they start
         for name in set(node.view) & {"gamma", "beta", "slope", "factor"}:
             node.view[name][:] = rng.normal(size=4)
-    loss = Weighted(rng.normal(size=(7, 4)))
+    loss = Weighted(rng.normal(size=(7, network.widths[-1])))
     errors = gradient_check(network, data(rng), None, loss)
     assert max(errors.values()) < 1e-6, errors
 
@@ -213,7 +216,8 @@ INNER = [layer for layer in LAYERS if layer != Softmax()]
 def test_a_layer_leaves_its_neighbours_alone(layer):
     """The buffers that layers share are never two things at once."""
     rng = np.random.default_rng(5)
-    layers = [Dense(4), ReLU(), layer, Tanh(), layer, Dense(4), layer]
+    narrow = [] if layer.output_width(4) == 4 else [Dense(4)]
+    layers = [Dense(4), ReLU(), layer, Tanh(), *narrow, layer, Dense(4), layer]
     network = Network(layers, 4, np.float64).initialize(np.random.RandomState(3))
     workspace = network.workspace(7, input_gradient=True, rng=np.random.default_rng(0))
     A = data(rng)
@@ -221,7 +225,7 @@ def test_a_layer_leaves_its_neighbours_alone(layer):
     alone = A
     again = np.random.default_rng(0)
     for node in network.nodes:
-        single = Network([node.layer], 4, np.float64)
+        single = Network([node.layer], node.n_inputs, np.float64)
         for mine, its in zip(single.walk(), node.walk(), strict=True):
             for name in its.view:
                 mine.view[name][:] = its.view[name]

@@ -28,6 +28,7 @@ from skdnn.nn import (
     Mish,
     Network,
     Ordered,
+    PiecewiseLinear,
     PinballLoss,
     PoissonDeviance,
     PReLU,
@@ -64,6 +65,7 @@ LAYERS = [
     BatchNorm(),
     LayerNorm(),
     Scale(),
+    PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
     Dropout(0.4),
     Residual([Dense(3), BatchNorm(), Tanh(), Dropout(0.2), Dense(4)]),
 ]
@@ -108,7 +110,8 @@ def close(a, b, dtype):
 @pytest.mark.parametrize("layer", LAYERS, ids=repr)
 def test_layers(layer, dtype):
     rng = np.random.default_rng(0)
-    X, dA = rng.standard_normal((2, K, M, N)).astype(dtype)
+    X = rng.standard_normal((K, M, N)).astype(dtype)
+    dA = rng.standard_normal((K, M, layer.output_width(N))).astype(dtype)
     r = rng.dirichlet(np.ones(M), K).astype(dtype)
     alone = []
     for x, da, weights, network, its_rng in zip(

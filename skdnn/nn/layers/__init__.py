@@ -30,6 +30,7 @@ from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
 from skdnn.nn.layers.normalization import BatchNorm, LayerNorm
 from skdnn.nn.layers.outputs import Exp, GaussianOutput, Ordered
+from skdnn.nn.layers.piecewise import PiecewiseLinear
 from skdnn.nn.layers.rectifiers import ELU, SELU, LeakyReLU, PReLU, ReLU
 from skdnn.nn.layers.residual import Residual
 from skdnn.nn.layers.scale import Scale
@@ -54,6 +55,7 @@ __all__ = [
     "Mish",
     "Ordered",
     "PReLU",
+    "PiecewiseLinear",
     "ReLU",
     "Residual",
     "Scale",
