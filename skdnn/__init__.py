@@ -6,5 +6,15 @@ from skdnn.diagnosis import diagnose
 from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.images import fetch_mnist
 from skdnn.onnx import to_onnx
+from skdnn.tables import TableEncoder, TabularClassifierDIY, TabularRegressorDIY
 
-__all__ = ["MLPClassifierDIY", "MLPRegressorDIY", "diagnose", "fetch_mnist", "to_onnx"]
+__all__ = [
+    "MLPClassifierDIY",
+    "MLPRegressorDIY",
+    "TableEncoder",
+    "TabularClassifierDIY",
+    "TabularRegressorDIY",
+    "diagnose",
+    "fetch_mnist",
+    "to_onnx",
+]

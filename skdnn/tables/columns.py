@@ -1,0 +1,198 @@
+"""The columns of a table, whatever holds it: as numbers, or as levels of categories.
+
+A table is a pandas or polars DataFrame, an array or a list of rows. Neither pandas nor
+polars is imported: their columns say themselves what they hold.
+"""
+
+from decimal import Decimal
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+
+from skdnn.estimators.data import check_not_masked
+
+DATES = (
+    "{where} of X holds dates or durations, which are no numbers before they have an"
+    " origin and a unit, and are hardly ever categories. Put what matters of them into"
+    " columns of their own: for example (t - t.min()).dt.total_seconds() / 86400,"
+    " t.dt.month or t.dt.dayofweek."
+)
+
+
+class Column:
+    """One column of a table.
+
+    Parameters
+    ----------
+    data : pandas.Series, polars.Series or ndarray of shape (n_rows,)
+    where : str
+        What to call it in an error.
+    """
+
+    def __init__(self, data, where):
+        self.data, self.where = data, where
+        self._codes = None
+
+    @property
+    def kind(self):
+        """What the dtype says: "number", "category", or "object" for anything."""
+        dtype = self.data.dtype
+        if hasattr(dtype, "is_numeric"):  # polars
+            if dtype.is_temporal():
+                raise ValueError(DATES.format(where=self.where))
+            if dtype.is_nested():
+                raise self._nested(dtype)
+            is_number = dtype.is_numeric() or str(dtype) == "Boolean"
+            return "number" if is_number else "category"
+        kind = getattr(dtype, "kind", "O")
+        if kind in "mM":
+            raise ValueError(DATES.format(where=self.where))
+        if kind == "c":
+            raise ValueError(
+                f"Complex data not supported: {self.where} of X holds complex numbers."
+                " Give real and imaginary part a column each."
+            )
+        if kind in "iufb":
+            return "number"
+        return "object" if kind == "O" and str(dtype) == "object" else "category"
+
+    def is_category(self):
+        """Return whether the column is none of numbers, as far as can be seen."""
+        kind = self.kind
+        if kind == "object":
+            return not all(isinstance(v, (Real, Decimal)) for v in self.levels())
+        return kind == "category"
+
+    def numbers(self):
+        """Return the column as numbers, of dtype float64, NaN where one is missing."""
+        data = self.data
+        if self.kind != "number":
+            codes, levels = self.codes()
+            try:
+                values = np.array([*map(float, levels), np.nan])
+            except (TypeError, ValueError):
+                text = next(v for v in levels if not isinstance(v, (Real, Decimal)))
+                raise ValueError(
+                    f"{self.where} of X should hold numbers, but holds {text!r}, as it"
+                    " is not among the categorical_features, or held numbers in fit."
+                    " Convert it, for example with pandas.to_numeric(column,"
+                    " errors='coerce'), or name it in categorical_features."
+                ) from None
+            values = values[codes]  # -1 is the last one
+        elif hasattr(data, "cast"):
+            values = data.cast(float).to_numpy()
+        elif isinstance(data, np.ndarray):
+            values = data.astype(np.float64)
+        else:
+            values = data.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(values).any():
+            raise ValueError(
+                f"Input X contains infinity: {self.where}. Leave these rows out, or"
+                " put NaN in their place, which stands for a missing number."
+            )
+        return values
+
+    def levels(self):
+        """Return the different values that the column has, those missing apart."""
+        return self.codes()[1]
+
+    def codes(self):
+        """Return the column as numbers of levels, -1 where one is missing, and these.
+
+        Returns
+        -------
+        codes : ndarray of int of shape (n_rows,)
+        levels : list
+        """
+        if self._codes is None:
+            values = self.data.tolist() if hasattr(self.data, "tolist") else None
+            values = self.data.to_list() if values is None else values
+            numbers = {}
+            try:
+                codes = [numbers.setdefault(value, len(numbers)) for value in values]
+            except TypeError:
+                nested = next(v for v in values if not _is_hashable(v))
+                raise self._nested(type(nested).__name__) from None
+            levels, new = [], np.full(len(numbers), -1)
+            for value, number in numbers.items():
+                if is_missing(value):
+                    continue
+                if hasattr(value, "isoformat") or isinstance(value, np.timedelta64):
+                    raise ValueError(DATES.format(where=self.where))
+                if isinstance(value, (tuple, frozenset)):
+                    raise self._nested(type(value).__name__)
+                new[number] = len(levels)
+                levels.append(value)
+            self._codes = new[np.array(codes, dtype=np.intp)], levels
+        return self._codes
+
+    def _nested(self, kind):
+        return TypeError(
+            f"{self.where} of X holds objects of type {kind}, where each value should"
+            " be a number, a string or another category. Give each of their parts a"
+            " column of its own."
+        )
+
+
+def columns_of(X):
+    """Return the columns of a table.
+
+    Parameters
+    ----------
+    X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    columns : list of Column
+    """
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
+        names, data = X.columns, [X.iloc[:, j] for j in range(X.shape[1])]
+    elif hasattr(X, "get_columns"):
+        names, data = X.columns, X.get_columns()
+    else:
+        return [Column(c, f"Column {j}") for j, c in enumerate(_as_array(X).T)]
+    names = list(names)
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"X has several columns of the same name: {twice}. Give each column a name"
+            " of its own."
+        )
+    if not names or not X.shape[0]:
+        raise ValueError(
+            f"Found array with {X.shape[0]} sample(s) and {len(names)} feature(s)"
+            f" (shape={X.shape}) while a minimum of 1 is required."
+        )
+    return [Column(c, f"Column {name!r}") for name, c in zip(names, data, strict=True)]
+
+
+def _as_array(X):
+    """Return rows of anything as an array, each value as it came."""
+    check_not_masked(X, "X")
+    if issparse(X):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required: a table has"
+            " columns of its own kind each. MLPClassifierDIY and MLPRegressorDIY take"
+            " sparse numbers; X.toarray() makes a dense array."
+        )
+    if not hasattr(X, "dtype") and isinstance(X, (list, tuple)):
+        mixed = any(isinstance(v, str) for row in X for v in np.atleast_1d(row).flat)
+        X = np.array(X, dtype=object) if mixed else X
+    return check_array(X, dtype=None, ensure_all_finite=False)
+
+
+def is_missing(value):
+    """Return whether a value stands for one that is missing."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (Real, Decimal)) and value != value
+
+
+def _is_hashable(value):
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

@@ -1,0 +1,93 @@
+"""The recipe for tables: which networks, how they are trained, and for how long.
+
+Each number here was chosen on tables set aside for choosing, see
+``benchmarks/tables.py``.
+"""
+
+import numpy as np
+
+from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
+
+# What two kinds of networks do best differs from table to table: one takes numbers as
+# they are, the other sees them in bins. Rows left out say how much of each is best.
+KINDS = ("smooth", "binned")
+N_BINS = 16
+DROPOUT = 0.3
+TRAINING = {
+    "learning_rate": "one_cycle",
+    "learning_rate_init": 0.004,
+    "alpha": 1e-4,
+    "scoring": "loss",
+}
+SAMPLES_SEEN = 1_000_000  # by a network, at most, where that is 20 epochs or more
+EPOCHS = 20, 60
+
+
+def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
+    """Return the recipe's hidden layers, for `architecture` of a network.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+        The data to learn from, as :class:`TableEncoder` encodes them: the bins are
+        quantiles of them.
+    hidden_layer_sizes : tuple of int, default=(256, 256)
+    kind : {"binned", "smooth"}, default="binned"
+        With "binned", each number is also encoded bin by bin, see
+        :class:`skdnn.nn.PiecewiseLinear`; with "smooth" it is not.
+
+    Returns
+    -------
+    layers : list of skdnn.nn.Layer
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skdnn import MLPClassifierDIY
+    >>> from skdnn.tables import architecture
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = scale(X)
+    >>> clf = MLPClassifierDIY(architecture=architecture(X), random_state=0)
+    >>> clf.fit(X, y).score(X, y) > 0.95
+    True
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}.")
+    layers = []
+    if kind == "binned":
+        bins = PiecewiseLinear.of(_dense(X), N_BINS)
+        layers = [bins] if bins.n_bins else []
+    for units in np.atleast_1d(hidden_layer_sizes).tolist():
+        layers += [Dense(units), BatchNorm(), ReLU(), Dropout(DROPOUT)]
+    return layers
+
+
+def architectures(X, hidden_layer_sizes):
+    """Return the hidden layers of each kind of network, without those that are twice.
+
+    Parameters
+    ----------
+    X, hidden_layer_sizes
+        See :func:`architecture`.
+    """
+    kinds = [architecture(X, hidden_layer_sizes, kind=kind) for kind in KINDS]
+    return kinds if kinds[0] != kinds[1] else kinds[:1]
+
+
+def _dense(X, n_rows=10_000):
+    """Return rows spread over X, as many as quantiles need, as an array."""
+    if X.shape[0] > n_rows:
+        X = X[np.linspace(0, X.shape[0] - 1, n_rows).astype(int)]
+    return X if isinstance(X, np.ndarray) else X.toarray()
+
+
+def epochs_for(n_samples):
+    """Return for how many epochs a table is learned."""
+    fewest, most = EPOCHS
+    return int(np.clip(SAMPLES_SEEN // n_samples, fewest, most))
+
+
+def batch_size_for(n_samples):
+    """Return how many rows are in a mini-batch."""
+    return int(min(256, max(32, 2 ** np.floor(np.log2(max(n_samples, 1) / 8)))))
