@@ -155,9 +155,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def _train(self, Z, y, sample_weight, given):
         """Return fitted networks, of each kind some."""
         n_samples = Z.shape[0]
-        if n_samples < 2:
+        if n_samples < 4:
             raise ValueError(
-                f"n_samples = {n_samples}: at least 2 rows are needed, as networks"
+                f"n_samples = {n_samples}: at least 4 rows are needed, as networks"
                 " leave some out."
             )
         kinds = architectures(Z, self.hidden_layer_sizes)
@@ -189,7 +189,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Return the mean of what the networks of each kind say, by their shares."""
         return sum(
             share * output
-            for share, output in zip(self.shares_, outputs, strict=True)
+            for share, output in zip(self.shares_.tolist(), outputs, strict=True)
             if share
         )
 
