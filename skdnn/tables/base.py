@@ -1,4 +1,4 @@
-"""What both estimators for tables share: an encoder, networks of two kinds, a blend."""
+"""What both estimators for tables share: an encoder, networks, a blend."""
 
 from numbers import Integral
 from os import PathLike
@@ -16,6 +16,7 @@ from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances
 from skdnn.tables.recipe import (
+    LEARNING_RATES,
     TRAINING,
     architectures,
     batch_size_for,
@@ -88,7 +89,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             The loss is the weighted mean over a mini-batch.
         X_val : like X, default=None
             A validation set. With it, all networks learn from all of `X`, and the
-            epochs that are kept and the shares of both kinds are chosen with it.
+            epochs that are kept and the shares of the kinds are chosen with it.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Its targets.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -160,13 +161,13 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
                 f"n_samples = {n_samples}: at least 4 rows are needed, as networks"
                 " leave some out."
             )
-        kinds = architectures(Z, self.hidden_layer_sizes)
-        n_networks = max(2, -(-self.n_networks // len(kinds)))
+        n_networks = min(self.n_networks, n_samples)
+        n_learned = n_samples if given else n_samples - -(-n_samples // n_networks)
         arguments = {
             **TRAINING,
-            "batch_size": min(batch_size_for(n_samples), n_samples),
+            "batch_size": min(batch_size_for(n_samples), n_learned),
             "max_iter": self._n_epochs(n_samples),
-            "n_networks": n_networks if given else min(n_networks, n_samples),
+            "n_networks": n_networks,
             "resampling": None if given else "folds",
             "early_stopping": bool(given),
             "n_jobs": self.n_jobs,
@@ -176,8 +177,12 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             "checkpoint_dir": self.checkpoint_dir,
         }
         networks = []
-        for layers in kinds:
-            network = self._network(architecture=layers, **arguments)
+        for kind, layers in architectures(Z, self.hidden_layer_sizes).items():
+            network = self._network(
+                architecture=layers,
+                learning_rate_init=LEARNING_RATES[kind],
+                **arguments,
+            )
             network.set_callbacks(*getattr(self, "_skl_callbacks", ()))
             networks.append(network.fit(Z, y, sample_weight, **given))
         return networks

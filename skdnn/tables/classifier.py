@@ -6,6 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
+from skdnn.estimators.targets import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
@@ -14,10 +15,11 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     """Networks that classify the rows of a table: numbers, categories, missing values.
 
     It needs no preparation and no tuning. :class:`TableEncoder` makes numbers of the
-    columns. Two kinds of networks learn from them, one of which sees each number in
-    bins; each network leaves out a part of the rows, keeps the epoch with which it does
-    best on them, and the probabilities are means over all networks, weighted by kind so
-    that they do best on rows left out.
+    columns. Three kinds of networks learn from them: one takes numbers as they are, one
+    sees them in bins as well, and one adds up what each column says by itself, which is
+    best on few rows with much noise. Each network leaves out a part of the rows, keeps
+    the epoch with which it does best on them, and the probabilities are means over all
+    networks, weighted by kind so that they do best on rows left out.
 
     Parameters
     ----------
@@ -26,8 +28,9 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     max_iter : int or "auto", default="auto"
         Number of epochs; "auto" is 60, or on more than 16,666 rows fewer, 20 at least,
         so that a network sees about a million rows.
-    n_networks : int, default=8
-        How many networks to train, at least 2; half of each kind.
+    n_networks : int, default=4
+        How many networks of each kind to train, at least 2: each leaves out one row in
+        so many.
     class_weight : dict, "balanced" or None, default=None
         See :class:`~skdnn.MLPClassifierDIY`.
     categorical_features : "from_dtype", array-like of {bool, int, str}, or None, \
@@ -61,7 +64,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     oof_decision_function_ : ndarray of shape (n_samples, n_classes)
         The mean of the probabilities from those networks that have left a row out.
     oof_score_ : float
-        The accuracy that these have. The epochs that are kept and two shares were
+        The accuracy that these have. The epochs that are kept and the shares were
         chosen on the same rows: it is a little too good. Neither is there if a
         validation set was given.
     feature_importances_, feature_importances_std_ : ndarray of shape (n_columns,)
@@ -101,7 +104,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         hidden_layer_sizes=(256, 256),
         *,
         max_iter="auto",
-        n_networks=8,
+        n_networks=4,
         class_weight=None,
         categorical_features="from_dtype",
         importances=False,
@@ -130,14 +133,15 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     def _shares_for(self, network, outputs, y, sample_weight):
         targets = network._targets()
         encoded = targets.encode(y)
+        weights = weigh(encoded, targets, self.class_weight, sample_weight)
         if targets.multilabel:
             likelihoods = [np.where(encoded, P, 1 - P).ravel() for P in outputs]
-            if sample_weight is not None:
-                sample_weight = np.repeat(sample_weight, encoded.shape[1])
+            if weights is not None:
+                weights = np.repeat(weights, encoded.shape[1])
         else:
             rows = np.arange(len(encoded))
             likelihoods = [P[rows, encoded.ravel().astype(int)] for P in outputs]
-        return likelihood_shares(np.array(likelihoods), sample_weight)
+        return likelihood_shares(np.array(likelihoods), weights)
 
     def _score_of(self, outputs, y, sample_weight):
         return accuracy_score(y, self._decode(outputs), sample_weight=sample_weight)

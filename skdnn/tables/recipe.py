@@ -8,17 +8,18 @@ import numpy as np
 
 from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
 
-# What two kinds of networks do best differs from table to table: one takes numbers as
-# they are, the other sees them in bins. Rows left out say how much of each is best.
-KINDS = ("smooth", "binned")
+# What does best differs from table to table: numbers as they are, numbers in bins, or,
+# on few rows with much noise, a sum of what each column says by itself. Networks of all
+# three kinds are trained, and rows left out say how much of each is best.
+KINDS = ("smooth", "binned", "additive")
 N_BINS = 16
 DROPOUT = 0.3
 TRAINING = {
     "learning_rate": "one_cycle",
-    "learning_rate_init": 0.004,
     "alpha": 1e-4,
     "scoring": "loss",
 }
+LEARNING_RATES = {"smooth": 0.004, "binned": 0.004, "additive": 0.01}
 SAMPLES_SEEN = 1_000_000  # by a network, at most, where that is 20 epochs or more
 EPOCHS = 20, 60
 
@@ -32,9 +33,11 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
         The data to learn from, as :class:`TableEncoder` encodes them: the bins are
         quantiles of them.
     hidden_layer_sizes : tuple of int, default=(256, 256)
-    kind : {"binned", "smooth"}, default="binned"
+    kind : {"binned", "smooth", "additive"}, default="binned"
         With "binned", each number is also encoded bin by bin, see
-        :class:`skdnn.nn.PiecewiseLinear`; with "smooth" it is not.
+        :class:`skdnn.nn.PiecewiseLinear`; with "smooth" it is not; with "additive" it
+        is, and there are no hidden layers: the logits, or the prediction, are a sum of
+        functions of one column each.
 
     Returns
     -------
@@ -55,24 +58,27 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {list(KINDS)}, got {kind!r}.")
     layers = []
-    if kind == "binned":
+    if kind != "smooth":
         bins = PiecewiseLinear.of(_dense(X), N_BINS)
         layers = [bins] if bins.n_bins else []
-    for units in np.atleast_1d(hidden_layer_sizes).tolist():
+    sizes = [] if kind == "additive" else np.atleast_1d(hidden_layer_sizes).tolist()
+    for units in sizes:
         layers += [Dense(units), BatchNorm(), ReLU(), Dropout(DROPOUT)]
     return layers
 
 
 def architectures(X, hidden_layer_sizes):
-    """Return the hidden layers of each kind of network, without those that are twice.
+    """Return the hidden layers by kind of network, without those that are twice.
 
     Parameters
     ----------
     X, hidden_layer_sizes
         See :func:`architecture`.
     """
-    kinds = [architecture(X, hidden_layer_sizes, kind=kind) for kind in KINDS]
-    return kinds if kinds[0] != kinds[1] else kinds[:1]
+    layers = {kind: architecture(X, hidden_layer_sizes, kind=kind) for kind in KINDS}
+    if layers["binned"] == layers["smooth"]:  # there are no numbers
+        del layers["binned"]
+    return layers
 
 
 def _dense(X, n_rows=10_000):

@@ -61,7 +61,7 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
         hidden_layer_sizes=(256, 256),
         *,
         max_iter="auto",
-        n_networks=8,
+        n_networks=4,
         categorical_features="from_dtype",
         importances=False,
         n_jobs=None,

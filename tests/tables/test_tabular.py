@@ -56,7 +56,7 @@ both = pytest.mark.parametrize("name", ESTIMATORS)
 
 def quick(name, **params):
     estimator, y = ESTIMATORS[name]
-    params = {"max_iter": 10, "n_networks": 4, "random_state": 0} | params
+    params = {"max_iter": 10, "n_networks": 2, "random_state": 0} | params
     return estimator((32,), **params), y
 
 
@@ -105,11 +105,10 @@ def test_the_same_bits_for_the_same_seed(name):
 
 
 @both
-def test_the_prediction_is_the_blend_of_both_kinds(name):
+def test_the_prediction_is_the_blend_of_all_kinds(name):
     estimator, y = quick(name)
     estimator.fit(X, y)
-    assert len(estimator.networks_) == 2
-    assert [len(it.estimators_) for it in estimator.networks_] == [2, 2]
+    assert [len(it.estimators_) for it in estimator.networks_] == [2, 2, 2]
     assert_allclose(estimator.shares_.sum(), 1)
     Z = estimator.encoder_.transform(X)
     expected = sum(
@@ -183,11 +182,11 @@ def test_shares_of_least_squares():
 
 
 @both
-def test_a_table_without_bins_has_one_kind_of_network(name):
+def test_a_table_without_numbers_has_two_kinds_of_networks(name):
     estimator, y = quick(name)
     estimator.fit(X[["city", "noise"]], y)
-    assert len(estimator.networks_) == 1
-    assert len(estimator.networks_[0].estimators_) == 4
+    depths = [it.n_layers_ for it in estimator.networks_]
+    assert depths == [3, 2]
 
 
 @both
@@ -312,7 +311,7 @@ def test_a_fit_that_was_killed_goes_on(name, tmp_path):
 
         def on_fit_task_end(self, estimator, context, **kwargs):
             self.epochs += context.task_name == "epoch"
-            if self.epochs == 15:
+            if self.epochs == 25:
                 raise Killed
             return False
 
@@ -348,7 +347,7 @@ def test_a_fit_that_fails_leaves_what_was_there(name):
 @both
 @pytest.mark.parametrize("n_rows", [4, 5, 9])
 def test_few_rows(name, n_rows):
-    estimator, y = quick(name, n_networks=8)
+    estimator, y = quick(name, n_networks=4)
     rows = [*np.flatnonzero(LABELS == "high")[:1], *np.flatnonzero(LABELS == "low")]
     rows = rows[:n_rows]
     with warnings.catch_warnings():
@@ -369,6 +368,8 @@ def test_the_recipe_for_pipelines_of_ones_own():
     assert binned[1:] == smooth
     clf = MLPClassifierDIY(architecture=binned, max_iter=30, random_state=0)
     assert clf.fit(Z, LABELS).score(Z, LABELS) > 0.8
+    additive = architecture(Z, (16,), kind="additive")
+    assert additive == binned[:1]
     with pytest.raises(ValueError, match=r"kind must be one of \['smooth', 'binned'"):
         architecture(Z, kind="curved")
 
