@@ -204,6 +204,20 @@ def scale():
     )
 
 
+def piecewise_linear():
+    """Return one input in three bins, in the second of which it is."""
+    nodes = {"a": (0, 0.9)} | column("t", 4, 0.9)
+    edges = {("a", f"t_{b}"): (f"bin {b}", None) for b in UNITS}
+    edges["a", "t_2"] = ("bin 2", r"$\div\, w_2$")
+    return Graph(
+        nodes,
+        edges,
+        r"$t_b = \min(\max((a - e_{b-1}) / w_b,\, 0),\, 1)$",
+        r"$da = dt_2 / w_2$, as $0 < t_2 < 1$",
+        {("a", "t_2"): "-"},
+    )
+
+
 def residual():
     """Return a block of two layers, and the way around it."""
     nodes = {"A": (0, 0), "B": (2.2, 1), "C": (4.4, 1), "Y": (6.6, 0)}
@@ -368,6 +382,7 @@ def graphs():
         ),
         "layer_norm": layer_norm(),
         "scale": scale(),
+        "piecewise_linear": piecewise_linear(),
         "residual": residual(),
         "tanh": element_wise(
             ("z", "a"),

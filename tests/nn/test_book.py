@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from itertools import pairwise
 from math import erf, exp, log, pi, sqrt, tanh
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,7 @@ from skdnn.nn import (
     Mish,
     Network,
     Ordered,
+    PiecewiseLinear,
     PinballLoss,
     PoissonDeviance,
     PReLU,
@@ -202,6 +204,20 @@ def scale(A, dY, slot, r):
     return Y, dA, {"factor": df}
 
 
+EDGES = ((-1.0, 0.0, 0.5, 2.0), (), (-0.2, 0.2, 0.3), ())
+
+
+def piecewise_linear(A, dY, slot, r):
+    bins = [(j, *bounds) for j, its in enumerate(EDGES) for bounds in pairwise(its)]
+    Y, dA = np.empty(dY.shape), dY[:, :N].copy()
+    Y[:, :N] = A
+    for i, b in np.ndindex(M, len(bins)):
+        j, start, stop = bins[b]
+        Y[i, N + b] = t = min(max((A[i, j] - start) / (stop - start), 0), 1)
+        dA[i, j] += dY[i, N + b] * (0 < t < 1) / (stop - start)
+    return Y, dA, {}
+
+
 LAYERS = {
     "dense": (Dense(U), dense),
     "identity": (Identity(), element_wise(lambda z: z, lambda a: 1)),
@@ -248,6 +264,7 @@ LAYERS = {
     ),
     "layer_norm": (LayerNorm(), layer_norm),
     "scale": (Scale(), scale),
+    "piecewise_linear": (PiecewiseLinear(EDGES), piecewise_linear),
     "residual": (
         Residual([Identity()]),
         lambda A, dY, slot, r: (A + A, dY + dY, {}),
