@@ -8,11 +8,13 @@ from skdnn.displays.comparison import ArchitectureComparisonDisplay
 from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.diagnosis import DiagnosisDisplay
 from skdnn.displays.grids import PredictionGridDisplay, WeightGridDisplay
+from skdnn.displays.importance import FeatureImportanceDisplay
 from skdnn.displays.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "ArchitectureComparisonDisplay",
     "DiagnosisDisplay",
+    "FeatureImportanceDisplay",
     "GradientNormDisplay",
     "PredictionGridDisplay",
     "TrainingCurveDisplay",

@@ -27,14 +27,19 @@ def transform_before(estimator, X):
     return X
 
 
-def final_estimator(estimator, attribute="history_", what="history_ of epochs"):
+def final_estimator(
+    estimator,
+    attribute="history_",
+    what="history_ of epochs",
+    kind="network of this package",
+):
     """Return the fitted network that a search or pipeline ends in, or itself."""
     check_is_fitted(estimator)
     *_, estimator = unwrapped(estimator)
     if not getattr(estimator, attribute, None):
         raise ValueError(
             f"estimator={estimator!r} has no {what}: give a fitted"
-            " network of this package, or a pipeline or search that ends in one."
+            f" {kind}, or a pipeline or search that ends in one."
         )
     return estimator
 
