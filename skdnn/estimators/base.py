@@ -23,6 +23,7 @@ from skdnn.estimators.data import (
     check_no_dates,
     check_not_masked,
     check_range_of_float32,
+    check_weights,
     take_rows,
     to_numpy,
     warn_of_numbers,
@@ -34,7 +35,6 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped
-from skdnn.estimators.targets import check_weights
 from skdnn.estimators.validation import Fit, Validation, check_given, split
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD

@@ -15,7 +15,7 @@ from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.data import check_not_missing, to_numpy
 from skdnn.estimators.ensemble import entropy, mean_over_networks
-from skdnn.estimators.targets import Labels, weigh
+from skdnn.estimators.target_labels import Labels, weigh
 from skdnn.nn import logistic
 
 

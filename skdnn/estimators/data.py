@@ -1,11 +1,11 @@
-"""Data as people bring it: rows of it, its labels, and what float32 makes of it."""
+"""Data as people bring it: rows, labels, weights, and what float32 makes of them."""
 
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 from skdnn.training.user_warnings import warn_user
 
@@ -89,6 +89,26 @@ def check_not_masked(data, name):
             " what is behind the mask would be taken for data. Leave these rows out, or"
             f" fill them, for example with {name}.filled(np.nan) and an imputer."
         )
+
+
+def check_weights(weights, X, name="sample_weight"):
+    """Return an array of a weight for each row of X, none of them negative, or None."""
+    if weights is None:
+        return None
+    check_not_masked(weights, name)
+    try:
+        weights = _check_sample_weight(
+            weights, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(
+                f"{name}: weights as large as {weights.max():.3g} add up to infinity."
+                " Divide them by their mean."
+            )
+    return weights
 
 
 def check_range_of_float32(X, n_rows=1 << 14):

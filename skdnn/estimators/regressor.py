@@ -14,7 +14,7 @@ from skdnn import nn
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.targets import Numbers
+from skdnn.estimators.target_numbers import Numbers
 
 
 @with_shared_arguments
