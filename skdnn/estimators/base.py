@@ -68,28 +68,50 @@ class BaseMLP(
     """Base of all estimators: a feed-forward network, and how it is trained.
 
     What differs from one to another is what there is to learn. An estimator says it
-    with three methods: `_targets_in`, which reads the targets in y, `_targets`, which
-    returns those of the last fit (both a value of
-    :mod:`skdnn.estimators.targets`), and `predict`.
+    with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
+    with these methods:
+
+    - `_read_targets`, `_targets` and `_continued_targets`: what a new fit learns, what
+      the last one has learned, and what one that goes on learns; values of
+      :mod:`skdnn.estimators.targets`.
+    - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
+      samples counts. There are defaults.
+    - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
+      networks have a mean, the score of this mean, and the attributes that tell it of
+      the samples left out.
+
+    `_target_checks` holds arguments of scikit-learn's `validate_data` for y.
     """
 
-    _target_checks = {"multi_output": True}  # of scikit-learn's `validate_data`
+    _target_checks = {"multi_output": True}
 
-    def _targets_in(self, y, sample_weight):
-        """Return the kind of targets that y, an array, holds."""
+    def _read_targets(self, y, sample_weight):
+        """Return the targets that y holds, an array, to begin anew with."""
         raise NotImplementedError
 
     def _targets(self):
         """Return the targets of the last fit."""
         raise NotImplementedError
 
-    def _targets_to_go_on(self):
-        """Return those of the last fit, with what the parameters say now."""
+    def _continued_targets(self):
+        """Return the targets of the last fit, with what the parameters say now."""
         return self._targets()
 
     def _weigh(self, targets, encoded, sample_weight):
         """Return each sample's weight in training, or None."""
         return sample_weight
+
+    def _to_average(self, X):
+        """Return the outputs whose mean over the networks is what they say together."""
+        raise NotImplementedError
+
+    def _score_of(self, outputs, y, sample_weight):
+        """Return the score of such a mean."""
+        raise NotImplementedError
+
+    def _oof_attributes(self, outputs):
+        """Return the attributes that hold the means over those that left a row out."""
+        raise NotImplementedError
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -138,10 +160,10 @@ class BaseMLP(
             X, y = self._validate(X, y, reset=not warm)
             sample_weight = check_weights(sample_weight, X)
             if warm:
-                targets = self._targets_to_go_on()
+                targets = self._continued_targets()
                 targets.check_same(y)
             else:
-                targets = self._targets_in(y, sample_weight)
+                targets = self._read_targets(y, sample_weight)
             encoded = targets.encode(y)
             weights = self._weigh(targets, encoded, sample_weight)
             given = check_given(self, targets, X_val, y_val, sample_weight_val)

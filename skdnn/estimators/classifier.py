@@ -77,6 +77,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
+    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
 
     @available_if(has_partial_fit)
@@ -130,7 +131,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         check_not_missing(y, name)
         return to_numpy(y)
 
-    def _targets_in(self, y, sample_weight):
+    def _read_targets(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)
 
     def _targets(self):

@@ -112,6 +112,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
+    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
     def __init__(
         self,
         loss="squared_error",
@@ -142,8 +143,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
         def read_targets(y, sample_weight):
             if hasattr(self, "network_"):
-                return self._targets_to_go_on()
-            return self._targets_in(y, sample_weight)
+                return self._continued_targets()
+            return self._read_targets(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
 
@@ -160,7 +161,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             "gaussian": nn.GaussianLikelihood(),
         }[self.loss]
 
-    def _targets_in(self, y, sample_weight):
+    def _read_targets(self, y, sample_weight):
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
@@ -171,7 +172,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     def _targets(self):
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
-    def _targets_to_go_on(self):
+    def _continued_targets(self):
         return Numbers(self._loss(), self.target_mean_, self.target_std_)
 
     def predict(self, X, return_std=False):
