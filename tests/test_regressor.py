@@ -1,6 +1,7 @@
 """What is the regressor's own: losses, shapes, units, distributions."""
 
 import pickle
+import warnings
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
@@ -377,6 +379,57 @@ def test_float32_learns_standardized_targets_far_from_0(diabetes):
     settings = {"standardize_target": True, "learning_rate_init": 0.01, "max_iter": 20}
     far = quick(**settings).fit(X, 1e9 + y)
     assert_allclose(far.predict(X) - 1e9, quick(**settings).fit(X, y).predict(X), 1e-3)
+
+
+STUCK = {
+    "far from 0": ({}, lambda y: y + 1e8),
+    "large": ({}, lambda y: y * 1e6),
+    "large, around 0": ({}, lambda y: (y - y.mean()) * 1e8),
+    "rates": ({"loss": "poisson"}, lambda y: y * 1e5),
+}
+
+
+@pytest.mark.parametrize(("settings", "change"), STUCK.values(), ids=STUCK)
+def test_lbfgs_says_when_rounding_has_ended_it(diabetes, settings, change):
+    X, y = diabetes
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        reg = quick(solver="lbfgs", **settings, max_iter=100).fit(X, change(y))
+    assert reg.n_iter_ < 5
+    assert reg.score(X, change(y)) < 0.01  # no better than the mean
+    (warning,) = record  # and none of NumPy's
+    assert issubclass(warning.category, ConvergenceWarning)
+    assert warning.filename == __file__
+    assert "standardize_target=True" in str(warning.message)
+    assert "dtype='float64'" in str(warning.message)
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e-12])
+@of_all_losses
+def test_lbfgs_says_nothing_of_rounding_where_it_has_learned(diabetes, settings, tol):
+    # Without a hidden layer it comes to where no step lowers the loss: at the minimum,
+    # or on a kink. From there it does not go on, which is no complaint either.
+    X, y = diabetes
+    standardize = settings.get("loss") != "poisson"
+    reg = quick(**settings, solver="lbfgs", hidden_layer_sizes=())
+    reg.set_params(standardize_target=standardize, tol=tol, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("error", message=".*hardly anything was learned")
+        for target in (y, np.random.default_rng(0).permutation(y)):
+            reg.set_params(warm_start=False).fit(X, target)
+            reg.set_params(warm_start=True).fit(X, target)
+            assert reg.n_iter_ < 300
+
+
+def test_lbfgs_keeps_numpys_warnings_of_its_trials_to_itself(diabetes):
+    X, y = diabetes
+    trials = quick(solver="lbfgs", max_iter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        trials.fit(X, y * 1e4)
+    assert trials.score(X, y * 1e4) > 0.5
 
 
 # -------------------------------------------------------------- scores and stopping
