@@ -2,6 +2,9 @@
 
 import pickle
 import warnings
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -624,7 +627,47 @@ BAD_DATA = {
         lambda y: np.where(y > 100, "high", y.astype(object)),
         "y must be numbers, got values such as 'high'",
     ),
-    "dates": ({}, lambda y: y.astype("M8[D]"), "y must be numbers, got .*datetime64"),
+    "dates": ({}, lambda y: y.astype("M8[D]"), "y has dates .*datetime64"),
+    "durations": (
+        {},
+        lambda y: y.astype("m8[s]"),
+        r'y has .*durations \(timedelta64.*t / np.timedelta64\(1, "s"\)',
+    ),
+    "a list of durations": (
+        {},
+        lambda y: list(np.where(y > 100, np.timedelta64("NaT"), y.astype("m8[s]"))),
+        "y has .*durations .* missing ones would be numbers too",
+    ),
+    "durations of Python": (
+        {},
+        lambda y: [timedelta(hours=hours) for hours in y],
+        r"y must be numbers, got .*timedelta.*take its total_seconds\(\)",
+    ),
+    "a column of dates": (
+        {},
+        lambda y: frame(size=y, when=y.astype("M8[s]")),
+        r"y has dates or durations in columns \['when'\] \(datetime64",
+    ),
+    "a column of text": (
+        {},
+        lambda y: frame(size=y, text=list(map(str, y))),
+        "y must be numbers, got values such as '151.0'",
+    ),
+    "none": (
+        {},
+        lambda y: [None if value == 141 else value for value in y],
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
+    "NA": (
+        {},
+        lambda y: np.where(y == 141, pytest.importorskip("pandas").NA, y.astype("O")),
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
+    "a decimal that is none": (
+        {},
+        lambda y: [Decimal("nan" if value == 141 else value) for value in y],
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
     "masked": ({}, lambda y: np.ma.masked_less(y, 100), "masked array with"),
     "lengths": ({}, lambda y: y[:-1], "inconsistent numbers of samples|rows, but"),
     "three axes": ({}, lambda y: y[:, None, None], "dim 3, while dim <= 2"),
@@ -636,6 +679,11 @@ BAD_DATA = {
 }
 BAD_ARGUMENTS = [
     ({"loss": "mse"}, "'loss' parameter .*'squared_error'.* Got 'mse'"),
+    for of in (Decimal, Fraction):  # exact numbers, beside those of Python
+        given = [y[0], *map(of, y[1:].tolist())]
+        reg = quick().fit(X, given, X_val=X, y_val=given)
+        assert_array_equal(reg.predict(X), expected)
+        assert reg.score(X, given) == reg.score(X, y)
     ({"loss": "huber", "delta": 0}, r"'delta' .* range \(0.0, inf\). Got 0"),
     ({"loss": "quantile", "quantile": 1.0}, r"'quantile' .*\(0.0, 1.0\). Got 1.0"),
     ({"loss": "quantile", "quantile": "median"}, "'quantile' .* Got 'median'"),
@@ -646,6 +694,11 @@ BAD_ARGUMENTS = [
     ({"loss": "quantile", "quantile": [0.9, 0.1]}, r"ascending order, got \(0.9, 0.1"),
     ({"loss": "quantile", "quantile": [0.5, 0.5]}, "ascending order"),
     (
+
+def frame(**columns):
+    return pytest.importorskip("pandas").DataFrame(columns)
+
+
         {"loss": "poisson", "standardize_target": True},
         "standardize_target=True is not available .* Set standardize_target=False",
     ),
@@ -666,7 +719,7 @@ def test_bad_targets_are_named_and_leave_the_estimator_as_it_was(
     if method == "validation":
         arguments = {"X": X, "y": y, "X_val": X, "y_val": spoil(y)}
         message = message.replace("y contains", "y_val contains")
-        message = message.replace("y must", "y_val must")
+        message = message.replace("y must", "y_val must").replace("y has", "y_val has")
         message = message.replace("dim 3, while dim <= 2", "dim|columns")
     fit = reg.partial_fit if method == "partial_fit" else reg.fit
     with pytest.raises(ValueError, match=message):

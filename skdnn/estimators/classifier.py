@@ -128,7 +128,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     @staticmethod
     def _check_labels(y, name):
-        check_not_missing(y, name)
+        cure = "Leave these rows out, or give them a label of their own"
+        check_not_missing(y, name, cure)
         return to_numpy(y)
 
     def _read_targets(self, y, sample_weight):

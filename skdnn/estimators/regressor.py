@@ -14,7 +14,7 @@ from skdnn import nn
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.target_numbers import Numbers
+from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
 
 
 @with_shared_arguments
@@ -167,6 +167,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 "standardize_target=True is not available with loss='poisson', whose"
                 " rates are learned as logarithms. Set standardize_target=False."
             )
+    @staticmethod
+    def _check_labels(y, name):
+        return check_numbers(y, name)
+
         return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
 
     def _targets(self):

@@ -1,11 +1,14 @@
 """Numbers as people write them, as the network sees them, and back."""
 
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array, column_or_1d
 
 from skdnn import nn
+from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
 from skdnn.estimators.targets import Targets
 from skdnn.training.user_warnings import warn_user
 
@@ -163,13 +166,48 @@ class Numbers(Targets):
 
 def as_numbers(y, name="y"):
     """Return y as a matrix of float64, or raise an error if it is not of numbers."""
-    kind = getattr(y, "dtype", np.dtype(float))
-    if getattr(kind, "kind", "") in "USOTM":
-        others = (v for v in np.asarray(y).flat if not isinstance(v, Real))
-        for value in others:
-            raise ValueError(
-                f"{name} must be numbers, got values such as {value!r}. For classes"
-                " there is MLPClassifierDIY."
-            )
+    y = check_numbers(y, name)
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     return y.reshape(len(y), -1)
+
+
+def check_numbers(y, name="y"):
+    """Return y as scikit-learn takes it, or raise an error that names what is in it.
+
+    What is no number would fail somewhere within scikit-learn, or become one: text is
+    parsed, and durations count in whatever unit they have.
+    """
+    check_no_dates(y, name)
+    y = to_numpy(y)
+    dtypes = np.atleast_1d(getattr(y, "dtypes", getattr(y, "dtype", None)))
+    if issparse(y) or all(getattr(d, "kind", None) in tuple("biufc") for d in dtypes):
+        return y
+    array = np.asarray(y)
+    check_no_dates(array, name)  # of a list
+    if array.dtype.kind not in "OUST" or not array.ndim:
+        return y  # of None, say, scikit-learn complains
+    check_not_missing(array, name)
+    for value in array.flat:
+        if not isinstance(value, (Real, Decimal)):
+            cure = "For classes there is MLPClassifierDIY"
+            if hasattr(value, "total_seconds"):
+                cure = "Of a duration, take its total_seconds()"
+            raise ValueError(
+                f"{name} must be numbers, got values such as {value!r}. {cure}."
+            )
+    return array.astype(np.float64)
+
+
+def check_spread(y, sample_weight=None):
+    """Raise an error if a target is constant in a y that more is to come of."""
+    y = as_numbers(y)
+    y = y if sample_weight is None else y[sample_weight > 0]
+    constant = np.flatnonzero((y == y[0]).all(axis=0))
+    if constant.size:
+        column = "" if y.shape[1] == 1 else f" in column {constant[0]}"
+        raise ValueError(
+            f"y is constant{column} in the first call of partial_fit,"
+            f" {y[0, constant[0]]:g} in {len(y)} sample{'s' * (len(y) > 1)}, from which"
+            " standardize_target=True takes the spread for all calls. Begin with more"
+            " samples, or standardize y yourself and set standardize_target=False."
+        )
