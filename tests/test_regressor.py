@@ -779,3 +779,18 @@ def test_targets_whose_squares_overflow(method):
     reg = MLPRegressorDIY(standardize_target=True, max_iter=2)
     getattr(reg, method)(X, y)
     getattr(MLPRegressorDIY(dtype="float64", max_iter=2), method)(X, y / 1e20)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_targets_to_validate_on_whose_squares_overflow(diabetes, solver):
+    X, y = diabetes
+    large = np.where(y == y.max(), 1e25, y)
+    for settings, message in [
+        ({}, r"1e\+25, whose squares overflow float32. Set standardize_target=True"),
+        ({"loss": "poisson"}, r"1e\+25, whose squares overflow float32. Scale y"),
+        ({"standardize_target": True}, r"1.3e\+23 standard dev.* float32. Scale y"),
+    ]:
+        reg = quick(solver=solver, **settings)
+        with pytest.raises(ValueError, match=f"y_val holds .* large as {message}"):
+            reg.fit(X, y, X_val=X, y_val=large)
+        assert not hasattr(reg, "network_")

@@ -291,6 +291,7 @@ class BaseMLP(
         for trainer, before in zip(trainers, running or (), strict=False):
             trainer.take_over(before)
         return trainers, plans
+            self._transform_stop(network)
 
     def _each_to_go_on(self, n_networks):
         """Return an estimator for each network of the last fit."""
@@ -368,6 +369,9 @@ class BaseMLP(
         if given is None and self._validates():
             if plan.left_out is None:
                 rows, validation = split(self, fit, plan.rng)
+        if given is not None:
+            targets.check_range(given.encoded, network.dtype, given.name)
+        self._transform_stop(network)  # better known before training
             else:
                 validation = fit.validation_set(plan.left_out, "the rows left out of y")
         trainer = trainer_for(self, network, targets, plan.rng, past)
@@ -565,14 +569,14 @@ class BaseMLP(
             by side.
         """
         check_is_fitted(self)
-        A = self._outputs(X, stop=self._transform_stop())
+        A = self._outputs(X, stop=self._transform_stop(self.network_))
         if A.ndim == 2:
             return A
         return np.moveaxis(A, 0, 1).reshape(A.shape[1], -1)
 
-    def _transform_stop(self):
-        """Return the number of layers that `transform` takes."""
-        network, name = self.network_, self.transform_layer
+    def _transform_stop(self, network):
+        """Return the number of layers that `transform` takes, or raise an error."""
+        name = self.transform_layer
         if name is None:
             dense = [
                 i for i, kind in enumerate(network.layers) if isinstance(kind, Dense)
@@ -588,7 +592,7 @@ class BaseMLP(
     @property
     def _n_features_out(self):
         n_networks = prod(self.network_.axes)
-        return n_networks * self.network_.widths[self._transform_stop()]
+        return n_networks * self.network_.widths[self._transform_stop(self.network_)]
 
     def _outputs(self, X, stop=None):
         if not self._is_valid(X):

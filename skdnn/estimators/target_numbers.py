@@ -118,17 +118,18 @@ class Numbers(Targets):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
 
-    def check_range(self, targets, dtype):
+    def check_range(self, targets, dtype, name="y"):
         """Raise an error if a loss in this dtype would overflow."""
         largest, limit = np.abs(targets).max(initial=0), np.sqrt(np.finfo(dtype).max)
         if largest > limit:
-            to_learn = " as a multiple of its standard deviation" * (
-                not self._is_plain()
-            )
+            unit, cure = "", "Scale y"
+            if not self._is_plain():
+                unit = " standard deviations of the y that was learned first"
+            elif self.loss.link != nn.Exp():  # which can't be standardized
+                cure = "Set standardize_target=True, scale y"
             raise ValueError(
-                f"y holds numbers as large as {largest:.3g}{to_learn}, whose squares"
-                f" overflow {dtype}. Set standardize_target=True, scale y, or leave"
-                " such samples out."
+                f"{name} holds numbers as large as {largest:.3g}{unit}, whose squares"
+                f" overflow {dtype}. {cure}, or leave such samples out."
             )
 
     def size_of(self, targets):

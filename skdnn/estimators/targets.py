@@ -42,7 +42,7 @@ class Targets:
         """Return whether any scorer may be unable to do with these targets."""
         return False
 
-    def check_range(self, targets, dtype):
+    def check_range(self, targets, dtype, name="y"):
         """Raise an error if a loss in this dtype would overflow."""
 
     def prepare_scorer(self, scorer, scoring):
