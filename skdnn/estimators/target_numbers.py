@@ -133,10 +133,15 @@ class Numbers(Targets):
             )
 
     def size_of(self, targets):
-        """Return mean and standard deviation, of the target that is farthest off."""
-        if self.loss.link == nn.Exp():  # learns logarithms
+        """Return mean and standard deviation, of the target that is farthest off.
+
+        0 and 1 where they can't be wrong, or are as `standardize_target` has made them;
+        a constant has no spread to scale by.
+        """
+        varies = (targets != targets[0]).any(axis=0)
+        if self.loss.link == nn.Exp() or not self._is_plain() or not varies.any():
             return 0.0, 1.0
-        means, stds = targets.mean(axis=0), targets.std(axis=0)
+        means, stds = targets[:, varies].mean(axis=0), targets[:, varies].std(axis=0)
         worst = np.argmax(np.abs(means) + np.abs(np.log(np.maximum(stds, 1e-9))))
         return float(means[worst]), float(stds[worst])
 
