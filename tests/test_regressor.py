@@ -562,6 +562,42 @@ def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
         reg.fit(X, np.c_[y, y])
 
 
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_goes_on_in_the_units_it_began_with(diabetes, method, before):
+    X, y = diabetes
+    y = np.where(np.arange(len(y)) % 2, 1.0, -1.0)  # standardized, it stays as it is
+    reg = quick(standardize_target=before, warm_start=True).fit(X, y)
+    assert (reg.target_mean_, reg.target_std_) == (0, 1)
+    predictions = reg.predict(X)
+    with pytest.raises(ValueError, match=f"has learned with .*target={before}, in oth"):
+        getattr(reg.set_params(standardize_target=not before), method)(X, y)
+    assert_array_equal(reg.predict(X), predictions)
+    getattr(reg.set_params(standardize_target=before), method)(X[:9], y[:9])
+    reg.set_params(standardize_target=not before, warm_start=False).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:y is constant")  # without standardize_target
+@pytest.mark.parametrize("n_samples", [1, 9])
+def test_a_first_part_without_spread_gives_no_units(diabetes, n_samples):
+    X, y = diabetes[0], diabetes[1].copy()
+    y[:n_samples] = 7
+    reg, plain = quick(standardize_target=True), quick()
+    few = f"7 in {n_samples} sample"
+    with pytest.raises(ValueError, match=f"y is constant in the first call.* {few}"):
+        reg.partial_fit(X[:n_samples], y[:n_samples])
+    with pytest.raises(ValueError, match="y is constant in column [01] in the"):
+        reg.partial_fit(X[:n_samples], np.c_[X[:n_samples, 0], y[:n_samples]])
+    with pytest.raises(ValueError, match=f"y is constant in the first call.* {few}"):
+        reg.partial_fit(X, y, sample_weight=np.arange(len(y)) < n_samples)
+    assert not hasattr(reg, "network_")
+    for given, start in ((plain, n_samples), (reg, n_samples + 20)):
+        given.partial_fit(X[:start], y[:start])
+        given.partial_fit(X[:n_samples], y[:n_samples])  # later ones may be constant
+    assert (plain.target_mean_, plain.target_std_) == (0, 1)
+    assert_allclose(reg.target_std_, y[: n_samples + 20].std())
+
+
 @of_all_losses
 def test_a_checkpoint_is_of_one_loss_and_changes_no_bit(settings, diabetes, tmp_path):
     X, y = diabetes
@@ -603,6 +639,11 @@ def test_y_of_any_kind_is_taken_by_its_values(diabetes):
     objects = y.astype(object)
     for given in (y, y.tolist(), objects, y.astype(np.float32), y.astype(np.uint16)):
         assert_array_equal(quick().fit(X, given).predict(X), expected)
+    for of in (Decimal, Fraction):  # exact numbers, beside those of Python
+        given = [y[0], *map(of, y[1:].tolist())]
+        reg = quick().fit(X, given, X_val=X, y_val=given)
+        assert_array_equal(reg.predict(X), expected)
+        assert reg.score(X, given) == reg.score(X, y)
     for dtype in ("Int64", "Float32", "float64"):
         series = pandas.Series(y, dtype=dtype)
         assert_array_equal(quick().fit(X, series).predict(X), expected)
@@ -612,6 +653,11 @@ def test_y_of_any_kind_is_taken_by_its_values(diabetes):
 
 
 # ----------------------------------------------------------------------- bad input
+
+
+def frame(**columns):
+    return pytest.importorskip("pandas").DataFrame(columns)
+
 
 BAD_DATA = {
     "complex": ({}, lambda y: y + 1j, "Complex data not supported"),
@@ -679,11 +725,6 @@ BAD_DATA = {
 }
 BAD_ARGUMENTS = [
     ({"loss": "mse"}, "'loss' parameter .*'squared_error'.* Got 'mse'"),
-    for of in (Decimal, Fraction):  # exact numbers, beside those of Python
-        given = [y[0], *map(of, y[1:].tolist())]
-        reg = quick().fit(X, given, X_val=X, y_val=given)
-        assert_array_equal(reg.predict(X), expected)
-        assert reg.score(X, given) == reg.score(X, y)
     ({"loss": "huber", "delta": 0}, r"'delta' .* range \(0.0, inf\). Got 0"),
     ({"loss": "quantile", "quantile": 1.0}, r"'quantile' .*\(0.0, 1.0\). Got 1.0"),
     ({"loss": "quantile", "quantile": "median"}, "'quantile' .* Got 'median'"),
@@ -694,11 +735,6 @@ BAD_ARGUMENTS = [
     ({"loss": "quantile", "quantile": [0.9, 0.1]}, r"ascending order, got \(0.9, 0.1"),
     ({"loss": "quantile", "quantile": [0.5, 0.5]}, "ascending order"),
     (
-
-def frame(**columns):
-    return pytest.importorskip("pandas").DataFrame(columns)
-
-
         {"loss": "poisson", "standardize_target": True},
         "standardize_target=True is not available .* Set standardize_target=False",
     ),

@@ -72,8 +72,8 @@ class BaseMLP(
     with these methods:
 
     - `_read_targets`, `_targets` and `_continued_targets`: what a new fit learns, what
-      the last one has learned, and what one that goes on learns; values of
-      :mod:`skdnn.estimators.targets`.
+      the last one has learned, and what one that goes on learns, for which `_as_asked`
+      adds what the parameters say now; values of :mod:`skdnn.estimators.targets`.
     - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
       samples counts. There are defaults.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
@@ -93,9 +93,13 @@ class BaseMLP(
         """Return the targets of the last fit."""
         raise NotImplementedError
 
+    def _as_asked(self, targets):
+        """Return targets of another fit, with what the parameters say now."""
+        return targets
+
     def _continued_targets(self):
-        """Return the targets of the last fit, with what the parameters say now."""
-        return self._targets()
+        """Return the targets of the last fit, for one that goes on."""
+        return self._as_asked(self._targets())
 
     def _weigh(self, targets, encoded, sample_weight):
         """Return each sample's weight in training, or None."""
@@ -287,11 +291,11 @@ class BaseMLP(
         for plan, its_previous, past in zip(plans, previous, pasts, strict=True):
             network = network_for(self, X, targets, plan.rng, its_previous)
             targets.check_range(encoded, network.dtype)
+            self._transform_stop(network)
             trainers.append(trainer_for(self, network, targets, plan.rng, past))
         for trainer, before in zip(trainers, running or (), strict=False):
             trainer.take_over(before)
         return trainers, plans
-            self._transform_stop(network)
 
     def _each_to_go_on(self, n_networks):
         """Return an estimator for each network of the last fit."""
@@ -365,13 +369,13 @@ class BaseMLP(
         previous = None if past is None else past.network_.copy()
         network = network_for(self, fit.X, targets, plan.rng, previous)
         targets.check_range(fit.encoded, network.dtype)
+        if given is not None:
+            targets.check_range(given.encoded, network.dtype, given.name)
+        self._transform_stop(network)  # better known before training
         rows, validation = plan.rows, given
         if given is None and self._validates():
             if plan.left_out is None:
                 rows, validation = split(self, fit, plan.rng)
-        if given is not None:
-            targets.check_range(given.encoded, network.dtype, given.name)
-        self._transform_stop(network)  # better known before training
             else:
                 validation = fit.validation_set(plan.left_out, "the rows left out of y")
         trainer = trainer_for(self, network, targets, plan.rng, past)

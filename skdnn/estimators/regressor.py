@@ -55,12 +55,16 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         are in the units of `y`, the losses in `history_` are not. It helps wherever
         `y` is far from 0 or not of size 1: a target in the thousands is the most
         frequent reason why a network learns nothing. `partial_fit` takes them from its
-        first call. Not for "poisson", whose rates are learned as logarithms.
+        first call, in which no target may be constant, and `warm_start` keeps those of
+        the first fit; neither can change from one value to the other. Not for
+        "poisson", whose rates are learned as logarithms.
 
     Attributes
     ----------
     target_mean_, target_std_ : ndarray of shape (n_targets,)
         What `standardize_target` has found; 0 and 1 without it.
+    standardized_target_ : bool
+        The `standardize_target` of the fit.
     target_loss_ : Loss
         The loss that was minimized, a value of :mod:`skdnn.nn.losses`.
     n_outputs_ : int
@@ -144,6 +148,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         def read_targets(y, sample_weight):
             if hasattr(self, "network_"):
                 return self._continued_targets()
+            if self.standardize_target:
+                check_spread(y, sample_weight)
             return self._read_targets(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
@@ -161,23 +167,39 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             "gaussian": nn.GaussianLikelihood(),
         }[self.loss]
 
+    @staticmethod
+    def _check_labels(y, name):
+        return check_numbers(y, name)
+
     def _read_targets(self, y, sample_weight):
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
                 " rates are learned as logarithms. Set standardize_target=False."
             )
-    @staticmethod
-    def _check_labels(y, name):
-        return check_numbers(y, name)
-
         return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
 
     def _targets(self):
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
+    def _as_asked(self, targets):
+        return Numbers(self._loss(), targets.mean, targets.std)
+
     def _continued_targets(self):
-        return Numbers(self._loss(), self.target_mean_, self.target_std_)
+        # Files of earlier versions don't say.
+        before = getattr(self, "standardized_target_", self.standardize_target)
+        if before != self.standardize_target:
+            raise ValueError(
+                f"standardize_target={self.standardize_target}, but training is to go"
+                f" on with a network that has learned with standardize_target={before},"
+                f" in other units. Set standardize_target={before}, or begin anew: with"
+                " warm_start=False, or for partial_fit with a clone."
+            )
+        return super()._continued_targets()
+
+    def _fitted_attributes(self, trainer, targets, network):
+        attributes = super()._fitted_attributes(trainer, targets, network)
+        return attributes | {"standardized_target_": self.standardize_target}
 
     def predict(self, X, return_std=False):
         """Return the predicted numbers.
