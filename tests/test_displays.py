@@ -177,7 +177,11 @@ def test_given_axes_and_line_options_are_used(validated, display_class):
 @pytest.mark.parametrize(
     ("estimators", "metric", "message"),
     [
-        ("other", "score", "the estimator has no score that is finite; a score other"),
+        (
+            "other",
+            "score",
+            "no score that is finite; a score other than accuracy or R²",
+        ),
         ("named", "score", "the estimator 'a' has no score that is finite"),
         ("plain", "accuracy", "metric='accuracy' .* must be 'loss' or 'score'"),
         ("none", "loss", "estimator={} is empty"),
