@@ -199,7 +199,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
     def _fitted_attributes(self, trainer, targets, network):
         attributes = super()._fitted_attributes(trainer, targets, network)
-        return attributes | {"standardized_target_": self.standardize_target}
+        return attributes | {"standardized_target_": bool(self.standardize_target)}
 
     def predict(self, X, return_std=False):
         """Return the predicted numbers.

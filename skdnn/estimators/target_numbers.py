@@ -125,6 +125,7 @@ class Numbers(Targets):
             unit, cure = "", "Scale y"
             if not self._is_plain():
                 unit = " standard deviations of the y that was learned first"
+                cure = f"Give {name} in the units of that one"
             elif self.loss.link != nn.Exp():  # which can't be standardized
                 cure = "Set standardize_target=True, scale y"
             raise ValueError(
