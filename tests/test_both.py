@@ -243,6 +243,7 @@ BAD_ARGUMENTS = [
     ({"architecture": [Dense(5), "relu"]}, "Layer 1 must be a layer .* got 'relu'"),
     ({"architecture": [Softmax(), Dense(3)]}, "it can only be the last"),
     ({"architecture": [Dense(5)], "dropout": 0.5}, "dropout=0.5 has no effect"),
+    ({"transform_layer": "ReLU_2"}, "transform_layer='ReLU_2' .*'Dense_1', 'ReLU_1'"),
     ({"architecture": [Dense(5)], "batch_norm": True}, "batch_norm=True has no effect"),
 ]
 

@@ -1,6 +1,7 @@
 """Tests of `skdnn.diagnose`: each illness is made on purpose, and named."""
 
 import pickle
+import re
 
 import joblib
 import matplotlib
@@ -14,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
 
-from skdnn import MLPClassifierDIY, diagnose
+from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.nn import (
     BatchNorm,
     Dense,
@@ -207,6 +208,25 @@ def test_inputs_that_were_not_scaled(factor, sparse):
 def test_batch_normalization_of_the_inputs_scales_them():
     clf = fit(architecture=[Dropout(0.1), BatchNorm(), Dense(20), ReLU()], X=X * 255)
     assert "scale X" not in findings(clf, X * 255)
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_targets_that_were_not_scaled(n_targets):
+    targets = np.c_[IRIS[:, 0] * 50 + 1000, IRIS[:, 1]][:, :n_targets].squeeze()
+    reg = MLPRegressorDIY(max_iter=10, random_state=0).fit(IRIS, targets)
+    advice = "about 1e\\+03 ± 50: set standardize_target=True"
+    assert re.search(advice, str(diagnose(reg, IRIS, targets)))
+    # Where it is set, the units of other data are no reason to set it.
+    reg.set_params(standardize_target=True).fit(IRIS, targets)
+    for given in (targets, targets * 1000, None):
+        assert "standardize_target" not in str(diagnose(reg, IRIS, given))
+
+
+def test_constant_targets_have_nothing_to_scale_by():
+    for targets in (np.full(150, 1000.0), np.c_[np.full(150, 0.1), IRIS[:, 0]]):
+        with pytest.warns(UserWarning, match="y is constant"):
+            reg = MLPRegressorDIY(max_iter=10, random_state=0).fit(IRIS, targets)
+        assert "standardize_target" not in str(diagnose(reg, IRIS, targets))
 
 
 def test_overfitting():

@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.displays import (
     ArchitectureComparisonDisplay,
     GradientNormDisplay,
@@ -177,7 +177,11 @@ def test_given_axes_and_line_options_are_used(validated, display_class):
 @pytest.mark.parametrize(
     ("estimators", "metric", "message"),
     [
-        ("other", "score", "the estimator has no score that is finite; a score other"),
+        (
+            "other",
+            "score",
+            "no score that is finite; a score other than accuracy or R²",
+        ),
         ("named", "score", "the estimator 'a' has no score that is finite"),
         ("plain", "accuracy", "metric='accuracy' .* must be 'loss' or 'score'"),
         ("none", "loss", "estimator={} is empty"),
@@ -651,6 +655,20 @@ def test_search_over_two_classes_and_several_metrics():
     assert display.costs.tolist() == [64 * 3 + 3 + 3 + 1, 64 * 3 + 3 + 6 + 2 + 2 + 1]
     assert_allclose(display.scores, search.cv_results_["mean_test_roc_auc"])
     assert display.score_name == "roc_auc"
+
+
+def test_parameters_of_candidates_with_other_outputs():
+    # One output for each target, with "gaussian" two, with quantiles one for each.
+    grid = [
+        {"loss": ["squared_error", "gaussian"], "standardize_target": [True, False]},
+        {"loss": ["quantile"], "quantile": [0.5, (0.1, 0.5, 0.9)]},
+    ]
+    reg = MLPRegressorDIY(hidden_layer_sizes=(3,), max_iter=1, random_state=0)
+    search = GridSearchCV(reg, grid, cv=2, scoring=lambda reg, X, y: 0.0)
+    search.fit(X, np.c_[Y, -Y])
+    display = ArchitectureComparisonDisplay.from_search(search, x="parameters")
+    n_outputs = np.array([2, 2, 4, 4, 2, 6])
+    assert display.costs.tolist() == (64 * 3 + 3 + (3 + 1) * n_outputs).tolist()
 
 
 def test_comparison_errors(search):

@@ -1,6 +1,10 @@
 """What is the regressor's own: losses, shapes, units, distributions."""
 
 import pickle
+import warnings
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -11,6 +15,7 @@ from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
@@ -379,6 +384,57 @@ def test_float32_learns_standardized_targets_far_from_0(diabetes):
     assert_allclose(far.predict(X) - 1e9, quick(**settings).fit(X, y).predict(X), 1e-3)
 
 
+STUCK = {
+    "far from 0": ({}, lambda y: y + 1e8),
+    "large": ({}, lambda y: y * 1e6),
+    "large, around 0": ({}, lambda y: (y - y.mean()) * 1e8),
+    "rates": ({"loss": "poisson"}, lambda y: y * 1e5),
+}
+
+
+@pytest.mark.parametrize(("settings", "change"), STUCK.values(), ids=STUCK)
+def test_lbfgs_says_when_rounding_has_ended_it(diabetes, settings, change):
+    X, y = diabetes
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        reg = quick(solver="lbfgs", **settings, max_iter=100).fit(X, change(y))
+    assert reg.n_iter_ < 5
+    assert reg.score(X, change(y)) < 0.01  # no better than the mean
+    (warning,) = record  # and none of NumPy's
+    assert issubclass(warning.category, ConvergenceWarning)
+    assert warning.filename == __file__
+    assert "standardize_target=True" in str(warning.message)
+    assert "dtype='float64'" in str(warning.message)
+
+
+@pytest.mark.parametrize("tol", [1e-4, 1e-12])
+@of_all_losses
+def test_lbfgs_says_nothing_of_rounding_where_it_has_learned(diabetes, settings, tol):
+    # Without a hidden layer it comes to where no step lowers the loss: at the minimum,
+    # or on a kink. From there it does not go on, which is no complaint either.
+    X, y = diabetes
+    standardize = settings.get("loss") != "poisson"
+    reg = quick(**settings, solver="lbfgs", hidden_layer_sizes=())
+    reg.set_params(standardize_target=standardize, tol=tol, max_iter=300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("error", message=".*hardly anything was learned")
+        for target in (y, np.random.default_rng(0).permutation(y)):
+            reg.set_params(warm_start=False).fit(X, target)
+            reg.set_params(warm_start=True).fit(X, target)
+            assert reg.n_iter_ < 300
+
+
+def test_lbfgs_keeps_numpys_warnings_of_its_trials_to_itself(diabetes):
+    X, y = diabetes
+    trials = quick(solver="lbfgs", max_iter=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        trials.fit(X, y * 1e4)
+    assert trials.score(X, y * 1e4) > 0.5
+
+
 # -------------------------------------------------------------- scores and stopping
 
 
@@ -506,6 +562,42 @@ def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
         reg.fit(X, np.c_[y, y])
 
 
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_goes_on_in_the_units_it_began_with(diabetes, method, before):
+    X, y = diabetes
+    y = np.where(np.arange(len(y)) % 2, 1.0, -1.0)  # standardized, it stays as it is
+    reg = quick(standardize_target=before, warm_start=True).fit(X, y)
+    assert (reg.target_mean_, reg.target_std_) == (0, 1)
+    predictions = reg.predict(X)
+    with pytest.raises(ValueError, match=f"has learned with .*target={before}, in oth"):
+        getattr(reg.set_params(standardize_target=not before), method)(X, y)
+    assert_array_equal(reg.predict(X), predictions)
+    getattr(reg.set_params(standardize_target=before), method)(X[:9], y[:9])
+    reg.set_params(standardize_target=not before, warm_start=False).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:y is constant")  # without standardize_target
+@pytest.mark.parametrize("n_samples", [1, 9])
+def test_a_first_part_without_spread_gives_no_units(diabetes, n_samples):
+    X, y = diabetes[0], diabetes[1].copy()
+    y[:n_samples] = 7
+    reg, plain = quick(standardize_target=True), quick()
+    few = f"7 in {n_samples} sample"
+    with pytest.raises(ValueError, match=f"y is constant in the first call.* {few}"):
+        reg.partial_fit(X[:n_samples], y[:n_samples])
+    with pytest.raises(ValueError, match="y is constant in column [01] in the"):
+        reg.partial_fit(X[:n_samples], np.c_[X[:n_samples, 0], y[:n_samples]])
+    with pytest.raises(ValueError, match=f"y is constant in the first call.* {few}"):
+        reg.partial_fit(X, y, sample_weight=np.arange(len(y)) < n_samples)
+    assert not hasattr(reg, "network_")
+    for given, start in ((plain, n_samples), (reg, n_samples + 20)):
+        given.partial_fit(X[:start], y[:start])
+        given.partial_fit(X[:n_samples], y[:n_samples])  # later ones may be constant
+    assert (plain.target_mean_, plain.target_std_) == (0, 1)
+    assert_allclose(reg.target_std_, y[: n_samples + 20].std())
+
+
 @of_all_losses
 def test_a_checkpoint_is_of_one_loss_and_changes_no_bit(settings, diabetes, tmp_path):
     X, y = diabetes
@@ -547,6 +639,11 @@ def test_y_of_any_kind_is_taken_by_its_values(diabetes):
     objects = y.astype(object)
     for given in (y, y.tolist(), objects, y.astype(np.float32), y.astype(np.uint16)):
         assert_array_equal(quick().fit(X, given).predict(X), expected)
+    for of in (Decimal, Fraction):  # exact numbers, beside those of Python
+        given = [y[0], *map(of, y[1:].tolist())]
+        reg = quick().fit(X, given, X_val=X, y_val=given)
+        assert_array_equal(reg.predict(X), expected)
+        assert reg.score(X, given) == reg.score(X, y)
     for dtype in ("Int64", "Float32", "float64"):
         series = pandas.Series(y, dtype=dtype)
         assert_array_equal(quick().fit(X, series).predict(X), expected)
@@ -556,6 +653,11 @@ def test_y_of_any_kind_is_taken_by_its_values(diabetes):
 
 
 # ----------------------------------------------------------------------- bad input
+
+
+def frame(**columns):
+    return pytest.importorskip("pandas").DataFrame(columns)
+
 
 BAD_DATA = {
     "complex": ({}, lambda y: y + 1j, "Complex data not supported"),
@@ -571,7 +673,47 @@ BAD_DATA = {
         lambda y: np.where(y > 100, "high", y.astype(object)),
         "y must be numbers, got values such as 'high'",
     ),
-    "dates": ({}, lambda y: y.astype("M8[D]"), "y must be numbers, got .*datetime64"),
+    "dates": ({}, lambda y: y.astype("M8[D]"), "y has dates .*datetime64"),
+    "durations": (
+        {},
+        lambda y: y.astype("m8[s]"),
+        r'y has .*durations \(timedelta64.*t / np.timedelta64\(1, "s"\)',
+    ),
+    "a list of durations": (
+        {},
+        lambda y: list(np.where(y > 100, np.timedelta64("NaT"), y.astype("m8[s]"))),
+        "y has .*durations .* missing ones would be numbers too",
+    ),
+    "durations of Python": (
+        {},
+        lambda y: [timedelta(hours=hours) for hours in y],
+        r"y must be numbers, got .*timedelta.*take its total_seconds\(\)",
+    ),
+    "a column of dates": (
+        {},
+        lambda y: frame(size=y, when=y.astype("M8[s]")),
+        r"y has dates or durations in columns \['when'\] \(datetime64",
+    ),
+    "a column of text": (
+        {},
+        lambda y: frame(size=y, text=list(map(str, y))),
+        "y must be numbers, got values such as '151.0'",
+    ),
+    "none": (
+        {},
+        lambda y: [None if value == 141 else value for value in y],
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
+    "NA": (
+        {},
+        lambda y: np.where(y == 141, pytest.importorskip("pandas").NA, y.astype("O")),
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
+    "a decimal that is none": (
+        {},
+        lambda y: [Decimal("nan" if value == 141 else value) for value in y],
+        "y contains NaN: 3 of 442 values are missing, the first in row 2",
+    ),
     "masked": ({}, lambda y: np.ma.masked_less(y, 100), "masked array with"),
     "lengths": ({}, lambda y: y[:-1], "inconsistent numbers of samples|rows, but"),
     "three axes": ({}, lambda y: y[:, None, None], "dim 3, while dim <= 2"),
@@ -613,7 +755,7 @@ def test_bad_targets_are_named_and_leave_the_estimator_as_it_was(
     if method == "validation":
         arguments = {"X": X, "y": y, "X_val": X, "y_val": spoil(y)}
         message = message.replace("y contains", "y_val contains")
-        message = message.replace("y must", "y_val must")
+        message = message.replace("y must", "y_val must").replace("y has", "y_val has")
         message = message.replace("dim 3, while dim <= 2", "dim|columns")
     fit = reg.partial_fit if method == "partial_fit" else reg.fit
     with pytest.raises(ValueError, match=message):
@@ -673,3 +815,21 @@ def test_targets_whose_squares_overflow(method):
     reg = MLPRegressorDIY(standardize_target=True, max_iter=2)
     getattr(reg, method)(X, y)
     getattr(MLPRegressorDIY(dtype="float64", max_iter=2), method)(X, y / 1e20)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_targets_to_validate_on_whose_squares_overflow(diabetes, solver):
+    X, y = diabetes
+    large = np.where(y == y.max(), 1e25, y)
+    for settings, message in [
+        ({}, r"1e\+25, whose squares overflow float32. Set standardize_target=True"),
+        ({"loss": "poisson"}, r"1e\+25, whose squares overflow float32. Scale y"),
+        (
+            {"standardize_target": True},
+            r"1.3e\+23 standard dev.* float32. Give y_val in",
+        ),
+    ]:
+        reg = quick(solver=solver, **settings)
+        with pytest.raises(ValueError, match=f"y_val holds .* large as {message}"):
+            reg.fit(X, y, X_val=X, y_val=large)
+        assert not hasattr(reg, "network_")

@@ -166,8 +166,8 @@ class TrainingCurveDisplay:
             which = f"the estimator {name!r}" if name else "the estimator"
             raise ValueError(
                 f"metric={self.metric!r} has nothing to draw: {which} has no"
-                f" {self.metric} that is finite; a score other than the accuracy needs"
-                " a validation set."
+                f" {self.metric} that is finite; a score other than accuracy or R²"
+                " needs a validation set."
             )
         return curves
 

@@ -23,6 +23,7 @@ from skdnn.estimators.data import (
     check_no_dates,
     check_not_masked,
     check_range_of_float32,
+    check_weights,
     take_rows,
     to_numpy,
     warn_of_numbers,
@@ -34,7 +35,6 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped
-from skdnn.estimators.targets import check_weights
 from skdnn.estimators.validation import Fit, Validation, check_given, split
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
@@ -68,28 +68,54 @@ class BaseMLP(
     """Base of all estimators: a feed-forward network, and how it is trained.
 
     What differs from one to another is what there is to learn. An estimator says it
-    with three methods: `_targets_in`, which reads the targets in y, `_targets`, which
-    returns those of the last fit (both a value of
-    :mod:`skdnn.estimators.targets`), and `predict`.
+    with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
+    with these methods:
+
+    - `_read_targets`, `_targets` and `_continued_targets`: what a new fit learns, what
+      the last one has learned, and what one that goes on learns, for which `_as_asked`
+      adds what the parameters say now; values of :mod:`skdnn.estimators.targets`.
+    - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
+      samples counts. There are defaults.
+    - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
+      networks have a mean, the score of this mean, and the attributes that tell it of
+      the samples left out.
+
+    `_target_checks` holds arguments of scikit-learn's `validate_data` for y.
     """
 
-    _target_checks = {"multi_output": True}  # of scikit-learn's `validate_data`
+    _target_checks = {"multi_output": True}
 
-    def _targets_in(self, y, sample_weight):
-        """Return the kind of targets that y, an array, holds."""
+    def _read_targets(self, y, sample_weight):
+        """Return the targets that y holds, an array, to begin anew with."""
         raise NotImplementedError
 
     def _targets(self):
         """Return the targets of the last fit."""
         raise NotImplementedError
 
-    def _targets_to_go_on(self):
-        """Return those of the last fit, with what the parameters say now."""
-        return self._targets()
+    def _as_asked(self, targets):
+        """Return targets of another fit, with what the parameters say now."""
+        return targets
+
+    def _continued_targets(self):
+        """Return the targets of the last fit, for one that goes on."""
+        return self._as_asked(self._targets())
 
     def _weigh(self, targets, encoded, sample_weight):
         """Return each sample's weight in training, or None."""
         return sample_weight
+
+    def _to_average(self, X):
+        """Return the outputs whose mean over the networks is what they say together."""
+        raise NotImplementedError
+
+    def _score_of(self, outputs, y, sample_weight):
+        """Return the score of such a mean."""
+        raise NotImplementedError
+
+    def _oof_attributes(self, outputs):
+        """Return the attributes that hold the means over those that left a row out."""
+        raise NotImplementedError
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -138,10 +164,10 @@ class BaseMLP(
             X, y = self._validate(X, y, reset=not warm)
             sample_weight = check_weights(sample_weight, X)
             if warm:
-                targets = self._targets_to_go_on()
+                targets = self._continued_targets()
                 targets.check_same(y)
             else:
-                targets = self._targets_in(y, sample_weight)
+                targets = self._read_targets(y, sample_weight)
             encoded = targets.encode(y)
             weights = self._weigh(targets, encoded, sample_weight)
             given = check_given(self, targets, X_val, y_val, sample_weight_val)
@@ -265,6 +291,7 @@ class BaseMLP(
         for plan, its_previous, past in zip(plans, previous, pasts, strict=True):
             network = network_for(self, X, targets, plan.rng, its_previous)
             targets.check_range(encoded, network.dtype)
+            self._transform_stop(network)
             trainers.append(trainer_for(self, network, targets, plan.rng, past))
         for trainer, before in zip(trainers, running or (), strict=False):
             trainer.take_over(before)
@@ -342,6 +369,9 @@ class BaseMLP(
         previous = None if past is None else past.network_.copy()
         network = network_for(self, fit.X, targets, plan.rng, previous)
         targets.check_range(fit.encoded, network.dtype)
+        if given is not None:
+            targets.check_range(given.encoded, network.dtype, given.name)
+        self._transform_stop(network)  # better known before training
         rows, validation = plan.rows, given
         if given is None and self._validates():
             if plan.left_out is None:
@@ -543,14 +573,14 @@ class BaseMLP(
             by side.
         """
         check_is_fitted(self)
-        A = self._outputs(X, stop=self._transform_stop())
+        A = self._outputs(X, stop=self._transform_stop(self.network_))
         if A.ndim == 2:
             return A
         return np.moveaxis(A, 0, 1).reshape(A.shape[1], -1)
 
-    def _transform_stop(self):
-        """Return the number of layers that `transform` takes."""
-        network, name = self.network_, self.transform_layer
+    def _transform_stop(self, network):
+        """Return the number of layers that `transform` takes, or raise an error."""
+        name = self.transform_layer
         if name is None:
             dense = [
                 i for i, kind in enumerate(network.layers) if isinstance(kind, Dense)
@@ -566,7 +596,7 @@ class BaseMLP(
     @property
     def _n_features_out(self):
         n_networks = prod(self.network_.axes)
-        return n_networks * self.network_.widths[self._transform_stop()]
+        return n_networks * self.network_.widths[self._transform_stop(self.network_)]
 
     def _outputs(self, X, stop=None):
         if not self._is_valid(X):

@@ -15,7 +15,7 @@ from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.data import check_not_missing, to_numpy
 from skdnn.estimators.ensemble import entropy, mean_over_networks
-from skdnn.estimators.targets import Labels, weigh
+from skdnn.estimators.target_labels import Labels, weigh
 from skdnn.nn import logistic
 
 
@@ -77,6 +77,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
+    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
 
     @available_if(has_partial_fit)
@@ -127,10 +128,11 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     @staticmethod
     def _check_labels(y, name):
-        check_not_missing(y, name)
+        cure = "Leave these rows out, or give them a label of their own"
+        check_not_missing(y, name, cure)
         return to_numpy(y)
 
-    def _targets_in(self, y, sample_weight):
+    def _read_targets(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)
 
     def _targets(self):

@@ -1,11 +1,12 @@
-"""Data as people bring it: rows of it, its labels, and what float32 makes of it."""
+"""Data as people bring it: rows, labels, weights, and what float32 makes of them."""
 
+from decimal import Decimal
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 from skdnn.training.user_warnings import warn_user
 
@@ -48,37 +49,43 @@ def to_numpy(y):
     return y
 
 
-def check_no_dates(X):
-    """Raise an error if X has dates or durations, which have no unit as numbers."""
-    dtypes = np.atleast_1d(getattr(X, "dtypes", getattr(X, "dtype", None)))
+def check_no_dates(data, name="X"):
+    """Raise an error if there are dates or durations, without a unit as numbers."""
+    dtypes = np.atleast_1d(getattr(data, "dtypes", getattr(data, "dtype", None)))
     dated = [i for i, d in enumerate(dtypes) if getattr(d, "kind", None) in ("M", "m")]
     if dated:
-        names = getattr(X, "columns", None)
+        names = getattr(data, "columns", None)
         where = "" if names is None else f" in columns {[names[i] for i in dated]}"
         raise ValueError(
-            f"X has dates or durations{where} ({dtypes[dated[0]]}), whose numbers"
-            " depend on a unit, and of which missing ones would be numbers too. Convert"
-            " them, for example to days: (t - t.min()).dt.total_seconds() / 86400."
+            f"{name} has dates or durations{where} ({dtypes[dated[0]]}), whose numbers"
+            " depend on a unit, and of which missing ones would be numbers too."
+            " Subtract a date from dates, and make numbers of durations t, for example"
+            ' seconds: t / np.timedelta64(1, "s"), or with pandas'
+            " t.dt.total_seconds()."
         )
 
 
-def check_not_missing(y, name):
-    """Raise an error if labels are missing among objects."""
+def check_not_missing(y, name, cure="Leave these rows out"):
+    """Raise an error if values are missing among objects."""
     dtype = getattr(y, "dtype", None)
     if dtype is None or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
         return  # of numbers scikit-learn says it
-    values = np.asarray(y, dtype=object).ravel().tolist()
-    n_missing = sum(
-        value is None
-        or (isinstance(value, Real) and np.isnan(float(value)))
-        or type(value).__name__ in ("NAType", "NaTType")
-        for value in values
-    )
-    if n_missing:
+    values = np.asarray(y, dtype=object)
+    missing = [place for place, value in np.ndenumerate(values) if _is_missing(value)]
+    if missing:
         raise ValueError(
-            f"Input {name} contains NaN: {n_missing} of {len(values)} values are"
-            " missing. Leave these rows out, or give them a label of their own."
+            f"Input {name} contains NaN: {len(missing)} of {values.size} values are"
+            f" missing, the first in row {missing[0][0]}. {cure}."
         )
+
+
+def _is_missing(value):
+    """Return whether an object stands for a value that is not there."""
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, Real):
+        return bool(value != value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def check_not_masked(data, name):
@@ -89,6 +96,26 @@ def check_not_masked(data, name):
             " what is behind the mask would be taken for data. Leave these rows out, or"
             f" fill them, for example with {name}.filled(np.nan) and an imputer."
         )
+
+
+def check_weights(weights, X, name="sample_weight"):
+    """Return an array of a weight for each row of X, none of them negative, or None."""
+    if weights is None:
+        return None
+    check_not_masked(weights, name)
+    try:
+        weights = _check_sample_weight(
+            weights, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    with np.errstate(over="ignore"):
+        if not np.isfinite(weights.sum()):
+            raise ValueError(
+                f"{name}: weights as large as {weights.max():.3g} add up to infinity."
+                " Divide them by their mean."
+            )
+    return weights
 
 
 def check_range_of_float32(X, n_rows=1 << 14):

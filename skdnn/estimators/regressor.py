@@ -14,7 +14,7 @@ from skdnn import nn
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.targets import Numbers
+from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
 
 
 @with_shared_arguments
@@ -55,12 +55,16 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         are in the units of `y`, the losses in `history_` are not. It helps wherever
         `y` is far from 0 or not of size 1: a target in the thousands is the most
         frequent reason why a network learns nothing. `partial_fit` takes them from its
-        first call. Not for "poisson", whose rates are learned as logarithms.
+        first call, in which no target may be constant, and `warm_start` keeps those of
+        the first fit; neither can change from one value to the other. Not for
+        "poisson", whose rates are learned as logarithms.
 
     Attributes
     ----------
     target_mean_, target_std_ : ndarray of shape (n_targets,)
         What `standardize_target` has found; 0 and 1 without it.
+    standardized_target_ : bool
+        The `standardize_target` of the fit.
     target_loss_ : Loss
         The loss that was minimized, a value of :mod:`skdnn.nn.losses`.
     n_outputs_ : int
@@ -112,6 +116,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
+    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
     def __init__(
         self,
         loss="squared_error",
@@ -142,8 +147,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
         def read_targets(y, sample_weight):
             if hasattr(self, "network_"):
-                return self._targets_to_go_on()
-            return self._targets_in(y, sample_weight)
+                return self._continued_targets()
+            if self.standardize_target:
+                check_spread(y, sample_weight)
+            return self._read_targets(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
 
@@ -160,7 +167,11 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             "gaussian": nn.GaussianLikelihood(),
         }[self.loss]
 
-    def _targets_in(self, y, sample_weight):
+    @staticmethod
+    def _check_labels(y, name):
+        return check_numbers(y, name)
+
+    def _read_targets(self, y, sample_weight):
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
@@ -171,8 +182,24 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     def _targets(self):
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
-    def _targets_to_go_on(self):
-        return Numbers(self._loss(), self.target_mean_, self.target_std_)
+    def _as_asked(self, targets):
+        return Numbers(self._loss(), targets.mean, targets.std)
+
+    def _continued_targets(self):
+        # Files of earlier versions don't say.
+        before = getattr(self, "standardized_target_", self.standardize_target)
+        if before != self.standardize_target:
+            raise ValueError(
+                f"standardize_target={self.standardize_target}, but training is to go"
+                f" on with a network that has learned with standardize_target={before},"
+                f" in other units. Set standardize_target={before}, or begin anew: with"
+                " warm_start=False, or for partial_fit with a clone."
+            )
+        return super()._continued_targets()
+
+    def _fitted_attributes(self, trainer, targets, network):
+        attributes = super()._fitted_attributes(trainer, targets, network)
+        return attributes | {"standardized_target_": bool(self.standardize_target)}
 
     def predict(self, X, return_std=False):
         """Return the predicted numbers.

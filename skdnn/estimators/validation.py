@@ -13,8 +13,7 @@ from sklearn import metrics
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, _num_samples
 
-from skdnn.estimators.data import check_not_masked, take_rows
-from skdnn.estimators.targets import check_weights
+from skdnn.estimators.data import check_not_masked, check_weights, take_rows
 from skdnn.training.user_warnings import warn_user
 
 

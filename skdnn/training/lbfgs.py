@@ -5,11 +5,17 @@ from time import perf_counter
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
+
+# A fit that ends after so few iterations, with so much of the gradient that it began
+# with, has not converged: rounding has hidden from SciPy what its steps improve.
+FEW_ITERATIONS = 5
+MUCH_GRADIENT = 0.5
 
 
 class LBFGS(Trainer):
@@ -86,18 +92,23 @@ class LBFGS(Trainer):
         network, start_time = self.network, perf_counter()
         index = slice(None) if self.in_order else self.order
         accepted = network.parameters.copy()
-        latest, in_epoch = None, False
+        goes_on = bool(self.history)
+        latest, in_epoch, first_slope = None, False, None
 
         def loss_and_gradient(parameters):
-            nonlocal latest, in_epoch
+            nonlocal latest, in_epoch, first_slope
             if not in_epoch and self.n_epochs < self.max_epochs:
                 in_epoch = True
                 on_epoch_begin()
             network.parameters[:] = parameters
             # Running averages restart: they become the statistics of all samples.
             network.reset_statistics()
-            latest = self.objective(self.full, index) or self._nothing()
-            return float(latest[0]), network.gradients.astype(np.float64)
+            with np.errstate(all="ignore"):  # a trial step may go much too far
+                latest = self.objective(self.full, index) or self._nothing()
+            gradient = network.gradients.astype(np.float64)
+            if first_slope is None:
+                first_slope = np.abs(gradient).max(initial=0)
+            return float(latest[0]), gradient
 
         def on_iteration(intermediate_result):
             nonlocal start_time, in_epoch
@@ -142,6 +153,17 @@ class LBFGS(Trainer):
         self.ended = True
         if result.status != 99:
             self.outcome = {k: result[k] for k in ("status", "message", "nit")}
+            # SciPy calls it converged where no step lowers the loss. That is true where
+            # the gradient has become small, and on the kink of an absolute error, which
+            # takes dozens of iterations; a fit that goes on may begin there.
+            slope = np.abs(result.jac).max(initial=0)
+            self.outcome["stuck"] = bool(
+                result.status == 0
+                and not goes_on
+                and result.nit <= FEW_ITERATIONS
+                and slope > max(tol, MUCH_GRADIENT * first_slope)
+            )
+            self.outcome["loss"] = float(result.fun)
         save()
         return self._report()
 
@@ -150,4 +172,17 @@ class LBFGS(Trainer):
         if self.outcome is not None:
             outcome = OptimizeResult(self.outcome)
             _check_optimize_result("lbfgs", outcome, self.max_epochs)
+            if outcome.get("stuck"):  # not in files of earlier versions
+                warn_user(self._describe_stuck(outcome), ConvergenceWarning)
         return True
+
+    def _describe_stuck(self, outcome):
+        dtype = self.network.dtype
+        exact = "" if dtype == np.float64 else ", or set dtype='float64'"
+        return (
+            f"lbfgs ended in iteration {outcome.nit} with a gradient as large as it"
+            f" began with: what its steps change in a loss of {outcome.loss:.3g} gets"
+            f" lost in {dtype}, and hardly anything was learned. Numbers to predict"
+            " should be of size 1: set standardize_target=True, or for loss='poisson'"
+            f" divide y by its mean. Scale X as well{exact}."
+        )

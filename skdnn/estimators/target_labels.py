@@ -1,0 +1,292 @@
+"""Labels as people write them, as the network sees them, and back."""
+
+import copy
+from inspect import signature
+from numbers import Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn import metrics
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from skdnn import nn
+from skdnn.estimators.targets import Targets
+from skdnn.training.user_warnings import warn_user
+
+# Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
+OF_ONE_CLASS = (
+    metrics.log_loss,
+    metrics.brier_score_loss,
+    metrics.d2_log_loss_score,
+    metrics.d2_brier_score,
+)
+
+
+class Labels(Targets):
+    """The classes of a task, and the way from labels to targets and back.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels, sorted; for multi-label targets the numbers of the columns.
+    multilabel : bool, default=False
+        Whether a sample has any number of labels, given as an indicator matrix.
+    label_smoothing : float, default=0.0
+        See :mod:`skdnn.nn.losses`.
+    """
+
+    def __init__(self, classes, multilabel=False, label_smoothing=0.0):
+        if len(classes) == 1 and not multilabel:
+            raise ValueError(
+                "MLPClassifierDIY needs samples of at least 2 classes in y, but y"
+                f" contains only one class: {classes[0]!r}."
+            )
+        self.classes = classes
+        self.multilabel = multilabel
+        self.label_smoothing = label_smoothing
+
+    @classmethod
+    def of(cls, y, label_smoothing=0.0):
+        """Return the labels in y, an array that scikit-learn has validated."""
+        check_kind(y)
+        if type_of_target(y).startswith("multilabel"):
+            classes, multilabel = np.arange(y.shape[1]), True
+            if (y.sum(axis=1) == 1).all() and len(classes) > 1:
+                warn_user(
+                    "Each row of y has exactly one label, as if classes were one-hot"
+                    " encoded. What is learned are independent labels, and predictions"
+                    " may have none or several of them. For classes, pass"
+                    " y.argmax(axis=1)."
+                )
+        else:
+            classes, multilabel = np.unique(column_or_1d(y, warn=True)), False
+        return cls(classes, multilabel, label_smoothing)
+
+    def check_same(self, y):
+        """Raise an error unless y has the same classes."""
+        classes = Labels.of(y).classes
+        if set(classes) != set(self.classes):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the"
+                f" previous call to fit. Previously got {self.classes}, `y` has"
+                f" {classes}"
+            )
+
+    def encode(self, y, name="y"):
+        """Return the targets for y.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        name : str, default="y"
+            How to call y in an error.
+
+        Returns
+        -------
+        targets : ndarray of int of shape (n_samples,) or (n_samples, n_classes)
+            Indices into `classes`, or for multi-label targets 0 and 1.
+        """
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        if self.multilabel:
+            if y.ndim != 2 or y.shape[1] != len(self.classes):
+                raise ValueError(
+                    f"{name} has shape {y.shape}; an indicator matrix with"
+                    f" {len(self.classes)} columns is needed, one for each label."
+                )
+            if not np.isin(y, (0, 1)).all():
+                raise ValueError(
+                    f"{name} must be an indicator matrix of 0 and 1, got"
+                    f" {np.unique(y)[:5].tolist()}."
+                )
+            return (y != 0).astype(np.int8)
+        y = column_or_1d(y)
+        check_kind(y)
+        try:
+            places = np.searchsorted(self.classes, y)
+            places[places == len(self.classes)] = 0
+            unseen = self.classes[places] != y
+        except TypeError:  # dates and numbers, say
+            unseen = True
+        if np.any(unseen):
+            raise ValueError(
+                f"`{name}` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes}. '{name}' has {np.unique(y)}."
+            )
+        return places
+
+    def restore(self, targets, y):
+        """Return y again, of which it may be another form."""
+        return targets if self.multilabel else self.classes[targets]
+
+    def decode(self, decisions):
+        """Return the labels for what a loss's ``decide`` returns."""
+        if self.multilabel:
+            return decisions.astype(int)
+        if decisions.ndim == 2:  # one output for two classes
+            decisions = decisions[:, 0].astype(int)
+        return self.classes[decisions]
+
+    def complete(self, layers):
+        """Return a network's layers with those that it ends in."""
+        if layers and layers[-1] == nn.Softmax():
+            if self.multilabel:
+                raise ValueError(
+                    "architecture ends in Softmax(), whose outputs sum to 1; for"
+                    " multi-label targets leave the output layer to fit."
+                )
+            return layers
+        n_classes = len(self.classes)
+        if self.multilabel:
+            return [*layers, nn.Dense(n_classes), nn.Logistic()]
+        if n_classes == 2:
+            return [*layers, nn.Dense(1), nn.Logistic()]
+        return [*layers, nn.Dense(n_classes), nn.Softmax()]
+
+    def loss_for(self, network):
+        """Return the loss for a network, which must have outputs for all classes."""
+        n_outputs, n_classes = network.widths[-1], len(self.classes)
+        if network.layers[-1] == nn.Logistic():
+            return nn.BinaryCrossEntropy(self.label_smoothing)
+        if n_outputs != n_classes:
+            raise ValueError(
+                f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
+                f" {n_classes} classes: the last Dense layer needs {n_classes} units."
+            )
+        return nn.CategoricalCrossEntropy(self.label_smoothing)
+
+    def fitted_attributes(self):
+        """Return what an estimator remembers of the targets."""
+        return {"classes_": self.classes}
+
+    def classes_of(self, targets):
+        """Return the class of each row, as an index; 0 where there are none."""
+        return super().classes_of(targets) if self.multilabel else targets
+
+    def strata(self, targets, fraction):
+        """Return what to stratify by where a fraction is split off, or None."""
+        if self.multilabel:
+            return None
+        if len(self.classes) == 2:
+            # Too few samples are an error, as in scikit-learn, word for word.
+            return targets.astype(bool).astype(str)
+        # scikit-learn says that it stratifies more classes too, but does not: where it
+        # is impossible, do without.
+        enough = min(fraction, 1 - fraction) * len(targets) >= len(self.classes)
+        return targets if enough and np.bincount(targets).min() >= 2 else None
+
+    def are_sorted(self, targets):
+        """Return whether each class comes in one block."""
+        return not self.multilabel and (
+            np.count_nonzero(np.diff(targets)) < len(self.classes)
+        )
+
+    def missing_in(self, targets):
+        """Return which classes some targets lack, in words; "" if none."""
+        if self.multilabel:
+            share = targets.mean(axis=0)
+            never, always = (self.classes[share == value].tolist() for value in (0, 1))
+            parts = [f"label {label} occurs in no sample" for label in never]
+            parts += [f"label {label} occurs in every sample" for label in always]
+        else:
+            counts = np.bincount(targets, minlength=len(self.classes))
+            absent = self.classes[counts == 0].tolist()
+            parts = [f"no sample is of class {label!r}" for label in absent]
+        return " and ".join(parts[:5])
+
+    def may_fail(self, targets):
+        """Return whether any scorer may be unable to do with these targets."""
+        return self.multilabel or bool(self.missing_in(targets))
+
+    def prepare_scorer(self, scorer, scoring):
+        """Return one of scikit-learn's scorers, told of all classes if it asks.
+
+        Those that score probabilities would expect as many as there are in y. Raise an
+        error if its metric takes the targets for something else.
+        """
+        metric = scorer._score_func
+        if self.multilabel and metric in OF_ONE_CLASS:
+            raise ValueError(
+                f"scoring={scoring!r} takes each sample to be of one class, but the"
+                " targets are multi-label. Use scoring='loss', the negative binary"
+                " cross-entropy summed over the labels."
+            )
+        takes_labels = "labels" in signature(metric).parameters
+        if takes_labels and scorer._response_method != "predict":
+            scorer = copy.copy(scorer)
+            scorer._kwargs = {"labels": self.classes, **scorer._kwargs}
+        return scorer
+
+    def as_scorers_see(self):
+        """Return the classes of each label: two labels are no binary problem."""
+        if not self.multilabel:
+            return {}
+        return {"classes_": [np.array([0, 1])] * len(self.classes)}
+
+    def other_scorers(self):
+        """Return which scorers always work, in words."""
+        of_loss = "loss" if self.multilabel else "neg_log_loss"
+        return f"such as {of_loss!r}, or None, the accuracy"
+
+
+def check_kind(y):
+    """Raise an error if y is not made of labels of one kind."""
+    objects = () if issparse(y) or y.dtype != object else list(y.flat)
+    if len({isinstance(label, str) for label in objects}) > 1:
+        kinds = sorted({type(label).__name__ for label in objects})
+        raise ValueError(
+            f"y must hold labels of one kind, got a mix of {kinds}. Convert them, for"
+            " example with y.astype(str)."
+        )
+    check_classification_targets(y)
+
+
+def weigh(targets, labels, class_weight, sample_weight):
+    """Return each sample's weight, its class's included, or None.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n_samples,) or (n_samples, n_classes)
+    labels : Labels
+    class_weight : dict, "balanced" or None
+    sample_weight : ndarray of shape (n_samples,) or None
+    """
+    if class_weight is None:
+        return sample_weight
+    if labels.multilabel:
+        raise ValueError(
+            f"class_weight={class_weight!r} is not supported for multi-label targets;"
+            " pass sample_weight to fit instead."
+        )
+    if isinstance(class_weight, dict):
+        classes = set(labels.classes)
+        unknown = [label for label in class_weight if label not in classes]
+        unweighted = [label for label in labels.classes if label not in class_weight]
+        if unknown and unweighted:  # else a fold, say, has no sample of a class
+            raise ValueError(
+                f"class_weight names classes that are not in y: {unknown}; y has"
+                f" {labels.classes}."
+            )
+        of_class = [class_weight.get(label, 1.0) for label in labels.classes]
+        if not all(isinstance(w, Real) and 0 <= w < np.inf for w in of_class):
+            raise ValueError(
+                f"class_weight={class_weight!r}: weights must be numbers, finite and at"
+                " least 0."
+            )
+        of_class = np.array(of_class, dtype=np.float64)
+    else:
+        y = labels.classes[targets]
+        with np.errstate(divide="ignore"):
+            of_class = compute_class_weight(
+                class_weight, classes=labels.classes, y=y, sample_weight=sample_weight
+            )
+    # A class whose samples all weigh nothing has an infinite "balanced" weight.
+    of_class = np.where(np.isfinite(of_class), of_class, 0.0)
+    weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
+    if not weights.any():
+        raise ValueError(
+            f"class_weight={class_weight!r}: the weights of class and sample multiply"
+            " to 0 for every sample; at least one must be positive."
+        )
+    return weights
