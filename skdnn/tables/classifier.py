@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
-from skdnn.estimators.targets import weigh
+from skdnn.estimators.target_labels import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
@@ -96,6 +96,8 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         **BaseTabular._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
+    _dropout = 0.3
+    _most_epochs = 60
     _left_out = "oof_decision_function_"
     _from_network = ("classes_",)
 

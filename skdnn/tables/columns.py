@@ -83,8 +83,8 @@ class Column:
             values = values[codes]  # -1 is the last one
         elif hasattr(data, "cast"):
             values = data.cast(float).to_numpy()
-        elif isinstance(data, np.ndarray):
-            values = data.astype(np.float64)
+        elif isinstance(data.dtype, np.dtype):
+            values = np.asarray(data).astype(np.float64)
         else:
             values = data.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
@@ -148,7 +148,7 @@ def columns_of(X):
     columns : list of Column
     """
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
-        names, data = X.columns, [X.iloc[:, j] for j in range(X.shape[1])]
+        names, data = X.columns, [column for _, column in X.items()]
     elif hasattr(X, "get_columns"):
         names, data = X.columns, X.get_columns()
     else:

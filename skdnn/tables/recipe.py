@@ -13,18 +13,17 @@ from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
 # three kinds are trained, and rows left out say how much of each is best.
 KINDS = ("smooth", "binned", "additive")
 N_BINS = 16
-DROPOUT = 0.3
 TRAINING = {
     "learning_rate": "one_cycle",
     "alpha": 1e-4,
     "scoring": "loss",
 }
 LEARNING_RATES = {"smooth": 0.004, "binned": 0.004, "additive": 0.01}
-SAMPLES_SEEN = 1_000_000  # by a network, at most, where that is 20 epochs or more
-EPOCHS = 20, 60
+SAMPLES_SEEN = 1_000_000  # by a network, at most, but for the fewest epochs
+FEWEST_EPOCHS = 20
 
 
-def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
+def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned", dropout=0.3):
     """Return the recipe's hidden layers, for `architecture` of a network.
 
     Parameters
@@ -38,6 +37,8 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
         :class:`skdnn.nn.PiecewiseLinear`; with "smooth" it is not; with "additive" it
         is, and there are no hidden layers: the logits, or the prediction, are a sum of
         functions of one column each.
+    dropout : float, default=0.3
+        The rate of dropout behind each hidden layer; for regression 0.1 is better.
 
     Returns
     -------
@@ -63,19 +64,22 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned"):
         layers = [bins] if bins.n_bins else []
     sizes = [] if kind == "additive" else np.atleast_1d(hidden_layer_sizes).tolist()
     for units in sizes:
-        layers += [Dense(units), BatchNorm(), ReLU(), Dropout(DROPOUT)]
+        layers += [Dense(units), BatchNorm(), ReLU(), Dropout(dropout)]
     return layers
 
 
-def architectures(X, hidden_layer_sizes):
+def architectures(X, hidden_layer_sizes, dropout):
     """Return the hidden layers by kind of network, without those that are twice.
 
     Parameters
     ----------
-    X, hidden_layer_sizes
+    X, hidden_layer_sizes, dropout
         See :func:`architecture`.
     """
-    layers = {kind: architecture(X, hidden_layer_sizes, kind=kind) for kind in KINDS}
+    layers = {
+        kind: architecture(X, hidden_layer_sizes, kind=kind, dropout=dropout)
+        for kind in KINDS
+    }
     if layers["binned"] == layers["smooth"]:  # there are no numbers
         del layers["binned"]
     return layers
@@ -88,10 +92,9 @@ def _dense(X, n_rows=10_000):
     return X if isinstance(X, np.ndarray) else X.toarray()
 
 
-def epochs_for(n_samples):
+def epochs_for(n_samples, most):
     """Return for how many epochs a table is learned."""
-    fewest, most = EPOCHS
-    return int(np.clip(SAMPLES_SEEN // n_samples, fewest, most))
+    return int(np.clip(SAMPLES_SEEN // n_samples, FEWEST_EPOCHS, most))
 
 
 def batch_size_for(n_samples):

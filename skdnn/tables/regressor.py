@@ -12,7 +12,8 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
     """Networks that predict a number for each row of a table.
 
     It needs no preparation and no tuning: see :class:`TabularClassifierDIY`, which does
-    the same for classes. The networks learn ``(y - mean) / std`` by its squared error.
+    the same for classes. The networks learn ``(y - mean) / std`` by its squared error,
+    for 100 epochs at most.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
     True
     """
 
+    _dropout = 0.1
+    _most_epochs = 100
     _left_out = "oof_prediction_"
     _from_network = ()
 
