@@ -142,9 +142,10 @@ class _Graph:
             weights, bias = map(self.constant, (view["weights"], view["bias"]))
             return self.node("Gemm", A, weights, bias)
         if isinstance(layer, nn.BatchNorm):  # one that is not behind a dense layer
-            scale, shift = layer.inference_scale_and_shift(SimpleNamespace(**view))
-            scaled = self.node("Mul", A, self.constant(scale))
-            return self.node("Add", scaled, self.constant(shift))
+            scale = layer.inference_scale(SimpleNamespace(**view))
+            centered = self.node("Sub", A, self.constant(view["running_mean"]))
+            scaled = self.node("Mul", centered, self.constant(scale))
+            return self.node("Add", scaled, self.constant(view["beta"]))
         if isinstance(layer, nn.LeakyReLU):
             slope = number(layer.negative_slope)
             return self.node("Max", A, self.node("Mul", A, slope))
@@ -180,13 +181,24 @@ class _Graph:
         return self.node(ELEMENTWISE[type(layer)], A)
 
     def layer_norm(self, A, layer, view, number):
-        """Add a layer normalization, whose own operator came later."""
+        """Add a layer normalization, whose own operator came later.
+
+        Divided by their size where that is above 1, so that no square overflows.
+        """
         width = len(view["gamma"])
         mean = number(np.full((width, 1), 1 / width))
-        centered = self.node("Sub", A, self.node("MatMul", A, mean))
+        first = self.node("Gather", A, self.constant(np.array([0])), axis=1)
+        centered = self.node("Sub", A, first)
+        centered = self.node("Sub", centered, self.node("MatMul", centered, mean))
+        size = self.node("MatMul", self.node("Abs", centered), mean)
+        size = self.node("Max", size, number(1))
+        centered = self.node("Div", centered, size)
         squares = self.node("Mul", centered, centered)
+        smallest = self.node("Div", number(sqrt(layer.epsilon)), size)
         variance = self.node(
-            "Add", self.node("MatMul", squares, mean), number(layer.epsilon)
+            "Add",
+            self.node("MatMul", squares, mean),
+            self.node("Mul", smallest, smallest),
         )
         normalized = self.node("Div", centered, self.node("Sqrt", variance))
         scaled = self.node("Mul", normalized, self.constant(view["gamma"]))

@@ -139,6 +139,19 @@ def test_far_out_and_no_samples(digits):
         assert probabilities.shape == (0, len(clf.classes_))
 
 
+@pytest.mark.filterwarnings("ignore:Columns .* vary so little")
+def test_normalization_of_large_and_of_equal_numbers(digits):
+    X, y = digits
+    X = X.astype(np.float32)
+    clf = quick(architecture=[LayerNorm(), Dense(9), ReLU()]).fit(X, y)
+    rows = np.vstack([X[:9] * np.float32(1e20), np.full((9, 64), 1e5 + 0.1), X[:9]])
+    rows = rows.astype(np.float32)
+    check(clf, rows, *run(skdnn.to_onnx(clf), rows))
+    far = X + np.float32(1e5)
+    clf = quick(architecture=[BatchNorm(), Dense(9), ReLU()]).fit(far, y)
+    check(clf, far, *run(skdnn.to_onnx(clf), far))
+
+
 @pytest.mark.parametrize("opset", [13, 17, onnx.defs.onnx_opset_version()])
 def test_name_and_dtype_of_the_input_and_opset(digits, opset):
     X, y = digits

@@ -429,7 +429,8 @@ class Network:
         """Return a network without layers that inference can do without.
 
         A batch normalization after a dense layer is an affine function of an affine
-        function: ``(A W + b) scale + shift = A (W scale) + (b scale + shift)``.
+        function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
+        beta)``.
         Dropout and the identity do nothing.
 
         Parameters
@@ -572,10 +573,11 @@ def fold(nodes):
             before and before.layer, Dense
         ):
             slot = SimpleNamespace(**node.view)
-            scale, shift = node.layer.inference_scale_and_shift(slot)
+            scale = node.layer.inference_scale(slot)
+            centered = before.view["bias"] - slot.running_mean
             view = {
                 "weights": before.view["weights"] * scale[..., np.newaxis, :],
-                "bias": before.view["bias"] * scale + shift,
+                "bias": centered * scale + slot.beta,
             }
             kept[-1] = replace(before, view=view)
         elif node.children:

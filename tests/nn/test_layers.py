@@ -251,6 +251,66 @@ def test_layer_norm_knows_no_neighbours():
     assert_allclose(network.predict(A[:1]), expected[:1])
 
 
+LARGE = [1e19, 1e20, 1e30, 1e37]  # of which float32 has no squares
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_numbers_whose_squares_overflow():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    plain, dA = rng.normal(size=(2, 8, 50)).astype(np.float32)
+    for size in LARGE:
+        A = plain * np.float32(size)
+        tensor = torch.tensor(A.astype(np.float64), requires_grad=True)
+        expected = torch.nn.functional.layer_norm(tensor, (50,))
+        expected.backward(torch.tensor(dA.astype(np.float64)))
+        network, workspace = workspace_of(LayerNorm(), 8, 50, np.float32)
+        Y = network.forward(A, workspace)
+        assert_allclose(Y, expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert_allclose(network.predict(A), Y, rtol=1e-6)
+        d_input = network.backward(dA.copy(), workspace)
+        largest = np.abs(tensor.grad.numpy()).max()
+        assert_allclose(d_input, tensor.grad.numpy(), rtol=0, atol=1e-5 * largest)
+    # Neighbours that overflow change no bit.
+    alone = network.predict(plain)
+    assert_array_equal(network.predict(np.vstack([plain, A]))[:8], alone)
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_doubles_of_any_size():
+    """As of ordinary numbers, and the gradient so much smaller."""
+    rng = np.random.default_rng(0)
+    A, dA = rng.normal(size=(2, 8, 5))
+    network, workspace = workspace_of(LayerNorm(1e-300), 8, 5)
+    expected = network.forward(A, workspace).copy()
+    gradient = network.backward(dA.copy(), workspace).copy()
+    for size in (1e-20, 1e100, 1e160, 1e300):
+        assert_allclose(network.forward(A * size, workspace), expected, rtol=1e-12)
+        d_input = network.backward(dA.copy(), workspace)
+        assert_allclose(d_input * size, gradient, rtol=1e-10, atol=1e-13)
+
+
+def far_from_0():
+    """Return float32 numbers that are equal, or almost, and large, line by line."""
+    centers = np.float32([0.1, 1000.1, 1e5 + 0.1, 1e9 / 3, 1e30 / 3, -3e38])
+    equal = np.repeat(centers[:, np.newaxis], 50, axis=1)
+    rng = np.random.default_rng(0)
+    near = [1e5, 1e7] + rng.normal(size=(50, 2)) * [1, 100]
+    return np.vstack([equal, near.T]).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_equal_numbers_is_0():
+    A = far_from_0()
+    network, workspace = workspace_of(LayerNorm(), 8, 50, np.float32)
+    Y = network.forward(A, workspace).copy()
+    assert_array_equal(Y[:6], 0)
+    assert_array_equal(network.predict(A), Y)
+    doubles, its_workspace = workspace_of(LayerNorm(), 8, 50)
+    expected = doubles.forward(A.astype(np.float64), its_workspace)
+    assert_allclose(Y[6:], expected[6:], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "make, error, match",
     [
@@ -417,6 +477,15 @@ class TestBatchNorm:
         Y = network.forward(A, workspace)
         assert_allclose(Y[[0, 2, 3]], expected[[0, 2, 3]])
         assert_allclose(network.views[0]["running_mean"], expected_mean)
+
+    def test_features_that_are_equal_or_almost_and_large(self):
+        A = far_from_0().T[:, [0, 1, 2, 3, 6, 7]]
+        network, workspace = workspace_of(BatchNorm(), 50, 6, np.float32)
+        Y = network.forward(A, workspace).copy()
+        expected = A.astype(np.float64) - A.mean(axis=0, dtype=np.float64)
+        expected /= np.sqrt(np.square(expected).mean(axis=0) + 1e-5)
+        assert_allclose(Y, expected, atol=1e-3)
+        assert_allclose(network.predict(A), expected, atol=0.005)  # half a digit
 
     def test_a_constant_feature_or_a_single_sample_stays_finite(self):
         for n_rows in (1, 5):

@@ -1,5 +1,7 @@
 """Layers that normalize."""
 
+from functools import lru_cache
+from math import isfinite
 from numbers import Real
 
 import numpy as np
@@ -65,12 +67,17 @@ class BatchNorm(Layer):
 
     def forward(self, A, slot, training):
         if not training:
-            scale, shift = self.inference_scale_and_shift(slot)
-            Y = np.multiply(A, scale, out=slot.output)
-            Y += shift
+            # The mean first: a large one would round the product.
+            Y = np.subtract(A, slot.running_mean, out=slot.output)
+            Y *= self.inference_scale(slot)
+            Y += slot.beta
             return Y
         mean = slot.row_weights @ A
         centered = np.subtract(A, mean, out=slot.centered)
+        # A large mean is rounded, by more than equal numbers differ: once more.
+        rest = slot.row_weights @ centered
+        centered -= rest
+        mean += rest
         squares = np.multiply(centered, centered, out=slot.scratch)
         variance = slot.row_weights @ squares
         self.update_running_averages(mean, variance, slot)
@@ -107,10 +114,9 @@ class BatchNorm(Layer):
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
 
-    def inference_scale_and_shift(self, slot):
-        """Return the vectors with which inference is ``Y = A * scale + shift``."""
-        scale = slot.gamma / np.sqrt(slot.running_var + self.epsilon)
-        return scale, slot.beta - slot.running_mean * scale
+    def inference_scale(self, slot):
+        """Return the vector with which inference is ``(A - mean) * scale + beta``."""
+        return slot.gamma / np.sqrt(slot.running_var + self.epsilon)
 
 
 @layer
@@ -155,13 +161,34 @@ class LayerNorm(Layer):
 
     def forward(self, A, slot, training):
         centered = slot.normalized if training else slot.output
-        np.subtract(A, row_means(A), out=centered)
-        variance = row_means(np.multiply(centered, centered, out=slot.scratch))
-        slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
-        centered *= slot.inverse_std
+        # Less one feature before less the mean: of features that are equal, or almost,
+        # nothing is left then, where the mean of large ones is rounded.
+        np.subtract(A, A[..., :1].copy(), out=centered)
+        centered -= row_means(centered)
+        with np.errstate(over="ignore"):
+            variance = row_means(np.multiply(centered, centered, out=slot.scratch))
+            sum_of_variances = variance.sum()
+        if isfinite(sum_of_variances):
+            slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+            centered *= slot.inverse_std
+        else:
+            slot.inverse_std = self._normalize_large(centered)
         Y = np.multiply(centered, slot.gamma, out=slot.output)
         Y += slot.beta
         return Y
+
+    def _normalize_large(self, centered):
+        """Normalize rows whose squares overflow, in place; return the inverse stds.
+
+        Powers of 2 change no digit: the other rows come out as they would alone.
+        """
+        largest = np.abs(centered).max(axis=-1, keepdims=True)
+        powers = np.maximum(np.frexp(largest)[1], 0)
+        np.ldexp(centered, -powers, out=centered)
+        epsilon = np.ldexp(centered.dtype.type(self.epsilon), -2 * powers)
+        inverse_std = 1 / np.sqrt(row_means(np.square(centered)) + epsilon)
+        centered *= inverse_std
+        return np.ldexp(inverse_std, -powers)
 
     def backward(self, dY, slot):
         X = slot.normalized
@@ -180,5 +207,12 @@ class LayerNorm(Layer):
 
 def row_means(A):
     """Return the mean of each row, of shape (..., m, 1)."""
-    n = A.shape[-1]
-    return A @ np.full((n, 1), 1 / n, A.dtype)
+    return A @ shares(A.shape[-1], A.dtype)
+
+
+@lru_cache(16)
+def shares(n, dtype):
+    """Return ``1 / n``, of shape (n, 1), not to be changed."""
+    array = np.full((n, 1), 1 / n, dtype)
+    array.setflags(write=False)
+    return array
