@@ -367,7 +367,7 @@ class Numbers(Targets):
             Without the axes of length 1.
         """
         y = decisions.reshape(len(decisions), len(self.mean), -1)
-        if not self._is_plain():
+        if not self.is_plain():
             largest = np.finfo(np.float64).max
             with np.errstate(over="ignore"):
                 y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
@@ -376,13 +376,13 @@ class Numbers(Targets):
 
     def decode_std(self, std):
         """Return standard deviations in units of y."""
-        if not self._is_plain():
+        if not self.is_plain():
             info = np.finfo(np.float64)
             with np.errstate(over="ignore"):
                 std = np.clip(std * self.std, info.tiny, info.max)
         return std[:, 0] if std.shape[1] == 1 else std
 
-    def _is_plain(self):
+    def is_plain(self):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
 
@@ -391,7 +391,7 @@ class Numbers(Targets):
         largest, limit = np.abs(targets).max(initial=0), np.sqrt(np.finfo(dtype).max)
         if largest > limit:
             to_learn = " as a multiple of its standard deviation" * (
-                not self._is_plain()
+                not self.is_plain()
             )
             raise ValueError(
                 f"y holds numbers as large as {largest:.3g}{to_learn}, whose squares"
