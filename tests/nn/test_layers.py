@@ -320,6 +320,27 @@ def test_layer_norm_of_equal_numbers_is_0():
         (lambda: Residual([]), ValueError, "layers is empty"),
         (lambda: Residual([Softmax()]), TypeError, "other than Softmax"),
         (lambda: Residual([Dense]), TypeError, "got <class"),
+        (
+            lambda: Residual(Dense(3)),
+            TypeError,
+            r"layers must be a list of layers, such as \[.*got Dense\(3\)",
+        ),
+        (lambda: Residual(Dense), TypeError, "must be a list.*got <class"),
+        (
+            lambda: Network([Dense(7), GaussianOutput()], 4),
+            ValueError,
+            r"GaussianOutput\(\) needs an even number of features.* got 7",
+        ),
+        (
+            lambda: Network([Residual([GaussianOutput()])], 1),
+            ValueError,
+            "even number of features.* got 1",
+        ),
+        (
+            lambda: Network([Dense(7), Ordered(3)], 4),
+            ValueError,
+            r"Ordered\(3\) needs groups of 3 features, got 7, which leaves 1 over",
+        ),
         (lambda: Ordered(0), ValueError, "Ordered: size"),
         (
             lambda: Network([Residual([Dense(3)])], 4),

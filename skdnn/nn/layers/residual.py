@@ -1,5 +1,6 @@
 """A block of layers with a way around it."""
 
+from collections.abc import Iterable
 from dataclasses import field
 
 import numpy as np
@@ -36,6 +37,11 @@ class Residual(Layer):
     in_place = False
 
     def __post_init__(self):
+        if not isinstance(self.layers, Iterable):
+            raise TypeError(
+                "Residual: layers must be a list of layers, such as [Dense(50),"
+                f" ReLU()], got {self.layers!r}."
+            )
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ValueError("Residual: layers is empty; at least one is needed.")
