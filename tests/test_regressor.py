@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers import quick_of
 from skdnn import MLPRegressorDIY
-from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU
+from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -595,6 +595,12 @@ BAD_ARGUMENTS = [
     (
         {"loss": "poisson", "standardize_target": True},
         "standardize_target=True is not available .* Set standardize_target=False",
+    ),
+    ({"loss": "huber", "delta": 1e39}, r"Huber: delta .* float32, got 1e\+39"),
+    ({"loss": "huber", "delta": 1e-50}, r"Huber: delta .*\[1.18e-38.*got 1e-50"),
+    (
+        {"architecture": [Dense(8), Softmax()]},
+        r"architecture ends in Softmax\(\), whose outputs are .* Leave it out",
     ),
 ]
 

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skdnn import nn
+from skdnn.nn.layers import check_fits
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
@@ -187,6 +188,9 @@ def trainer_for(estimator, network, targets, rng, past=None):
             " the weights with 1 - learning_rate * alpha, which must be greater than 0."
             f" Set alpha below {1 / estimator.learning_rate_init:g}."
         )
+    if estimator.solver in ("adam", "adamw"):
+        owner = f"solver={estimator.solver!r}"
+        check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
     optimizer = {
         "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),

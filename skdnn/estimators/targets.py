@@ -388,6 +388,7 @@ class Numbers(Targets):
 
     def check_range(self, targets, dtype):
         """Raise an error if a loss in this dtype would overflow."""
+        self.loss.check_dtype(dtype)
         largest, limit = np.abs(targets).max(initial=0), np.sqrt(np.finfo(dtype).max)
         if largest > limit:
             to_learn = " as a multiple of its standard deviation" * (
@@ -413,6 +414,12 @@ class Numbers(Targets):
 
     def complete(self, layers):
         """Return a network's layers with those that it ends in."""
+        if layers and layers[-1] == nn.Softmax():
+            raise ValueError(
+                "architecture ends in Softmax(), whose outputs are probabilities of"
+                " classes; a regressor predicts numbers. Leave it out: fit adds the"
+                " output layer."
+            )
         return [*layers, *self.loss.output_layers(len(self.mean))]
 
     def loss_for(self, network):

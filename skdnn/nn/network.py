@@ -130,6 +130,8 @@ class Network:
         self.n_features = int(n_features)
         self.dtype = np.dtype(dtype)
         self._lay_out(() if n_networks is None else (n_networks,))
+        for node in self.walk():
+            node.layer.check_dtype(self.dtype)
 
     def _lay_out(self, axes, parameters=None, statistics=None, gradients=None):
         """Create the flat vectors, or take those given, and cut them into views.

@@ -354,6 +354,32 @@ def test_new_layers_name_what_is_wrong(make, error, match):
         make()
 
 
+@pytest.mark.parametrize(
+    "layer, match",
+    [
+        (LayerNorm(1e-50), r"LayerNorm: epsilon .*\[1.18e-38, .*float32, got 1e-50"),
+        (LayerNorm(1e39), r"LayerNorm: epsilon .*3.4e\+38\] .*got 1e\+39"),
+        (BatchNorm(epsilon=1e-50), "BatchNorm: epsilon .*got 1e-50"),
+        (ELU(1e39), r"ELU: alpha must be at most 3.4e\+38 .*got 1e\+39"),
+        (PReLU(-1e39), r"PReLU: initial_slope .*got -1e\+39"),
+        (Residual([ELU(1e39)]), "ELU: alpha"),
+    ],
+    ids=repr,
+)
+def test_numbers_that_float32_cannot_hold(layer, match):
+    with pytest.raises(ValueError, match=f"{match}.* Or use float64"):
+        Network([layer], 4)
+    network = Network([layer], 4, np.float64).initialize(np.random.RandomState(0))
+    A = data(np.random.default_rng(0))
+    assert np.isfinite(network.predict(A)).all()
+
+
+def test_a_number_that_vanishes_and_does_no_harm():
+    A = data(np.random.default_rng(0)).astype(np.float32)
+    for layer in (ELU(1e-50), LeakyReLU(1e-50)):
+        assert_array_equal(Network([layer], 4).predict(A), np.maximum(A, 0))
+
+
 def test_what_a_residual_block_holds_has_names_and_counts():
     block = Residual([Dense(3), BatchNorm(), Residual([Dense(3)])])
     with pytest.raises(ValueError, match="as many must come out"):

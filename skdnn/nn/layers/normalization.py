@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
 
 
 @layer
@@ -51,6 +51,9 @@ class BatchNorm(Layer):
     def __post_init__(self):
         check_number("BatchNorm", "momentum", self.momentum, Real, 0, 1)
         check_number("BatchNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+
+    def check_dtype(self, dtype):
+        check_fits("BatchNorm", "epsilon", self.epsilon, dtype)
 
     def parameter_shapes(self, n_inputs):
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
@@ -149,6 +152,9 @@ class LayerNorm(Layer):
 
     def __post_init__(self):
         check_number("LayerNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+
+    def check_dtype(self, dtype):
+        check_fits("LayerNorm", "epsilon", self.epsilon, dtype)
 
     def parameter_shapes(self, n_inputs):
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
