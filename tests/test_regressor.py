@@ -502,7 +502,7 @@ def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
     mean = reg.target_mean_.copy()
     reg.fit(X, y + 7)
     assert_array_equal(reg.target_mean_, mean)
-    with pytest.raises(ValueError, match="y has 2 columns; 1 are needed"):
+    with pytest.raises(ValueError, match="y has 2 columns for 1 target; give one"):
         reg.fit(X, np.c_[y, y])
 
 

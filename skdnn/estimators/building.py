@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skdnn import nn
-from skdnn.nn.layers import check_fits
+from skdnn.nn.layers import check_fits, counted
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
@@ -106,8 +106,9 @@ def _simple_hidden_layers(estimator):
     rates = list(rates) if np.ndim(rates) else [rates] * len(sizes)
     if len(rates) != len(sizes):
         raise ValueError(
-            f"dropout has {len(rates)} rates, {rates}, for {len(sizes)} hidden"
-            " layers: give one for each, or a single number."
+            f"dropout has {counted(len(rates), 'rate')}, {rates}, for"
+            f" {counted(len(sizes), 'hidden layer')}: give one for each, or a single"
+            " number."
         )
     layers = [nn.Dropout(estimator.input_dropout)] if estimator.input_dropout else []
     for units, rate in zip(sizes, rates, strict=True):

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skdnn import nn
 from skdnn.estimators.data import check_not_masked
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
@@ -144,7 +145,8 @@ class Labels(Targets):
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
                     f"{name} has shape {y.shape}; an indicator matrix with"
-                    f" {len(self.classes)} columns is needed, one for each label."
+                    f" {counted(len(self.classes), 'column')} is needed, one for each"
+                    " label."
                 )
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
@@ -202,8 +204,9 @@ class Labels(Targets):
             return nn.BinaryCrossEntropy(self.label_smoothing)
         if n_outputs != n_classes:
             raise ValueError(
-                f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
-                f" {n_classes} classes: the last Dense layer needs {n_classes} units."
+                f"architecture ends in Softmax() with {counted(n_outputs, 'output')},"
+                f" but y has {n_classes} classes: the last Dense layer needs"
+                f" {n_classes} units."
             )
         return nn.CategoricalCrossEntropy(self.label_smoothing)
 
@@ -342,8 +345,8 @@ class Numbers(Targets):
         y = as_numbers(y, name)
         if y.shape[1] != len(self.mean):
             raise ValueError(
-                f"{name} has {y.shape[1]} columns; {len(self.mean)} are needed, one for"
-                " each target."
+                f"{name} has {counted(y.shape[1], 'column')} for"
+                f" {counted(len(self.mean), 'target')}; give one for each."
             )
         self.loss.check_targets(y, name)
         return (y - self.mean) / self.std

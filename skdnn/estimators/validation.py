@@ -15,6 +15,7 @@ from sklearn.utils.validation import _get_feature_names, _num_samples
 
 from skdnn.estimators.data import check_not_masked, take_rows
 from skdnn.estimators.targets import check_weights
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 
@@ -58,7 +59,7 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
             raise ValueError(f"X_val does not go with X: {error}") from error
         if _num_samples(X_val) != _num_samples(y_val):
             raise ValueError(
-                f"X_val has {_num_samples(X_val)} rows, but y_val has"
+                f"X_val has {counted(_num_samples(X_val), 'row')}, but y_val has"
                 f" {_num_samples(y_val)}."
             )
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")

@@ -347,6 +347,16 @@ def test_layer_norm_of_equal_numbers_is_0():
             ValueError,
             "makes 3 features of 4: as many must come out as go in.*4 units",
         ),
+        (
+            lambda: Network([Residual([Dense(3)])], 1),
+            ValueError,
+            r"makes 3 features of 1: .*1 unit\.",
+        ),
+        (
+            lambda: Network([Residual([Dense(1)])], 3),
+            ValueError,
+            "makes 1 feature of 3: ",
+        ),
     ],
 )
 def test_new_layers_name_what_is_wrong(make, error, match):

@@ -5,7 +5,7 @@ from dataclasses import field
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, layer
+from skdnn.nn.layers.base import Layer, counted, layer
 from skdnn.nn.layers.softmax import Softmax
 
 
@@ -61,8 +61,9 @@ class Residual(Layer):
             width = inner.output_width(width)
         if width != n_inputs:
             raise ValueError(
-                f"{self!r} makes {width} features of {n_inputs}: as many must come out"
-                f" as go in. Give its last dense layer {n_inputs} units."
+                f"{self!r} makes {counted(width, 'feature')} of {n_inputs}: as many"
+                " must come out as go in. Give its last dense layer"
+                f" {counted(n_inputs, 'unit')}."
             )
         return width
 
