@@ -76,6 +76,7 @@ CLASSIFIERS = {
         ]
     },
 }
+CLASSIFIERS["blocks, float64"] = CLASSIFIERS["blocks"] | {"dtype": "float64"}
 
 
 def quick(**settings):

@@ -432,8 +432,7 @@ class Network:
 
         A batch normalization after a dense layer is an affine function of an affine
         function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
-        beta)``.
-        Dropout and the identity do nothing.
+        beta)``. Dropout and the identity do nothing.
 
         Parameters
         ----------
