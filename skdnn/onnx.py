@@ -5,6 +5,8 @@ from math import sqrt
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.special import erfcx
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
@@ -12,6 +14,7 @@ from skdnn.nn.layers.outputs import exp_range
 
 OLDEST_OPSET = 13  # the first in which all operators mean what they mean today
 ELEMENTWISE = {nn.ReLU: "Relu", nn.Tanh: "Tanh", nn.Logistic: "Sigmoid"}
+TAIL_CENTER = 4  # where the polynomial of `tail_coefficients` is best
 
 
 def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
@@ -40,14 +43,16 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
         (n_samples, n_classes). Of a regressor, "variable" is what `predict` returns, of
         shape (n_samples, n_targets), with several quantiles
         (n_samples, n_targets * n_quantiles), those of the first target first; with
-        ``loss="gaussian"`` there is also "std". The model does not check its input.
+        ``loss="gaussian"`` there is also "std". All are of the dtype of what `predict`
+        returns. The model does not check its input.
 
     Raises
     ------
     ImportError
         If onnx is not installed.
     TypeError
-        If `estimator` is something else, or its labels are neither numbers nor strings.
+        If `estimator` is something else, its labels are neither numbers nor strings, or
+        it has a layer of a kind that is not this package's.
     ValueError
         If `opset` is out of range.
 
@@ -67,13 +72,14 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"opset must be in [{OLDEST_OPSET}, {newest}], got {opset!r}.")
-    dtype = estimator.network_.dtype
-    dtypes = input_dtype or dtype, dtype
-    return _model(onnx, estimator, export, input_name, *dtypes, opset)
+    if input_dtype is None:
+        input_dtype = estimator.network_.dtype
+    outputs = export.outputs(estimator)
+    return _model(onnx, estimator, export, input_name, input_dtype, outputs, opset)
 
 
-def _model(onnx, estimator, export, input_name, input_dtype, output_dtype, opset):
-    """Return the model of an estimator; its outputs are those of an export."""
+def _model(onnx, estimator, export, input_name, input_dtype, outputs, opset):
+    """Return the model of an estimator, with the outputs of an export."""
     helper = onnx.helper
 
     def tensor(name, dtype, shape):
@@ -81,14 +87,15 @@ def _model(onnx, estimator, export, input_name, input_dtype, output_dtype, opset
         return helper.make_tensor_value_info(name, kind, ["n_samples", *shape])
 
     graph = _Graph(onnx)
-    export.write(graph, estimator, input_name, output_dtype)
+    dtypes = {name: dtype for name, dtype, _ in outputs}
+    export.write(graph, estimator, input_name, dtypes)
     opsets = [helper.make_opsetid("", opset)]
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             type(estimator).__name__,
             [tensor(input_name, input_dtype, [estimator.n_features_in_])],
-            [tensor(*output) for output in export.outputs(estimator, output_dtype)],
+            [tensor(*output) for output in outputs],
             graph.constants,
         ),
         producer_name="skdnn",
@@ -142,9 +149,10 @@ class _Graph:
             weights, bias = map(self.constant, (view["weights"], view["bias"]))
             return self.node("Gemm", A, weights, bias)
         if isinstance(layer, nn.BatchNorm):  # one that is not behind a dense layer
-            scale, shift = layer.inference_scale_and_shift(SimpleNamespace(**view))
-            scaled = self.node("Mul", A, self.constant(scale))
-            return self.node("Add", scaled, self.constant(shift))
+            scale = layer.inference_scale(SimpleNamespace(**view))
+            centered = self.node("Sub", A, self.constant(view["running_mean"]))
+            scaled = self.node("Mul", centered, self.constant(scale))
+            return self.node("Add", scaled, self.constant(view["beta"]))
         if isinstance(layer, nn.LeakyReLU):
             slope = number(layer.negative_slope)
             return self.node("Max", A, self.node("Mul", A, slope))
@@ -174,23 +182,82 @@ class _Graph:
         if isinstance(layer, nn.SiLU):
             return self.node("Mul", A, self.node("Sigmoid", A))
         if isinstance(layer, nn.GELU):
-            erf = self.node("Erf", self.node("Mul", A, number(sqrt(1 / 2))))
-            twice = self.node("Add", erf, number(1))
-            return self.node("Mul", self.node("Mul", A, number(1 / 2)), twice)
+            return self.node("Mul", A, self.normal_distribution(A, dtype, number))
+        if isinstance(layer, nn.Exp):
+            A = self.node("Clip", A, *map(number, exp_range(dtype)))
+            return self.node("Exp", A)
+        if isinstance(layer, nn.Ordered):
+            return self.ordered(A, layer.size, node.n_inputs, dtype)
+        if isinstance(layer, nn.GaussianOutput):
+            means, raw = self.halves(A, node.n_inputs)
+            raw = self.softplus(raw, dtype)
+            std = self.node("Add", raw, number(layer.smallest))
+            return self.node("Concat", means, std, axis=1)
+        if type(layer) not in ELEMENTWISE:
+            raise TypeError(
+                f"to_onnx knows the layers of skdnn.nn, got {layer!r}, which is"
+                f" {node.name} of the network."
+            )
         return self.node(ELEMENTWISE[type(layer)], A)
 
     def layer_norm(self, A, layer, view, number):
-        """Add a layer normalization, whose own operator came later."""
+        """Add a layer normalization, whose own operator came later.
+
+        Divided by their size where that is above 1, so that no square overflows.
+        """
         width = len(view["gamma"])
         mean = number(np.full((width, 1), 1 / width))
-        centered = self.node("Sub", A, self.node("MatMul", A, mean))
+        first = self.node("Gather", A, self.constant(np.array([0])), axis=1)
+        centered = self.node("Sub", A, first)
+        centered = self.node("Sub", centered, self.node("MatMul", centered, mean))
+        size = self.node("MatMul", self.node("Abs", centered), mean)
+        size = self.node("Max", size, number(1))
+        centered = self.node("Div", centered, size)
         squares = self.node("Mul", centered, centered)
+        smallest = self.node("Div", number(sqrt(layer.epsilon)), size)
         variance = self.node(
-            "Add", self.node("MatMul", squares, mean), number(layer.epsilon)
+            "Add",
+            self.node("MatMul", squares, mean),
+            self.node("Mul", smallest, smallest),
         )
         normalized = self.node("Div", centered, self.node("Sqrt", variance))
         scaled = self.node("Mul", normalized, self.constant(view["gamma"]))
         return self.node("Add", scaled, self.constant(view["beta"]))
+
+    def normal_distribution(self, A, dtype, number):
+        """Add the distribution function of the standard normal distribution."""
+        x = self.node("Mul", A, number(sqrt(1 / 2)))
+        if dtype != np.float64:
+            twice = self.node("Add", self.node("Erf", x), number(1))
+            return self.node("Mul", twice, number(1 / 2))
+        # onnxruntime has no Erf of doubles. See `tail_coefficients`.
+        x = self.node("Abs", x)
+        above = self.node("Add", x, number(TAIL_CENTER))
+        t = self.node("Div", self.node("Sub", x, number(TAIL_CENTER)), above)
+        last, *others = reversed(tail_coefficients())
+        tail = number(last)
+        for coefficient in others:
+            tail = self.node("Add", self.node("Mul", tail, t), number(coefficient))
+        bell = self.node("Exp", self.node("Neg", self.node("Mul", x, x)))
+        tail = self.node("Mul", self.node("Div", tail, above), bell)
+        is_low = self.node("Less", A, number(0))
+        return self.node("Where", is_low, tail, self.node("Sub", number(1), tail))
+
+    def ordered(self, A, size, width, dtype):
+        """Add the sums of steps up in groups of features."""
+        is_first = self.constant(np.arange(width) % size == 0)
+        steps = self.node("Where", is_first, A, self.softplus(A, dtype))
+        shape = self.constant(np.array([-1, width // size, size]))
+        groups = self.node("Reshape", steps, shape)
+        sums = self.node("CumSum", groups, self.constant(np.array(2)))
+        return self.node("Reshape", sums, self.constant(np.array([-1, width])))
+
+    def halves(self, A, width):
+        """Add the left and the right half of some features."""
+        bounds = (0, width // 2, width)
+        starts = [self.constant(np.array([n])) for n in bounds]
+        axis = self.constant(np.array([1]))
+        return [self.node("Slice", A, *starts[i : i + 2], axis) for i in range(2)]
 
     def softplus(self, A, dtype):
         """Add ``log(1 + exp(A))``, whose own operator knows no float64 everywhere."""
@@ -212,19 +279,38 @@ class _Graph:
         return self.layers(A, network.nodes, network.dtype)
 
 
+def tail_coefficients(degree=20):
+    """Return the polynomial that gives the normal distribution in double precision.
+
+    With x = |z| / sqrt(2), c = `TAIL_CENTER` and t = (x - c) / (x + c), which is in
+    [-1, 1), the tail is ``Phi(-|z|) = exp(-x²) q(t) / (x + c)``, and q so smooth that a
+    polynomial of degree 20 has a relative error of 1e-14.
+    """
+
+    def q(t):
+        x = TAIL_CENTER * (1 + t) / (1 - t)
+        return erfcx(x) * (x + TAIL_CENTER) / 2
+
+    return chebyshev.cheb2poly(chebyshev.chebinterpolate(q, degree)).tolist()
+
+
 class _ClassifierExport:
     """The outputs of a classifier: labels and probabilities."""
 
     @staticmethod
-    def outputs(clf, dtype):
-        """Return name, dtype and shape behind the samples of each output."""
+    def outputs(clf, dtype=None):
+        """Return name, dtype and shape behind the samples of each output.
+
+        `dtype` is that of the probabilities; None is that of `predict_proba`.
+        """
         shape = [len(clf.classes_)]
         label_shape = shape if clf._targets().multilabel else []
         label = "label", _onnx_classes(clf).dtype, label_shape
+        dtype = clf.network_.dtype if dtype is None else dtype
         return [label, ("probabilities", dtype, shape)]
 
     @staticmethod
-    def write(graph, clf, input_name, dtype):
+    def write(graph, clf, input_name, dtypes):
         """Add what `predict` and `predict_proba` do."""
         networks, each = clf.network_.folded(-1).members(), []
         softmax = clf.out_activation_ == "softmax"
@@ -245,82 +331,72 @@ class _ClassifierExport:
             best = graph.node("ArgMax", evidence, axis=1, keepdims=0)
             classes = graph.constant(_onnx_classes(clf))
             graph.node("Gather", classes, best, output="label")
-        graph.cast(P, dtype, output="probabilities")
+        graph.cast(P, dtypes["probabilities"], output="probabilities")
 
 
 class _RegressorExport:
     """The outputs of a regressor: numbers, and perhaps their standard deviations."""
 
     @staticmethod
-    def outputs(reg, dtype):
-        """Return name, dtype and shape behind the samples of each output."""
+    def outputs(reg, dtype=None):
+        """Return name, dtype and shape behind the samples of each output.
+
+        `dtype` is that of the predictions; None is that of `predict`.
+        """
         gaussian = reg.target_loss_ == nn.GaussianLikelihood()
-        width = reg.n_outputs_ // (2 if gaussian else 1)
-        names = ["variable", "std"] if gaussian else ["variable"]
-        return [(name, dtype, [width]) for name in names]
+        shape = [reg.n_outputs_ // (2 if gaussian else 1)]
+        own = reg.network_.dtype if reg._targets().is_plain() else np.float64
+        outputs = [("variable", own if dtype is None else dtype, shape)]
+        if gaussian:
+            is_mixture = len(reg.network_.members()) > 1
+            outputs.append(("std", np.float64 if is_mixture else own, shape))
+        return outputs
 
     @classmethod
-    def write(cls, graph, reg, input_name, dtype):
+    def write(cls, graph, reg, input_name, dtypes):
         """Add what `predict` does."""
         targets, networks = reg._targets(), reg.network_.members()
         kind = reg.network_.dtype
 
-        def scaled(A, std, output, mean=None):
-            A = graph.node("Mul", A, graph.constant(std.astype(kind)))
-            if mean is not None:
-                A = graph.node("Add", A, graph.constant(mean.astype(kind)))
-            graph.cast(A, dtype, output=output)
+        def scaled(A, output, std, mean=0.0):
+            # In doubles: float32 would round what is far from 0.
+            if not targets.is_plain():
+                A = graph.node("Mul", graph.cast(A, np.float64), graph.constant(std))
+                A = graph.node("Add", A, graph.constant(np.asarray(mean)))
+            graph.cast(A, dtypes[output], output=output)
 
         each = [cls._decide(graph, reg, network, input_name) for network in networks]
         decisions, deviations = zip(*each, strict=True)
         Z = graph.mean(decisions, kind)
         if deviations[0] is not None:
             deviation = deviations[0]
-            if len(each) > 1:  # of the mixture
-                off = [graph.node("Sub", A, Z) for A in decisions]
-                squares = [graph.node("Mul", A, A) for A in (*deviations, *off)]
-                total = graph.node("Sum", *squares)
-                share = graph.constant(np.asarray(1 / len(each), kind))
-                deviation = graph.node("Sqrt", graph.node("Mul", total, share))
-            scaled(deviation, targets.std, "std")
+            if len(each) > 1:
+                deviation = cls._of_mixture(graph, decisions, deviations)
+            if "std" in dtypes:
+                scaled(deviation, "std", targets.std)
         size = reg.n_outputs_ // len(targets.mean) if deviations[0] is None else 1
         mean, std = np.repeat(targets.mean, size), np.repeat(targets.std, size)
-        scaled(Z, std, "variable", mean)
+        scaled(Z, "variable", std, mean)
 
     @staticmethod
     def _decide(graph, reg, network, input_name):
         """Add what one network predicts, and return the names of mean and deviation."""
-        targets, deviation = reg._targets(), None
-        n_targets = len(targets.mean)
-        tail = targets.loss.output_layers(n_targets)[1:]
-        Z = graph.body(network.folded(-len(tail)), input_name)
+        A = graph.body(network.folded(), input_name)
+        if reg.target_loss_ == nn.GaussianLikelihood():
+            return graph.halves(A, reg.n_outputs_)
+        return A, None
 
-        def number(value, kind=network.dtype):
-            return graph.constant(np.asarray(value, kind))
-
-        def columns(start, stop):
-            bounds = (number([n], np.int64) for n in (start, stop, 1))
-            return graph.node("Slice", Z, *bounds)
-
-        if targets.loss == nn.GaussianLikelihood():
-            raw = graph.softplus(columns(n_targets, 2 * n_targets), network.dtype)
-            deviation = graph.node("Add", raw, number(nn.GaussianOutput.smallest))
-            Z = columns(0, n_targets)
-        elif targets.loss == nn.PoissonDeviance():
-            Z = graph.node(
-                "Exp", graph.node("Clip", Z, *map(number, exp_range(network.dtype)))
-            )
-        elif len(tail) > 1:
-            size = tail[0].size
-            first = [*range(0, reg.n_outputs_, size)]
-            rest = graph.softplus(Z, network.dtype)
-            is_first = number(np.isin(np.arange(reg.n_outputs_), first), bool)
-            steps = graph.node("Where", is_first, Z, rest)
-            shape = number([-1, n_targets, size], np.int64)
-            groups = graph.node("Reshape", steps, shape)
-            sums = graph.node("CumSum", groups, number(2, np.int64))
-            Z = graph.node("Reshape", sums, number([-1, reg.n_outputs_], np.int64))
-        return Z, deviation
+    @staticmethod
+    def _of_mixture(graph, means, deviations):
+        """Add the deviation of a mixture of normal distributions, in doubles."""
+        means = [graph.cast(A, np.float64) for A in means]
+        deviations = [graph.cast(A, np.float64) for A in deviations]
+        center = graph.mean(means, np.float64)
+        off = [graph.node("Sub", A, center) for A in means]
+        squares = [graph.node("Mul", A, A) for A in (*deviations, *off)]
+        share = graph.constant(np.asarray(1 / len(means)))
+        variance = graph.node("Mul", graph.node("Sum", *squares), share)
+        return graph.node("Sqrt", variance)
 
 
 def _export_of(estimator):
@@ -360,7 +436,7 @@ def register_converter():
     with its options for classifiers, such as ``options={"zipmap": False}``. As there,
     the probabilities are float64 where `X` is, and float32 otherwise, and a float64 `X`
     needs ``"zipmap"`` to be False or "columns". A regressor has the output "variable",
-    but no "std".
+    float64 also where `predict` returns that, but no "std".
 
     Raises
     ------
@@ -399,9 +475,13 @@ def _set_types_of_classifier(operator):
 
 
 def _set_types_of_regressor(operator):
-    """Tell skl2onnx the shape of the output."""
+    """Tell skl2onnx the shape of the output, and its type if that is always double."""
+    from skl2onnx.common.data_types import DoubleTensorType
+
     reg, n_samples = operator.raw_operator, operator.inputs[0].get_first_dimension()
-    ((_, _, shape), *_) = _RegressorExport.outputs(reg, None)
+    ((_, dtype, shape), *_) = _RegressorExport.outputs(reg)
+    if dtype == np.float64:
+        operator.outputs[0].set_type(DoubleTensorType())
     operator.outputs[0].type.shape = [n_samples, *shape]
 
 
@@ -419,9 +499,9 @@ def _convert(scope, operator, container):
     estimator = operator.raw_operator
     export = _export_of(estimator)
     opset = container.target_opset
-    model = _model(onnx, estimator, export, "X", *dtypes, opset)
     # Of the outputs, those that skl2onnx knows.
-    del model.graph.output[len(operator.outputs) :]
+    outputs = export.outputs(estimator, dtypes[1])[: len(operator.outputs)]
+    model = _model(onnx, estimator, export, "X", dtypes[0], outputs, opset)
     add_onnx_graph(scope, operator, container, model)
 
 

@@ -273,7 +273,7 @@ def test_dropout_for_each_layer_and_for_the_input():
     )
     X, y = load_iris(return_X_y=True)
     for settings, message in [
-        ({"dropout": [0.1, 0.2]}, r"2 rates, \[0.1, 0.2\], for 1 hidden layers"),
+        ({"dropout": [0.1, 0.2]}, r"2 rates, \[0.1, 0.2\], for 1 hidden layer: give"),
         ({"dropout": [1.0]}, r"Dropout: rate must be a number in \[0, 1\), got 1.0"),
         ({"dropout": ["a"]}, "rate must be a number, got 'a'"),
         ({"hidden_layer_sizes": (5.0,)}, r"must be integers, got \[5.0\]"),

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from helpers import check_refusal, of_both_pairs, outputs, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.nn import Dense, Normal, ReLU, Softmax
+from skdnn.nn import ELU, Dense, GaussianOutput, Normal, ReLU, Softmax
 from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -242,6 +242,9 @@ BAD_ARGUMENTS = [
     ({"architecture": [Dense(5), ReLU]}, r"Layer 1 is the class ReLU"),
     ({"architecture": [Dense(5), "relu"]}, "Layer 1 must be a layer .* got 'relu'"),
     ({"architecture": [Softmax(), Dense(3)]}, "it can only be the last"),
+    ({"architecture": [Dense(7), GaussianOutput()]}, "even number .* got 7"),
+    ({"architecture": [Dense(5), ELU(1e39)]}, r"ELU: alpha .* float32, got 1e\+39"),
+    ({"epsilon": 1e-50}, "solver='adam': epsilon must be in .* got 1e-50"),
     ({"architecture": [Dense(5)], "dropout": 0.5}, "dropout=0.5 has no effect"),
     ({"transform_layer": "ReLU_2"}, "transform_layer='ReLU_2' .*'Dense_1', 'ReLU_1'"),
     ({"architecture": [Dense(5)], "batch_norm": True}, "batch_norm=True has no effect"),

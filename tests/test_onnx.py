@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
 from sklearn.pipeline import make_pipeline
@@ -18,9 +20,13 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    Exp,
+    GaussianOutput,
+    Layer,
     LayerNorm,
     LeakyReLU,
     Mish,
+    Ordered,
     PReLU,
     ReLU,
     Residual,
@@ -28,7 +34,7 @@ from skdnn.nn import (
     Softmax,
     Tanh,
 )
-from skdnn.onnx import register_converter
+from skdnn.onnx import _Graph, register_converter
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -56,6 +62,13 @@ CLASSIFIERS = {
             *(Residual([Dropout(0.5)]), Mish()),
         ]
     },
+    "gelu, float64": {"activation": "gelu", "dtype": "float64"},
+    "layers of regression": {
+        "architecture": [
+            *(Dense(12), Exp(), Dense(12), Ordered(3), Dense(12), GaussianOutput()),
+            *(Residual([GaussianOutput()]), Ordered(1)),
+        ]
+    },
     "layers": {
         "architecture": [
             *(BatchNorm(), Dropout(0.1), Dense(20), ReLU(), BatchNorm()),
@@ -63,6 +76,7 @@ CLASSIFIERS = {
         ]
     },
 }
+CLASSIFIERS["blocks, float64"] = CLASSIFIERS["blocks"] | {"dtype": "float64"}
 
 
 def quick(**settings):
@@ -139,6 +153,19 @@ def test_far_out_and_no_samples(digits):
         assert probabilities.shape == (0, len(clf.classes_))
 
 
+@pytest.mark.filterwarnings("ignore:Columns .* vary so little")
+def test_normalization_of_large_and_of_equal_numbers(digits):
+    X, y = digits
+    X = X.astype(np.float32)
+    clf = quick(architecture=[LayerNorm(), Dense(9), ReLU()]).fit(X, y)
+    rows = np.vstack([X[:9] * np.float32(1e20), np.full((9, 64), 1e5 + 0.1), X[:9]])
+    rows = rows.astype(np.float32)
+    check(clf, rows, *run(skdnn.to_onnx(clf), rows))
+    far = X + np.float32(1e5)
+    clf = quick(architecture=[BatchNorm(), Dense(9), ReLU()]).fit(far, y)
+    check(clf, far, *run(skdnn.to_onnx(clf), far))
+
+
 @pytest.mark.parametrize("opset", [13, 17, onnx.defs.onnx_opset_version()])
 def test_name_and_dtype_of_the_input_and_opset(digits, opset):
     X, y = digits
@@ -170,6 +197,51 @@ def test_errors(digits, monkeypatch):
         skdnn.to_onnx(clf)
     with pytest.raises(ImportError, match=r"needs skl2onnx: pip .*skdnn\[onnx\]"):
         register_converter()
+
+
+@dataclass(frozen=True)
+class Sine(Layer):
+    """A layer that is not this package's."""
+
+    def forward(self, Z, slot, training):
+        return np.sin(Z, out=slot.output)
+
+    def backward(self, dA, slot):
+        return dA
+
+
+def test_layers_that_are_not_of_this_package(digits):
+    X, y = digits
+    clf = quick(architecture=[Dense(9), Sine(), Residual([Sine()])]).fit(X, y)
+    with pytest.raises(TypeError, match=r"got Sine\(\), which is Sine_1 of"):
+        skdnn.to_onnx(clf)
+
+
+def test_the_normal_distribution_of_gelu_in_double_precision():
+    X = np.append(np.linspace(-38, 9, 10_001), [-1e200, 1e200, -0.0, 1e-300])
+    graph = _Graph(onnx)
+
+    def number(value):
+        return graph.constant(np.asarray(value, np.float64))
+
+    graph.normal_distribution("X", np.float64, number)
+    graph.nodes[-1].output[0] = "Phi"
+    helper = onnx.helper
+    tensors = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.DOUBLE, ["n"])
+        for name in ("X", "Phi")
+    ]
+    parts = helper.make_graph(
+        graph.nodes, "Phi", tensors[:1], tensors[1:], graph.constants
+    )
+    opsets = [helper.make_opsetid("", 13)]
+    version = helper.find_min_ir_version_for(opsets)
+    model = helper.make_model(parts, opset_imports=opsets, ir_version=version)
+    (Phi,) = run(model, X)
+    # Far out, where exp(-x²) is rounded, the tails lose digits.
+    assert_allclose(Phi, norm.cdf(X), rtol=1e-12, atol=1e-300)
+    near = np.abs(X) < 3
+    assert_allclose(Phi[near], norm.cdf(X[near]), rtol=3e-14)
 
 
 def test_importing_does_not_import_onnx():
@@ -215,6 +287,14 @@ REGRESSORS = {
     "quantiles": {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
     "gaussian": {"loss": "gaussian", "standardize_target": True},
     "float64": {"loss": "gaussian", "dtype": "float64"},
+    "poisson, float64": {"loss": "poisson", "dtype": "float64"},
+    "quantiles, float64": {
+        **{"loss": "quantile", "quantile": [0.1, 0.5, 0.9], "dtype": "float64"},
+        **{"standardize_target": True},
+    },
+    "three standardized gaussian": {
+        **{"loss": "gaussian", "n_networks": 3, "standardize_target": True}
+    },
     "three quantiles": {
         **{"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
         **{"n_networks": 3, "standardize_target": True},
@@ -231,16 +311,34 @@ def test_same_numbers(digits, settings, n_targets):
     Y = np.c_[y, 3 * y + 1000][:, :n_targets]
     reg = MLPRegressorDIY(max_iter=3, random_state=0, **settings).fit(X, Y)
     variable, *std = run(skdnn.to_onnx(reg), X.astype(reg.network_.dtype))
-    assert variable.dtype == reg.network_.dtype
     expected = reg.predict(X)
+    assert variable.dtype == expected.dtype
     n_numbers = np.size(settings.get("quantile", 0.5))
     assert variable.shape == (len(X), n_targets * n_numbers)
     assert_allclose(variable, expected.reshape(variable.shape), rtol=1e-5, atol=1e-4)
     if settings.get("loss") == "gaussian":
         _, expected = reg.predict(X, return_std=True)
+        assert std[0].dtype == expected.dtype
         assert_allclose(std[0], expected.reshape(std[0].shape), rtol=1e-5, atol=1e-4)
     else:
         assert not std
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("loss", ["squared_error", "quantile", "gaussian"])
+def test_targets_far_from_0_are_scaled_back_in_doubles(digits, loss, n_networks):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_converter()
+    X, y = digits
+    X = X.astype(np.float32)
+    reg = MLPRegressorDIY(loss, standardize_target=True, n_networks=n_networks)
+    reg.set_params(max_iter=3, random_state=0).fit(X, y + 1e9)
+    expected = reg.predict(X)
+    for model in (skdnn.to_onnx(reg), skl2onnx.to_onnx(reg, X)):
+        variable, *_ = run(model, X)
+        # A digit of float32 is 64 here.
+        assert variable.dtype == expected.dtype == np.float64
+        assert_allclose(variable[:, 0], expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "gaussian"])

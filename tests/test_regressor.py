@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers import quick_of
 from skdnn import MLPRegressorDIY
-from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU
+from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -558,7 +558,7 @@ def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
     mean = reg.target_mean_.copy()
     reg.fit(X, y + 7)
     assert_array_equal(reg.target_mean_, mean)
-    with pytest.raises(ValueError, match="y has 2 columns; 1 are needed"):
+    with pytest.raises(ValueError, match="y has 2 columns for 1 target; give one"):
         reg.fit(X, np.c_[y, y])
 
 
@@ -737,6 +737,12 @@ BAD_ARGUMENTS = [
     (
         {"loss": "poisson", "standardize_target": True},
         "standardize_target=True is not available .* Set standardize_target=False",
+    ),
+    ({"loss": "huber", "delta": 1e39}, r"Huber: delta .* float32, got 1e\+39"),
+    ({"loss": "huber", "delta": 1e-50}, r"Huber: delta .*\[1.18e-38.*got 1e-50"),
+    (
+        {"architecture": [Dense(8), Softmax()]},
+        r"architecture ends in Softmax\(\), whose outputs are .* Leave it out",
     ),
 ]
 

@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skdnn import nn
+from skdnn.nn.layers import check_fits, counted
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
@@ -105,8 +106,9 @@ def _simple_hidden_layers(estimator):
     rates = list(rates) if np.ndim(rates) else [rates] * len(sizes)
     if len(rates) != len(sizes):
         raise ValueError(
-            f"dropout has {len(rates)} rates, {rates}, for {len(sizes)} hidden"
-            " layers: give one for each, or a single number."
+            f"dropout has {counted(len(rates), 'rate')}, {rates}, for"
+            f" {counted(len(sizes), 'hidden layer')}: give one for each, or a single"
+            " number."
         )
     layers = [nn.Dropout(estimator.input_dropout)] if estimator.input_dropout else []
     for units, rate in zip(sizes, rates, strict=True):
@@ -187,6 +189,9 @@ def trainer_for(estimator, network, targets, rng, past=None):
             " the weights with 1 - learning_rate * alpha, which must be greater than 0."
             f" Set alpha below {1 / estimator.learning_rate_init:g}."
         )
+    if estimator.solver in ("adam", "adamw"):
+        owner = f"solver={estimator.solver!r}"
+        check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
     optimizer = {
         "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),

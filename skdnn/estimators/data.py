@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time
@@ -91,8 +92,9 @@ def _is_missing(value):
 def check_not_masked(data, name):
     """Raise an error if data has masked entries, which would be taken for numbers."""
     if np.ma.is_masked(data):
+        masked = counted(np.ma.count_masked(data), "masked value")
         raise ValueError(
-            f"{name} is a masked array with {np.ma.count_masked(data)} masked entries;"
+            f"{name} is a masked array with {masked};"
             " what is behind the mask would be taken for data. Leave these rows out, or"
             f" fill them, for example with {name}.filled(np.nan) and an imputer."
         )

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skdnn import nn
 from skdnn.estimators.targets import Targets
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
@@ -93,7 +94,8 @@ class Labels(Targets):
             if y.ndim != 2 or y.shape[1] != len(self.classes):
                 raise ValueError(
                     f"{name} has shape {y.shape}; an indicator matrix with"
-                    f" {len(self.classes)} columns is needed, one for each label."
+                    f" {counted(len(self.classes), 'column')} is needed, one for each"
+                    " label."
                 )
             if not np.isin(y, (0, 1)).all():
                 raise ValueError(
@@ -151,8 +153,9 @@ class Labels(Targets):
             return nn.BinaryCrossEntropy(self.label_smoothing)
         if n_outputs != n_classes:
             raise ValueError(
-                f"architecture ends in Softmax() with {n_outputs} outputs, but y has"
-                f" {n_classes} classes: the last Dense layer needs {n_classes} units."
+                f"architecture ends in Softmax() with {counted(n_outputs, 'output')},"
+                f" but y has {n_classes} classes: the last Dense layer needs"
+                f" {n_classes} units."
             )
         return nn.CategoricalCrossEntropy(self.label_smoothing)
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, column_or_1d
 from skdnn import nn
 from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
 from skdnn.estimators.targets import Targets
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 
@@ -74,8 +75,8 @@ class Numbers(Targets):
         y = as_numbers(y, name)
         if y.shape[1] != len(self.mean):
             raise ValueError(
-                f"{name} has {y.shape[1]} columns; {len(self.mean)} are needed, one for"
-                " each target."
+                f"{name} has {counted(y.shape[1], 'column')} for"
+                f" {counted(len(self.mean), 'target')}; give one for each."
             )
         self.loss.check_targets(y, name)
         return (y - self.mean) / self.std
@@ -99,7 +100,7 @@ class Numbers(Targets):
             Without the axes of length 1.
         """
         y = decisions.reshape(len(decisions), len(self.mean), -1)
-        if not self._is_plain():
+        if not self.is_plain():
             largest = np.finfo(np.float64).max
             with np.errstate(over="ignore"):
                 y = y * self.std[:, np.newaxis] + self.mean[:, np.newaxis]
@@ -108,22 +109,23 @@ class Numbers(Targets):
 
     def decode_std(self, std):
         """Return standard deviations in units of y."""
-        if not self._is_plain():
+        if not self.is_plain():
             info = np.finfo(np.float64)
             with np.errstate(over="ignore"):
                 std = np.clip(std * self.std, info.tiny, info.max)
         return std[:, 0] if std.shape[1] == 1 else std
 
-    def _is_plain(self):
+    def is_plain(self):
         """Return whether the network learns y itself: then it keeps its dtype."""
         return not self.mean.any() and (self.std == 1).all()
 
     def check_range(self, targets, dtype, name="y"):
         """Raise an error if a loss in this dtype would overflow."""
+        self.loss.check_dtype(dtype)
         largest, limit = np.abs(targets).max(initial=0), np.sqrt(np.finfo(dtype).max)
         if largest > limit:
             unit, cure = "", "Scale y"
-            if not self._is_plain():
+            if not self.is_plain():
                 unit = " standard deviations of the y that was learned first"
                 cure = f"Give {name} in the units of that one"
             elif self.loss.link != nn.Exp():  # which can't be standardized
@@ -140,7 +142,7 @@ class Numbers(Targets):
         a constant has no spread to scale by.
         """
         varies = (targets != targets[0]).any(axis=0)
-        if self.loss.link == nn.Exp() or not self._is_plain() or not varies.any():
+        if self.loss.link == nn.Exp() or not self.is_plain() or not varies.any():
             return 0.0, 1.0
         means, stds = targets[:, varies].mean(axis=0), targets[:, varies].std(axis=0)
         worst = np.argmax(np.abs(means) + np.abs(np.log(np.maximum(stds, 1e-9))))
@@ -152,6 +154,12 @@ class Numbers(Targets):
 
     def complete(self, layers):
         """Return a network's layers with those that it ends in."""
+        if layers and layers[-1] == nn.Softmax():
+            raise ValueError(
+                "architecture ends in Softmax(), whose outputs are probabilities of"
+                " classes; a regressor predicts numbers. Leave it out: fit adds the"
+                " output layer."
+            )
         return [*layers, *self.loss.output_layers(len(self.mean))]
 
     def loss_for(self, network):

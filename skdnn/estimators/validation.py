@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, _num_samples
 
 from skdnn.estimators.data import check_not_masked, check_weights, take_rows
+from skdnn.nn.layers import counted
 from skdnn.training.user_warnings import warn_user
 
 
@@ -57,7 +58,7 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
             raise ValueError(f"X_val does not go with X: {error}") from error
         if _num_samples(X_val) != _num_samples(y_val):
             raise ValueError(
-                f"X_val has {_num_samples(X_val)} rows, but y_val has"
+                f"X_val has {counted(_num_samples(X_val), 'row')}, but y_val has"
                 f" {_num_samples(y_val)}."
             )
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")

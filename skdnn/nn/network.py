@@ -130,6 +130,8 @@ class Network:
         self.n_features = int(n_features)
         self.dtype = np.dtype(dtype)
         self._lay_out(() if n_networks is None else (n_networks,))
+        for node in self.walk():
+            node.layer.check_dtype(self.dtype)
 
     def _lay_out(self, axes, parameters=None, statistics=None, gradients=None):
         """Create the flat vectors, or take those given, and cut them into views.
@@ -429,8 +431,8 @@ class Network:
         """Return a network without layers that inference can do without.
 
         A batch normalization after a dense layer is an affine function of an affine
-        function: ``(A W + b) scale + shift = A (W scale) + (b scale + shift)``.
-        Dropout and the identity do nothing.
+        function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
+        beta)``. Dropout and the identity do nothing.
 
         Parameters
         ----------
@@ -572,10 +574,11 @@ def fold(nodes):
             before and before.layer, Dense
         ):
             slot = SimpleNamespace(**node.view)
-            scale, shift = node.layer.inference_scale_and_shift(slot)
+            scale = node.layer.inference_scale(slot)
+            centered = before.view["bias"] - slot.running_mean
             view = {
                 "weights": before.view["weights"] * scale[..., np.newaxis, :],
-                "bias": before.view["bias"] * scale + shift,
+                "bias": centered * scale + slot.beta,
             }
             kept[-1] = replace(before, view=view)
         elif node.children:

@@ -255,6 +255,66 @@ def test_layer_norm_knows_no_neighbours():
     assert_allclose(network.predict(A[:1]), expected[:1])
 
 
+LARGE = [1e19, 1e20, 1e30, 1e37]  # of which float32 has no squares
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_numbers_whose_squares_overflow():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    plain, dA = rng.normal(size=(2, 8, 50)).astype(np.float32)
+    for size in LARGE:
+        A = plain * np.float32(size)
+        tensor = torch.tensor(A.astype(np.float64), requires_grad=True)
+        expected = torch.nn.functional.layer_norm(tensor, (50,))
+        expected.backward(torch.tensor(dA.astype(np.float64)))
+        network, workspace = workspace_of(LayerNorm(), 8, 50, np.float32)
+        Y = network.forward(A, workspace)
+        assert_allclose(Y, expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert_allclose(network.predict(A), Y, rtol=1e-6)
+        d_input = network.backward(dA.copy(), workspace)
+        largest = np.abs(tensor.grad.numpy()).max()
+        assert_allclose(d_input, tensor.grad.numpy(), rtol=0, atol=1e-5 * largest)
+    # Neighbours that overflow change no bit.
+    alone = network.predict(plain)
+    assert_array_equal(network.predict(np.vstack([plain, A]))[:8], alone)
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_doubles_of_any_size():
+    """As of ordinary numbers, and the gradient so much smaller."""
+    rng = np.random.default_rng(0)
+    A, dA = rng.normal(size=(2, 8, 5))
+    network, workspace = workspace_of(LayerNorm(1e-300), 8, 5)
+    expected = network.forward(A, workspace).copy()
+    gradient = network.backward(dA.copy(), workspace).copy()
+    for size in (1e-20, 1e100, 1e160, 1e300):
+        assert_allclose(network.forward(A * size, workspace), expected, rtol=1e-12)
+        d_input = network.backward(dA.copy(), workspace)
+        assert_allclose(d_input * size, gradient, rtol=1e-10, atol=1e-13)
+
+
+def far_from_0():
+    """Return float32 numbers that are equal, or almost, and large, line by line."""
+    centers = np.float32([0.1, 1000.1, 1e5 + 0.1, 1e9 / 3, 1e30 / 3, -3e38])
+    equal = np.repeat(centers[:, np.newaxis], 50, axis=1)
+    rng = np.random.default_rng(0)
+    near = [1e5, 1e7] + rng.normal(size=(50, 2)) * [1, 100]
+    return np.vstack([equal, near.T]).astype(np.float32)
+
+
+@pytest.mark.filterwarnings("error")
+def test_layer_norm_of_equal_numbers_is_0():
+    A = far_from_0()
+    network, workspace = workspace_of(LayerNorm(), 8, 50, np.float32)
+    Y = network.forward(A, workspace).copy()
+    assert_array_equal(Y[:6], 0)
+    assert_array_equal(network.predict(A), Y)
+    doubles, its_workspace = workspace_of(LayerNorm(), 8, 50)
+    expected = doubles.forward(A.astype(np.float64), its_workspace)
+    assert_allclose(Y[6:], expected[6:], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "make, error, match",
     [
@@ -264,17 +324,74 @@ def test_layer_norm_knows_no_neighbours():
         (lambda: Residual([]), ValueError, "layers is empty"),
         (lambda: Residual([Softmax()]), TypeError, "other than Softmax"),
         (lambda: Residual([Dense]), TypeError, "got <class"),
+        (
+            lambda: Residual(Dense(3)),
+            TypeError,
+            r"layers must be a list of layers, such as \[.*got Dense\(3\)",
+        ),
+        (lambda: Residual(Dense), TypeError, "must be a list.*got <class"),
+        (
+            lambda: Network([Dense(7), GaussianOutput()], 4),
+            ValueError,
+            r"GaussianOutput\(\) needs an even number of features.* got 7",
+        ),
+        (
+            lambda: Network([Residual([GaussianOutput()])], 1),
+            ValueError,
+            "even number of features.* got 1",
+        ),
+        (
+            lambda: Network([Dense(7), Ordered(3)], 4),
+            ValueError,
+            r"Ordered\(3\) needs groups of 3 features, got 7, which leaves 1 over",
+        ),
         (lambda: Ordered(0), ValueError, "Ordered: size"),
         (
             lambda: Network([Residual([Dense(3)])], 4),
             ValueError,
             "makes 3 features of 4: as many must come out as go in.*4 units",
         ),
+        (
+            lambda: Network([Residual([Dense(3)])], 1),
+            ValueError,
+            r"makes 3 features of 1: .*1 unit\.",
+        ),
+        (
+            lambda: Network([Residual([Dense(1)])], 3),
+            ValueError,
+            "makes 1 feature of 3: ",
+        ),
     ],
 )
 def test_new_layers_name_what_is_wrong(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+@pytest.mark.parametrize(
+    "layer, match",
+    [
+        (LayerNorm(1e-50), r"LayerNorm: epsilon .*\[1.18e-38, .*float32, got 1e-50"),
+        (LayerNorm(1e39), r"LayerNorm: epsilon .*3.4e\+38\] .*got 1e\+39"),
+        (BatchNorm(epsilon=1e-50), "BatchNorm: epsilon .*got 1e-50"),
+        (ELU(1e39), r"ELU: alpha must be at most 3.4e\+38 .*got 1e\+39"),
+        (PReLU(-1e39), r"PReLU: initial_slope .*got -1e\+39"),
+        (Residual([ELU(1e39)]), "ELU: alpha"),
+    ],
+    ids=repr,
+)
+def test_numbers_that_float32_cannot_hold(layer, match):
+    with pytest.raises(ValueError, match=f"{match}.* Or use float64"):
+        Network([layer], 4)
+    network = Network([layer], 4, np.float64).initialize(np.random.RandomState(0))
+    A = data(np.random.default_rng(0))
+    assert np.isfinite(network.predict(A)).all()
+
+
+def test_a_number_that_vanishes_and_does_no_harm():
+    A = data(np.random.default_rng(0)).astype(np.float32)
+    for layer in (ELU(1e-50), LeakyReLU(1e-50)):
+        assert_array_equal(Network([layer], 4).predict(A), np.maximum(A, 0))
 
 
 def test_what_a_residual_block_holds_has_names_and_counts():
@@ -421,6 +538,15 @@ class TestBatchNorm:
         Y = network.forward(A, workspace)
         assert_allclose(Y[[0, 2, 3]], expected[[0, 2, 3]])
         assert_allclose(network.views[0]["running_mean"], expected_mean)
+
+    def test_features_that_are_equal_or_almost_and_large(self):
+        A = far_from_0().T[:, [0, 1, 2, 3, 6, 7]]
+        network, workspace = workspace_of(BatchNorm(), 50, 6, np.float32)
+        Y = network.forward(A, workspace).copy()
+        expected = A.astype(np.float64) - A.mean(axis=0, dtype=np.float64)
+        expected /= np.sqrt(np.square(expected).mean(axis=0) + 1e-5)
+        assert_allclose(Y, expected, atol=1e-3)
+        assert_allclose(network.predict(A), expected, atol=0.005)  # half a digit
 
     def test_a_constant_feature_or_a_single_sample_stays_finite(self):
         for n_rows in (1, 5):

@@ -25,7 +25,7 @@ for dL/dA, where L is the mean loss over the mini-batch. The loss puts the facto
 into its gradient, once; no layer divides by m again.
 """
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, check_number, counted, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
 from skdnn.nn.layers.normalization import BatchNorm, LayerNorm
@@ -63,7 +63,9 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "check_fits",
     "check_number",
+    "counted",
     "layer",
     "logistic",
     "places",

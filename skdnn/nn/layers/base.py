@@ -54,6 +54,9 @@ class Layer:
         """Return dL/d(input) from dL/d(output); write the parameters' gradients."""
         raise NotImplementedError
 
+    def check_dtype(self, dtype):
+        """Raise an error if the dtype of a network cannot hold one of the fields."""
+
     def __repr__(self):
         # Short, and evaluates back: Dense(50), BatchNorm(), Dropout(0.2).
         shown = [
@@ -78,4 +81,24 @@ def check_number(owner, name, value, kind, low, high=np.inf, *, low_is_valid=Tru
         bracket = "[" if low_is_valid else "("
         raise ValueError(
             f"{owner}: {name} must be {what} in {bracket}{low}, {high}), got {value!r}."
+        )
+
+
+def counted(n, what):
+    """Return a number and what it counts: "1 feature", "2 features"."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def check_fits(owner, name, value, dtype, *, may_vanish=False):
+    """Raise an error that names the parameter unless a dtype can hold the value.
+
+    Unless it `may_vanish`, its reciprocal must be finite too.
+    """
+    info = np.finfo(dtype)
+    low, high = float(info.tiny), float(info.max)  # else the value would be cast
+    if abs(value) > high or not (may_vanish or low <= abs(value)):
+        right = f"at most {high:.3g}" if may_vanish else f"in [{low:.3g}, {high:.3g}]"
+        wider = "" if dtype == np.float64 else " Or use float64."
+        raise ValueError(
+            f"{owner}: {name} must be {right} with {info.dtype}, got {value!r}.{wider}"
         )

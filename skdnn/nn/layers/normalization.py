@@ -1,10 +1,12 @@
 """Layers that normalize."""
 
+from functools import lru_cache
+from math import isfinite
 from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
 
 
 @layer
@@ -50,6 +52,9 @@ class BatchNorm(Layer):
         check_number("BatchNorm", "momentum", self.momentum, Real, 0, 1)
         check_number("BatchNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
 
+    def check_dtype(self, dtype):
+        check_fits("BatchNorm", "epsilon", self.epsilon, dtype)
+
     def parameter_shapes(self, n_inputs):
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
 
@@ -65,12 +70,17 @@ class BatchNorm(Layer):
 
     def forward(self, A, slot, training):
         if not training:
-            scale, shift = self.inference_scale_and_shift(slot)
-            Y = np.multiply(A, scale, out=slot.output)
-            Y += shift
+            # The mean first: a large one would round the product.
+            Y = np.subtract(A, slot.running_mean, out=slot.output)
+            Y *= self.inference_scale(slot)
+            Y += slot.beta
             return Y
         mean = slot.row_weights @ A
         centered = np.subtract(A, mean, out=slot.centered)
+        # A large mean is rounded, by more than equal numbers differ: once more.
+        rest = slot.row_weights @ centered
+        centered -= rest
+        mean += rest
         squares = np.multiply(centered, centered, out=slot.scratch)
         variance = slot.row_weights @ squares
         self.update_running_averages(mean, variance, slot)
@@ -107,10 +117,9 @@ class BatchNorm(Layer):
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
 
-    def inference_scale_and_shift(self, slot):
-        """Return the vectors with which inference is ``Y = A * scale + shift``."""
-        scale = slot.gamma / np.sqrt(slot.running_var + self.epsilon)
-        return scale, slot.beta - slot.running_mean * scale
+    def inference_scale(self, slot):
+        """Return the vector with which inference is ``(A - mean) * scale + beta``."""
+        return slot.gamma / np.sqrt(slot.running_var + self.epsilon)
 
 
 @layer
@@ -144,6 +153,9 @@ class LayerNorm(Layer):
     def __post_init__(self):
         check_number("LayerNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
 
+    def check_dtype(self, dtype):
+        check_fits("LayerNorm", "epsilon", self.epsilon, dtype)
+
     def parameter_shapes(self, n_inputs):
         return {"gamma": (n_inputs,), "beta": (n_inputs,)}
 
@@ -155,13 +167,34 @@ class LayerNorm(Layer):
 
     def forward(self, A, slot, training):
         centered = slot.normalized if training else slot.output
-        np.subtract(A, row_means(A), out=centered)
-        variance = row_means(np.multiply(centered, centered, out=slot.scratch))
-        slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
-        centered *= slot.inverse_std
+        # Less one feature before less the mean: of features that are equal, or almost,
+        # nothing is left then, where the mean of large ones is rounded.
+        np.subtract(A, A[..., :1].copy(), out=centered)
+        centered -= row_means(centered)
+        with np.errstate(over="ignore"):
+            variance = row_means(np.multiply(centered, centered, out=slot.scratch))
+            sum_of_variances = variance.sum()
+        if isfinite(sum_of_variances):
+            slot.inverse_std = 1 / np.sqrt(variance + self.epsilon)
+            centered *= slot.inverse_std
+        else:
+            slot.inverse_std = self._normalize_large(centered)
         Y = np.multiply(centered, slot.gamma, out=slot.output)
         Y += slot.beta
         return Y
+
+    def _normalize_large(self, centered):
+        """Normalize rows whose squares overflow, in place; return the inverse stds.
+
+        Powers of 2 change no digit: the other rows come out as they would alone.
+        """
+        largest = np.abs(centered).max(axis=-1, keepdims=True)
+        powers = np.maximum(np.frexp(largest)[1], 0)
+        np.ldexp(centered, -powers, out=centered)
+        epsilon = np.ldexp(centered.dtype.type(self.epsilon), -2 * powers)
+        inverse_std = 1 / np.sqrt(row_means(np.square(centered)) + epsilon)
+        centered *= inverse_std
+        return np.ldexp(inverse_std, -powers)
 
     def backward(self, dY, slot):
         X = slot.normalized
@@ -180,5 +213,12 @@ class LayerNorm(Layer):
 
 def row_means(A):
     """Return the mean of each row, of shape (..., m, 1)."""
-    n = A.shape[-1]
-    return A @ np.full((n, 1), 1 / n, A.dtype)
+    return A @ shares(A.shape[-1], A.dtype)
+
+
+@lru_cache(16)
+def shares(n, dtype):
+    """Return ``1 / n``, of shape (n, 1), not to be changed."""
+    array = np.full((n, 1), 1 / n, dtype)
+    array.setflags(write=False)
+    return array

@@ -60,6 +60,16 @@ class Ordered(Layer):
     def __post_init__(self):
         check_number("Ordered", "size", self.size, Integral, 1)
 
+    def output_width(self, n_inputs):
+        if n_inputs % self.size:
+            rest = n_inputs % self.size
+            raise ValueError(
+                f"{self!r} needs groups of {self.size} features, got {n_inputs}, which"
+                f" leaves {rest} over. Give the layer in front a multiple of"
+                f" {self.size} units."
+            )
+        return n_inputs
+
     def kept_shapes(self, n_rows, n_inputs):
         return {"slopes": (n_rows, n_inputs)}
 
@@ -93,6 +103,15 @@ class GaussianOutput(Layer):
     """
 
     smallest = 1e-6  # so that 1 / std² fits in float32
+
+    def output_width(self, n_inputs):
+        if n_inputs % 2:
+            raise ValueError(
+                f"{self!r} needs an even number of features, a standard deviation for"
+                f" each mean, got {n_inputs}. Give the layer in front an even number of"
+                " units."
+            )
+        return n_inputs
 
     def kept_shapes(self, n_rows, n_inputs):
         return {"slopes": (n_rows, n_inputs // 2)}

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
 
 
 @layer
@@ -84,6 +84,10 @@ class PReLU(Layer):
 
     def __post_init__(self):
         check_number("PReLU", "initial_slope", self.initial_slope, Real, -np.inf)
+
+    def check_dtype(self, dtype):
+        slope = self.initial_slope
+        check_fits("PReLU", "initial_slope", slope, dtype, may_vanish=True)
 
     def parameter_shapes(self, n_inputs):
         return {"slope": (n_inputs,)}
@@ -166,6 +170,9 @@ class ELU(ExponentialLayer):
 
     def __post_init__(self):
         check_number("ELU", "alpha", self.alpha, Real, 0, low_is_valid=False)
+
+    def check_dtype(self, dtype):
+        check_fits("ELU", "alpha", self.alpha, dtype, may_vanish=True)
 
     @property
     def depth(self):

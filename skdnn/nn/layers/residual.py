@@ -1,10 +1,11 @@
 """A block of layers with a way around it."""
 
+from collections.abc import Iterable
 from dataclasses import field
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, layer
+from skdnn.nn.layers.base import Layer, counted, layer
 from skdnn.nn.layers.softmax import Softmax
 
 
@@ -36,6 +37,11 @@ class Residual(Layer):
     in_place = False
 
     def __post_init__(self):
+        if not isinstance(self.layers, Iterable):
+            raise TypeError(
+                "Residual: layers must be a list of layers, such as [Dense(50),"
+                f" ReLU()], got {self.layers!r}."
+            )
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ValueError("Residual: layers is empty; at least one is needed.")
@@ -55,8 +61,9 @@ class Residual(Layer):
             width = inner.output_width(width)
         if width != n_inputs:
             raise ValueError(
-                f"{self!r} makes {width} features of {n_inputs}: as many must come out"
-                f" as go in. Give its last dense layer {n_inputs} units."
+                f"{self!r} makes {counted(width, 'feature')} of {n_inputs}: as many"
+                " must come out as go in. Give its last dense layer"
+                f" {counted(n_inputs, 'unit')}."
             )
         return width
 

@@ -18,6 +18,9 @@ class Loss:
 
     numbers = ()
 
+    def check_dtype(self, dtype):
+        """Raise an error if the dtype of a network cannot hold one of the fields."""
+
     def target_width(self, n_outputs):
         """Return the number of columns of Y where the network has `n_outputs`."""
         return n_outputs

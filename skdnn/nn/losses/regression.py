@@ -6,7 +6,15 @@ from numbers import Real
 import numpy as np
 from scipy.special import xlogy
 
-from skdnn.nn.layers import Dense, Exp, GaussianOutput, Identity, Ordered, check_number
+from skdnn.nn.layers import (
+    Dense,
+    Exp,
+    GaussianOutput,
+    Identity,
+    Ordered,
+    check_fits,
+    check_number,
+)
 from skdnn.nn.losses.base import Loss, loss
 
 
@@ -172,6 +180,10 @@ class Huber(RegressionLoss):
 
     def __post_init__(self):
         check_number("Huber", "delta", self.delta, Real, 0, low_is_valid=False)
+
+    def check_dtype(self, dtype):
+        """Raise an error if delta is 0 or infinite in a dtype."""
+        check_fits("Huber", "delta", self.delta, dtype)
 
     def value(self, P, Y, r):
         """Return L."""
