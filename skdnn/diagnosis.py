@@ -198,7 +198,7 @@ def diagnose(estimator, X, y=None):
             ratios = _update_ratios(alone, X, y)
         each.append(_describe_layers(alone, X.shape[0], outputs, ratios))
     layers = [_mean_row(rows) for rows in zip(*each, strict=True)]
-    targets = estimator._targets()
+    targets = estimator._fitted_targets()
     if y is None:
         network = estimator._each()[0].network_
         y = targets.loss_for(network).decide(network.predict(X, -1))
@@ -228,7 +228,7 @@ def _unwrap(clf, X, y):
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
     if y is not None:
         check_consistent_length(X, y)
-        y = estimator._targets().encode(estimator._check_labels(y, "y"))
+        y = estimator._fitted_targets().encode(estimator._check_labels(y, "y"))
     return estimator, X, y
 
 
@@ -284,7 +284,7 @@ def _update_ratios(estimator, X, encoded):
     if estimator.solver == "lbfgs" or not rates:
         return [nan] * len(weights)
     rng = np.random.RandomState(0)
-    targets = estimator._targets()
+    targets = estimator._fitted_targets()
     if encoded is None:
         logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
         encoded = targets.loss_for(network).draw(logits, loss, rng)

@@ -304,7 +304,7 @@ class _ClassifierExport:
         `dtype` is that of the probabilities; None is that of `predict_proba`.
         """
         shape = [len(clf.classes_)]
-        label_shape = shape if clf._targets().multilabel else []
+        label_shape = shape if clf._fitted_targets().multilabel else []
         label = "label", _onnx_classes(clf).dtype, label_shape
         dtype = clf.network_.dtype if dtype is None else dtype
         return [label, ("probabilities", dtype, shape)]
@@ -324,7 +324,7 @@ class _ClassifierExport:
         # Of one network, the logits decide: they differ where probabilities are rounded
         # to the same.
         evidence, even = (Z, 0) if len(networks) == 1 else (P, 0.5)
-        if clf._targets().multilabel:
+        if clf._fitted_targets().multilabel:
             even = graph.constant(np.array(even, network.dtype))
             graph.cast(graph.node("Greater", evidence, even), np.int64, output="label")
         else:
@@ -345,7 +345,7 @@ class _RegressorExport:
         """
         gaussian = reg.target_loss_ == nn.GaussianLikelihood()
         shape = [reg.n_outputs_ // (2 if gaussian else 1)]
-        own = reg.network_.dtype if reg._targets().is_plain() else np.float64
+        own = reg.network_.dtype if reg._fitted_targets().is_plain() else np.float64
         outputs = [("variable", own if dtype is None else dtype, shape)]
         if gaussian:
             is_mixture = len(reg.network_.members()) > 1
@@ -355,7 +355,7 @@ class _RegressorExport:
     @classmethod
     def write(cls, graph, reg, input_name, dtypes):
         """Add what `predict` does."""
-        targets, networks = reg._targets(), reg.network_.members()
+        targets, networks = reg._fitted_targets(), reg.network_.members()
         kind = reg.network_.dtype
 
         def scaled(A, output, std, mean=0.0):
@@ -467,7 +467,7 @@ def _set_types_of_classifier(operator):
 
     clf, n_samples = operator.raw_operator, operator.inputs[0].get_first_dimension()
     shape = [n_samples, len(clf.classes_)]
-    label_shape = shape if clf._targets().multilabel else shape[:1]
+    label_shape = shape if clf._fitted_targets().multilabel else shape[:1]
     strings = _onnx_classes(clf).dtype == object
     label = StringTensorType if strings else Int64TensorType
     operator.outputs[0].set_type(label(label_shape))

@@ -240,7 +240,7 @@ def _count_parameters(search):
         candidate = clone(search.estimator).set_params(**clone(params, safe=False))
         *_, candidate = unwrapped(candidate)
         try:
-            targets = candidate._as_asked(best._targets())
+            targets = candidate._as_asked(best._fitted_targets())
             count = count_parameters(candidate, best.n_features_in_, targets)
         except (TypeError, ValueError):  # a network that can't be made was not fitted
             count = np.nan

@@ -71,7 +71,7 @@ class BaseMLP(
     with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
     with these methods:
 
-    - `_read_targets`, `_targets` and `_continued_targets`: what a new fit learns, what
+    - `_read_targets`, `_fitted_targets` and `_continued_targets`: what a new fit learns, what
       the last one has learned, and what one that goes on learns, for which `_as_asked`
       adds what the parameters say now; values of :mod:`skdnn.estimators.targets`.
     - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
@@ -89,7 +89,7 @@ class BaseMLP(
         """Return the targets that y holds, an array, to begin anew with."""
         raise NotImplementedError
 
-    def _targets(self):
+    def _fitted_targets(self):
         """Return the targets of the last fit."""
         raise NotImplementedError
 
@@ -99,7 +99,7 @@ class BaseMLP(
 
     def _continued_targets(self):
         """Return the targets of the last fit, for one that goes on."""
-        return self._as_asked(self._targets())
+        return self._as_asked(self._fitted_targets())
 
     def _weigh(self, targets, encoded, sample_weight):
         """Return each sample's weight in training, or None."""

@@ -120,7 +120,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
         def read_targets(y, sample_weight):
             if not _check_partial_fit_first_call(self, to_numpy(classes)):
-                return self._targets()
+                return self._fitted_targets()
             multilabel = type_of_target(y).startswith("multilabel")
             return Labels(self.classes_, multilabel, self.label_smoothing)
 
@@ -135,7 +135,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
     def _read_targets(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)
 
-    def _targets(self):
+    def _fitted_targets(self):
         multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
         return Labels(self.classes_, multilabel, self.label_smoothing)
 
@@ -208,7 +208,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         """
         P = self.predict_each(X).astype(np.float64)
         P = P.reshape(-1, *P.shape[-2:])  # one network is one of one
-        if self._targets().multilabel:
+        if self._fitted_targets().multilabel:
             P = np.stack([P, 1 - P], axis=-1)
         else:
             P = P[:, :, np.newaxis, :]
@@ -263,7 +263,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         if self._is_ensemble_fitted():
             return self._decode(self.predict_proba(X))
         Z = self._outputs(X, stop=-1)
-        targets = self._targets()
+        targets = self._fitted_targets()
         return targets.decode(targets.loss_for(self.network_).decide(Z))
 
     def _decode(self, P):
@@ -272,7 +272,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             decisions = P.argmax(axis=-1)
         else:
             decisions = (P[:, 1:] if self.n_outputs_ == 1 else P) > 0.5
-        return self._targets().decode(decisions)
+        return self._fitted_targets().decode(decisions)
 
     def _to_average(self, X):
         return self.predict_each(X)

@@ -179,7 +179,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             )
         return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
 
-    def _targets(self):
+    def _fitted_targets(self):
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
     def _as_asked(self, targets):
@@ -219,7 +219,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        targets = self._targets()
+        targets = self._fitted_targets()
         if return_std and targets.loss != nn.GaussianLikelihood():
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
@@ -280,7 +280,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         uncertainty estimation using deep ensembles".
         """
         check_is_fitted(self)
-        if self._targets().loss != nn.GaussianLikelihood():
+        if self._fitted_targets().loss != nn.GaussianLikelihood():
             return Bunch(epistemic=self.predict_each(X).var(axis=0))
         means, stds = self.predict_each(X, return_std=True)
         epistemic, aleatoric = means.var(axis=0), np.square(stds).mean(axis=0)
@@ -289,10 +289,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         )
 
     def _to_average(self, X):
-        return self._targets().loss.decide(self._outputs(X, stop=-1))
+        return self._fitted_targets().loss.decide(self._outputs(X, stop=-1))
 
     def _oof_attributes(self, decisions):
-        return {"oof_prediction_": self._targets().decode(decisions)}
+        return {"oof_prediction_": self._fitted_targets().decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
         """Return R², or for ``loss="quantile"`` D², averaged over the targets.
@@ -317,7 +317,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self._score(y, self.predict(X), sample_weight)
 
     def _score_of(self, decisions, y, sample_weight):
-        return self._score(y, self._targets().decode(decisions), sample_weight)
+        return self._score(y, self._fitted_targets().decode(decisions), sample_weight)
 
     def _score(self, y, predictions, sample_weight):
         if not isinstance(self.target_loss_, nn.PinballLoss):

@@ -133,7 +133,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         return network.predict_proba(Z)
 
     def _shares_for(self, network, outputs, y, sample_weight):
-        targets = network._targets()
+        targets = network._fitted_targets()
         encoded = targets.encode(y)
         weights = weigh(encoded, targets, self.class_weight, sample_weight)
         if targets.multilabel:
