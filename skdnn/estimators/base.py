@@ -71,9 +71,10 @@ class BaseMLP(
     with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
     with these methods:
 
-    - `_read_targets`, `_fitted_targets` and `_continued_targets`: what a new fit learns, what
-      the last one has learned, and what one that goes on learns, for which `_as_asked`
-      adds what the parameters say now; values of :mod:`skdnn.estimators.targets`.
+    - `_read_targets`, `_fitted_targets`, `_continued_targets`: what a new fit learns,
+      what the last one has learned, and what one that goes on learns, for which
+      `_as_asked` adds what the parameters say now; values of
+      :mod:`skdnn.estimators.targets`.
     - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
       samples counts. There are defaults.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
