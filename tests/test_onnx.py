@@ -34,7 +34,8 @@ from skdnn.nn import (
     Softmax,
     Tanh,
 )
-from skdnn.onnx import _Graph, register_converter
+from skdnn.onnx import register_converter
+from skdnn.onnx.graph import Graph
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -219,7 +220,7 @@ def test_layers_that_are_not_of_this_package(digits):
 
 def test_the_normal_distribution_of_gelu_in_double_precision():
     X = np.append(np.linspace(-38, 9, 10_001), [-1e200, 1e200, -0.0, 1e-300])
-    graph = _Graph(onnx)
+    graph = Graph(onnx)
 
     def number(value):
         return graph.constant(np.asarray(value, np.float64))

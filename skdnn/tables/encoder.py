@@ -111,6 +111,11 @@ class CategoryColumn:
         return len(self.levels) + self.may_be_missing > 1 and not self.all_different
 
     @property
+    def holds_text(self):
+        """Whether all levels are strings."""
+        return all(isinstance(level, str) for level in self.levels)
+
+    @property
     def is_binary(self):
         """Whether one feature will do."""
         return len(self.levels) == self.n_single == 2 and not self.may_be_missing
@@ -441,7 +446,7 @@ def _check_kind(its, column):
     """Raise an error if a column of text in `fit` holds numbers now."""
     if not isinstance(its, CategoryColumn) or not its.varies:
         return
-    if all(isinstance(v, str) for v in its.levels):
+    if its.holds_text:
         levels = column.levels()
         if levels and not any(isinstance(v, str) for v in levels):
             raise ValueError(

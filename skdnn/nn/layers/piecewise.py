@@ -77,7 +77,7 @@ class PiecewiseLinear(Layer):
         return cls([its if len(its) > 2 else () for its in edges])
 
     @cached_property
-    def _bins(self):
+    def bins(self):
         """Of each bin: the input, the edge at its start, and its width."""
         bins = [
             (i, start, stop - start)
@@ -90,7 +90,7 @@ class PiecewiseLinear(Layer):
     @property
     def n_bins(self):
         """Number of bins, of all inputs together."""
-        return len(self._bins[0])
+        return len(self.bins[0])
 
     def output_width(self, n_inputs):
         if n_inputs != len(self.edges):
@@ -104,7 +104,7 @@ class PiecewiseLinear(Layer):
         return {"progress": (n_rows, self.n_bins)}
 
     def forward(self, A, slot, training):
-        inputs, starts, widths = self._bins
+        inputs, starts, widths = self.bins
         T = slot.progress if training else slot.output[..., A.shape[-1] :]
         np.subtract(A[..., inputs], starts.astype(A.dtype), out=T)
         T /= widths.astype(A.dtype)
@@ -116,7 +116,7 @@ class PiecewiseLinear(Layer):
         return slot.output
 
     def backward(self, dY, slot):
-        inputs, _, widths = self._bins
+        inputs, _, widths = self.bins
         T, n_inputs = slot.progress, len(self.edges)
         dT = np.multiply(dY[..., n_inputs:], (T > 0) & (T < 1))
         dT /= widths.astype(dT.dtype)
