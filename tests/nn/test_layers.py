@@ -621,3 +621,23 @@ def test_a_layer_is_a_value():
 def test_bad_hyperparameters(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_piecewise_linear_is_its_edges_and_nothing_else():
+    # So that a checkpoint is found again, whatever was done with the layer before.
+    X = np.random.default_rng(0).normal(size=(100, 3)).round()
+    layer = PiecewiseLinear.of(X, 8)
+    assert vars(layer) == {"edges": layer.edges}
+    assert Network([layer], 3).predict(X).shape == (100, 3 + layer.n_bins)
+    assert vars(layer) == {"edges": layer.edges}
+    assert layer == eval(repr(layer)) == PiecewiseLinear.of(X, 8)
+
+
+@pytest.mark.parametrize("edges", [[(0, 1, 1)], [(2, 1)], [(1,)]])
+def test_edges_must_rise(edges):
+    with pytest.raises(ValueError, match="two or more that rise"):
+        PiecewiseLinear(edges)
+    with pytest.raises(ValueError, match="has edges for 2 inputs, got 3"):
+        Network([PiecewiseLinear([(), ()])], 3)
+    with pytest.raises(TypeError, match="an edge must be a number"):
+        PiecewiseLinear([("a", "b")])

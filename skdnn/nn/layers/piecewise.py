@@ -1,7 +1,7 @@
 """A number as a point on a line with stops: how far it has come between each two."""
 
 from dataclasses import field
-from functools import cached_property
+from functools import lru_cache
 from itertools import pairwise
 from numbers import Real
 
@@ -76,16 +76,10 @@ class PiecewiseLinear(Layer):
         edges = [np.unique(its.astype(X.dtype)).tolist() for its in quantiles]
         return cls([its if len(its) > 2 else () for its in edges])
 
-    @cached_property
+    @property
     def bins(self):
         """Of each bin: the input, the edge at its start, and its width."""
-        bins = [
-            (i, start, stop - start)
-            for i, its in enumerate(self.edges)
-            for start, stop in pairwise(its)
-        ]
-        inputs, starts, widths = np.array(bins).reshape(-1, 3).T
-        return inputs.astype(np.intp), starts, widths
+        return _bins_of(self.edges)
 
     @property
     def n_bins(self):
@@ -125,3 +119,14 @@ class PiecewiseLinear(Layer):
             first = np.flatnonzero(np.diff(inputs, prepend=-1))
             slot.d_input[..., inputs[first]] += np.add.reduceat(dT, first, axis=-1)
         return slot.d_input
+
+
+@lru_cache(64)  # beside the layer, which is its hyperparameters and nothing else
+def _bins_of(edges):
+    bins = [
+        (i, start, stop - start)
+        for i, its in enumerate(edges)
+        for start, stop in pairwise(its)
+    ]
+    inputs, starts, widths = np.array(bins).reshape(-1, 3).T
+    return inputs.astype(np.intp), starts, widths
