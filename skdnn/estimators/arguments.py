@@ -93,6 +93,13 @@ class SharedArguments(BaseEstimator):
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
 
+    augmentation : value, callable, list of these, or None, default=None
+        What changes each mini-batch of training, differently each time: values of
+        :mod:`skdnn.augmentation`, such as ``[Affine(), Elastic()]`` for images, or
+        functions ``f(X, rng)`` that return the rows X, changed, and leave X as it is;
+        `rng` is a :class:`numpy.random.Generator`. Validation and prediction see what
+        is there. Not for sparse `X`, nor for "lbfgs".
+
     ema_decay : float or None, default=None
         With a number in (0, 1), an exponential moving average of the parameters, with
         this decay for each step, is what is validated, kept and predicts. Not for
@@ -278,6 +285,7 @@ class SharedArguments(BaseEstimator):
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
+        "augmentation": [callable, list, tuple, None],
         "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
         "n_networks": [Interval(Integral, 1, None, closed="left")],
         "resampling": [StrOptions({"bootstrap", "folds"}), None],
@@ -324,6 +332,7 @@ class SharedArguments(BaseEstimator):
         power_t=0.5,
         max_iter=200,
         shuffle=True,
+        augmentation=None,
         ema_decay=None,
         n_networks=1,
         resampling=None,
@@ -363,6 +372,7 @@ class SharedArguments(BaseEstimator):
         self.power_t = power_t
         self.max_iter = max_iter
         self.shuffle = shuffle
+        self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.n_networks = n_networks
         self.resampling = resampling

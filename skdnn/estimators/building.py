@@ -3,8 +3,10 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skdnn import nn
+from skdnn.augmentation import InARow
 from skdnn.nn.layers import check_fits, counted
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
@@ -56,6 +58,11 @@ def network_for(estimator, X, targets, rng, previous=None):
         One of the same layers, dtype and features, returned in place of a new one.
     """
     layers = _layers(estimator, targets)
+    if issparse(X) and augmentation_for(estimator) is not None:
+        raise TypeError(
+            f"augmentation={estimator.augmentation!r} needs dense rows, but X is"
+            " sparse. Pass X.toarray(), or set augmentation=None."
+        )
     if estimator.dtype != "auto":
         dtype = np.dtype(estimator.dtype)
     elif previous is not None:
@@ -215,9 +222,18 @@ def trainer_for(estimator, network, targets, rng, past=None):
         max_grad_norm=estimator.max_grad_norm,
         ema_decay=estimator.ema_decay,
         shuffle=estimator.shuffle,
+        augmentation=augmentation_for(estimator),
         rng=rng,
         **settings,
     )
+
+
+def augmentation_for(estimator):
+    """Return what changes mini-batches, or None."""
+    asked = estimator.augmentation
+    if asked is None or (isinstance(asked, (list, tuple)) and not asked):
+        return None
+    return InARow(asked)
 
 
 def _check_lbfgs(estimator, network):
@@ -226,6 +242,12 @@ def _check_lbfgs(estimator, network):
             "dropout is not available with solver='lbfgs', which needs the same"
             " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"
             " dropout, input_dropout and Dropout layers."
+        )
+    if augmentation_for(estimator) is not None:
+        raise ValueError(
+            f"augmentation={estimator.augmentation!r} is not available with"
+            " solver='lbfgs', which needs the same loss for the same parameters. Use"
+            " 'adam', 'adamw' or 'sgd', or set augmentation=None."
         )
     if estimator.ema_decay is not None:
         raise ValueError(

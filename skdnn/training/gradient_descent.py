@@ -45,8 +45,11 @@ class GradientDescent(Trainer):
         Decay of an exponential moving average of the parameters, see :meth:`result`.
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
+    augmentation : callable, default=None
+        Takes a mini-batch, its targets and a generator, and returns both, changed: see
+        :class:`skdnn.augmentation.InARow`.
     rng : numpy.random.RandomState
-        Where the orders and dropout's seed are drawn from.
+        Where the orders are drawn from, and the seed of dropout and augmentation.
     **settings
         See :class:`Trainer`.
     """
@@ -66,6 +69,7 @@ class GradientDescent(Trainer):
         max_grad_norm=None,
         ema_decay=None,
         shuffle=True,
+        augmentation=None,
         rng,
         **settings,
     ):
@@ -77,8 +81,9 @@ class GradientDescent(Trainer):
         self.max_grad_norm = max_grad_norm
         self.ema_decay = ema_decay
         self.shuffle = shuffle
+        self.augmentation = augmentation
         self.rng = rng
-        self.averaged = self.dropout_rng = None
+        self.averaged = self.noise_rng = None
         self.n_no_improvement = 0
         optimizer.start(network.parameters, network.gradients, network.n_weights)
 
@@ -87,8 +92,9 @@ class GradientDescent(Trainer):
             self.averaged = None
         elif self.averaged is None:
             self.averaged = self.network.copy()
-        if self.dropout_rng is None and self.network.has(Dropout):
-            self.dropout_rng = np.random.default_rng(self.rng.randint(2**31))
+        is_noisy = self.augmentation is not None or self.network.has(Dropout)
+        if self.noise_rng is None and is_noisy:
+            self.noise_rng = np.random.default_rng(self.rng.randint(2**31))
         self.in_order = all_rows and not self.shuffle
         self.n_rows = self._size_of_mini_batches(len(self.order))
         self.lockstep = None
@@ -122,7 +128,7 @@ class GradientDescent(Trainer):
         for name in (
             "averaged",
             "best_loss",
-            "dropout_rng",
+            "noise_rng",
             "history",
             "n_epochs",
             "n_no_improvement",
@@ -171,6 +177,7 @@ class GradientDescent(Trainer):
         return (
             kind_of(self.loss),
             (type(optimizer), vars(optimizer).get("nesterov"), optimizer.n_steps),
+            self.augmentation,
             (self.schedule, self.max_epochs, self.n_epochs, self.samples_seen),
             (type(self.X), self.X.dtype, self.n_rows, len(self.order)),
             [option is None for option in options],
@@ -341,7 +348,7 @@ class GradientDescent(Trainer):
         n_batches = ceil(n_samples / size)
         n_chosen = min(ceil(n_rows / size), n_batches)
         chosen = np.linspace(0, n_batches - 1, n_chosen).astype(int)
-        rng = deepcopy(self.dropout_rng)  # so that training is none the wiser
+        rng = deepcopy(self.noise_rng)  # so that training is none the wiser
         options = {"rng": rng, "plain_averages": True}
         full = MiniBatch(network, size, self.X, self.loss, **options)
         batches = {size: full}
@@ -421,7 +428,7 @@ class GradientDescent(Trainer):
 
     def state(self, copy=np.copy):
         """Return all that training changes, see :meth:`Trainer.state`."""
-        averaged, dropout_rng = self.averaged, self.dropout_rng
+        averaged, noise_rng = self.averaged, self.noise_rng
         order = getattr(self, "order", None) if self.shuffle else None
         if order is not None:  # in as few bytes as hold it
             order = order.astype(np.min_scalar_type(order.max()))
@@ -432,7 +439,7 @@ class GradientDescent(Trainer):
             "n_steps": self.optimizer.n_steps,
             "order": order,
             "rng": self.rng.get_state(legacy=False),
-            "dropout_rng": dropout_rng and dropout_rng.bit_generator.state,
+            "noise_rng": noise_rng and noise_rng.bit_generator.state,
         }
 
     def restore(self, state):
@@ -449,10 +456,10 @@ class GradientDescent(Trainer):
             self.averaged.restore(state["averaged"])
         if state["order"] is not None:
             self.order[:] = state["order"]
-        if state["dropout_rng"] is None:
-            self.dropout_rng = None
+        if state["noise_rng"] is None:
+            self.noise_rng = None
         else:
-            self.dropout_rng.bit_generator.state = state["dropout_rng"]
+            self.noise_rng.bit_generator.state = state["noise_rng"]
 
     def __setstate__(self, state):
         vars(self).update(state)

@@ -32,6 +32,7 @@ class Lockstep(Objective):
         self.network, self.averaged = first.network, first.averaged
         self.optimizer = first.optimizer
         self.loss, self.row_scores = first.loss, first.row_scores
+        self.augmentation = first.augmentation
         losses = self.loss
         if self.is_stack:
             self.network = Network.stacked([it.network for it in trainers])
@@ -49,8 +50,8 @@ class Lockstep(Objective):
             for name in ("alpha", "max_grad_norm", "ema_decay")
         )
         size, self.n_samples = first.n_rows, len(first.order)
-        rngs = [it.dropout_rng for it in trainers]
-        options = {"rng": None if first.dropout_rng is None else rngs}
+        self.rngs = [it.noise_rng for it in trainers]
+        options = {"rng": None if first.noise_rng is None else self.rngs}
         self.full = self.last = MiniBatch(self.network, size, self.X, losses, **options)
         if rest := self.n_samples % size:
             options["like"] = self.full

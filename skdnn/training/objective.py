@@ -16,9 +16,15 @@ class Objective:
         Strength of the L2 penalty, see :class:`~skdnn.training.trainer.Trainer`.
     X, targets, sample_weight : array, or tuple of one for each network
         The data; of several networks, an array is shared by all.
+    augmentation : callable or None
+        See :class:`~skdnn.training.gradient_descent.GradientDescent`.
+    rngs : list of numpy.random.Generator
+        Of each network, where augmentation draws from.
     row_scores : callable
         See :meth:`skdnn.nn.losses.Loss.row_scorer`.
     """
+
+    augmentation = None
 
     def objective(self, batch, index, walk=()):
         """Compute loss and gradient on the rows `index`.
@@ -46,6 +52,8 @@ class Objective:
         X = batch.gather(self.X, index)
         targets = take(self.targets, index)
         Y = batch.encode(targets)
+        if self.augmentation is not None:
+            X, Y = self._augment(X, Y)
         loss = network.backpropagate(X, Y, self.loss, workspace)
         scores = self.row_scores(workspace.logits, targets)
         if self.sample_weight is None:
@@ -54,6 +62,13 @@ class Objective:
             score = np.vecdot(workspace.row_weights, scores)
         penalty, squared_norms = network.penalize(self.alpha / total_weight, walk)
         return loss + penalty, score, total_weight, squared_norms
+
+    def _augment(self, X, Y):
+        """Return a mini-batch and its targets as augmentation changes them."""
+        if len(self.rngs) == 1:
+            return self.augmentation(X, Y, *self.rngs)
+        changed = map(self.augmentation, X, Y, self.rngs)
+        return map(np.stack, zip(*changed, strict=True))
 
     def weigh(self, batch, index):
         """Give the mini-batch the weights of its rows; return the sum of these."""
