@@ -270,7 +270,7 @@ def test_numbers_are_mixed_too():
         random_state=0,
     )
     y = X @ np.arange(64) / 64
-    assert reg.fit(X, y).score(X, y) > 0.9
+    assert reg.fit(X, y).score(X, y) > 0.8
 
 
 def test_in_a_search():
