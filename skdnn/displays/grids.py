@@ -368,7 +368,16 @@ class WeightGridDisplay:
         return self
 
 
-def _draw_grid(ax, images, captions, n_columns, marked=None, beside=0, **style):
+def _draw_grid(
+    ax,
+    images,
+    captions,
+    n_columns,
+    marked=None,
+    beside=0,
+    line_height=LINE_HEIGHT,
+    **style,
+):
     """Draw images with their captions below, those marked with a thick frame.
 
     A new figure has room for so many inches beside the grid. Returns the axes, the
@@ -383,14 +392,14 @@ def _draw_grid(ax, images, captions, n_columns, marked=None, beside=0, **style):
     # The unit of length is the width of an image.
     image_height = height / width
     n_lines = captions[0].count("\n") + 1
-    column_width, row_height = 1 + GAP, image_height + n_lines * LINE_HEIGHT + GAP
+    column_width, row_height = 1 + GAP, image_height + n_lines * line_height + GAP
     grid_width, grid_height = n_columns * column_width, n_rows * row_height
     drawn_width = min(WIDTH - beside, 1.15 * grid_width)
     ax, figure = make_axes(
         ax, drawn_width + beside, drawn_width * grid_height / grid_width
     )
     column_points = ax.get_position().width * 72 / n_columns * figure.get_figwidth()
-    font_size = _font_size(captions, column_points)
+    font_size = _font_size(captions, column_points, line_height)
 
     drawn, texts = [], []
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
@@ -510,9 +519,9 @@ def _shorten(label, length=16):
     return label if len(label) <= length else label[: length - 1] + "…"
 
 
-def _font_size(captions, column_points):
+def _font_size(captions, column_points, line_height):
     """Return the size, in points, in which the captions stay within their columns."""
     n_characters = max(len(line) for text in captions for line in text.split("\n"))
     # A bold character is about 0.65 of the font size wide; a line needs 1.3 of it.
-    limits = column_points / (0.65 * n_characters), column_points * LINE_HEIGHT / 1.5
+    limits = column_points / (0.65 * n_characters), column_points * line_height / 1.5
     return min(10, *limits)

@@ -19,9 +19,10 @@ from skdnn.displays.grids import (
 )
 
 KINDS = {
-    "aleatoric": "most ambiguous, all networks agree (nats)",
-    "epistemic": "strangest, the networks disagree (nats)",
+    "aleatoric": "most ambiguous (mean entropy)",
+    "epistemic": "strangest (mutual information)",
 }
+LINE_HEIGHT = 0.26  # of a caption, in widths of an image: there is but a number
 
 
 class UncertaintyDisplay:
@@ -134,7 +135,7 @@ class UncertaintyDisplay:
 
         others = []
         if ax is None and self.images:
-            figure = plt.figure(figsize=(WIDTH, WIDTH / 2), layout="constrained")
+            figure = plt.figure(figsize=(WIDTH, 0.55 * WIDTH), layout="constrained")
             grid = figure.add_gridspec(2, 2, width_ratios=(1.1, 1))
             ax = figure.add_subplot(grid[:, 0])
             others = [figure.add_subplot(grid[i, 1]) for i in range(2)]
@@ -161,7 +162,7 @@ class UncertaintyDisplay:
             others, (self.images or {}).items(), strict=False
         ):
             captions = [f"{number:.2f}" for number in numbers]
-            style = {"cmap": cmap, "vmin": 0, "vmax": 1}
+            style = {"cmap": cmap, "vmin": 0, "vmax": 1, "line_height": LINE_HEIGHT}
             _draw_grid(other, _scale_pixels(images), captions, n_columns, **style)
             other.set_title(KINDS[kind], fontsize="small")
         self.axes_ = np.array([ax, *others])

@@ -12,6 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import skdnn.nn
+from skdnn.estimators.ensemble import entropy, std_of_mixture
 from skdnn.nn import (
     ELU,
     GELU,
@@ -430,6 +431,31 @@ def test_the_tables_formula_of_the_gaussian_likelihood():
     loss = GaussianLikelihood()
     assert_allclose(loss.value(P, Y, r), L, rtol=1e-12)
     assert_allclose(loss.gradient(P, Y, r, np.empty_like(P)), dP, rtol=1e-12)
+
+
+def test_the_formulas_of_what_many_networks_say():
+    rng = np.random.default_rng(5)
+    P, y, n = rng.dirichlet(np.ones(K := 4), N), 2, N
+    mean = [sum(P[v, k] for v in range(n)) / n for k in range(K)]
+    total = -sum(p * log(p) for p in mean)
+    pairs = list(np.ndindex(P.shape))
+    aleatoric = -sum(P[v, k] * log(P[v, k]) for v, k in pairs) / n
+    epistemic = sum(P[v, k] * log(P[v, k] / mean[k]) for v, k in pairs) / n
+    assert_allclose(total, aleatoric + epistemic, rtol=1e-12)
+    assert_allclose(entropy(P.mean(axis=0)), total, rtol=1e-12)
+    assert_allclose(entropy(P).mean(), aleatoric, rtol=1e-12)
+    assert -log(mean[y]) < -sum(log(p) for p in P[:, y]) / n
+
+    mu, s = rng.normal(size=n), rng.gamma(2, size=n)
+    middle = sum(mu) / n
+    spread = sum((m - middle) ** 2 for m in mu) / n
+    errors = sum((m - y) ** 2 for m in mu) / n
+    assert_allclose((middle - y) ** 2, errors - spread, rtol=1e-12)
+    second_moment = sum(d**2 + m**2 for m, d in zip(mu, s, strict=True)) / n
+    variance = sum(d**2 for d in s) / n + spread
+    assert_allclose(variance, second_moment - middle**2, rtol=1e-12)
+    deviation = std_of_mixture(mu.reshape(n, 1, 1), s.reshape(n, 1, 1))
+    assert_allclose(deviation, [[sqrt(variance)]], rtol=1e-12)
 
 
 def section(title):
