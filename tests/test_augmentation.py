@@ -5,19 +5,31 @@ from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
+import matplotlib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage, sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.augmentation import Affine, Elastic, Erase, InARow, MixUp, Noise
+from skdnn.augmentation import (
+    Affine,
+    AveragedOverCopies,
+    Elastic,
+    Erase,
+    InARow,
+    MixUp,
+    Noise,
+)
 from skdnn.augmentation.deformations import bilinear_maps, middle_grid
+from skdnn.displays import AugmentationDisplay
 from skdnn.training import GradientDescent
 
+matplotlib.use("agg")
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]
 ALL = [Affine(), Elastic(), Noise(), Erase(), MixUp()]
@@ -335,3 +347,40 @@ def test_images_that_are_none():
 def test_values_that_are_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_predictions_averaged_over_copies():
+    clf = network(max_iter=20).fit(X, Y)
+    averaged = AveragedOverCopies(clf, [Affine(), Noise()], n_copies=3)
+    P = averaged.predict_proba(X)
+    rng = np.random.default_rng(np.random.RandomState(0).randint(2**31 - 1))
+    change, nothing = InARow([Affine(), Noise()]), np.zeros((300, 1))
+    copies = [X, *(change(X, nothing, rng)[0] for _ in range(3))]
+    each = [clf.predict_proba(copy) for copy in copies]
+    assert_allclose(P, np.mean(each, axis=0), rtol=1e-5)
+    assert_array_equal(P, averaged.predict_proba(X))
+    assert_array_equal(averaged.predict(X), P.argmax(axis=1))
+    none = AveragedOverCopies(clf, Affine(), n_copies=0)
+    assert none.score(X, Y) == clf.score(X, Y)
+    with pytest.raises(ValueError, match="63 features, but AveragedOverCopies"):
+        averaged.predict(X[:, 1:])
+    with pytest.raises(NotFittedError):
+        AveragedOverCopies(network(), Affine()).predict(X)
+    with pytest.raises(ValueError, match="n_copies must be 0 or more, got -1"):
+        AveragedOverCopies(clf, Affine(), n_copies=-1).predict(X)
+
+
+def test_display():
+    display = AugmentationDisplay.from_augmentation(Noise(), X[:2], n_copies=3)
+    assert display.images.shape == (2, 4, 8, 8)
+    assert_array_equal(display.images[:, 0].reshape(2, -1), X[:2])
+    assert len(display.images_) == 8
+    assert not np.array_equal(display.images[0, 1], display.images[0, 2])
+    color = np.random.default_rng(0).random((2, 5 * 4 * 3))
+    shape = {"image_shape": (5, 4, 3), "n_copies": 2}
+    display = AugmentationDisplay.from_augmentation(
+        Affine(shape=(5, 4, 3)), color, **shape
+    )
+    assert display.images_[0].get_array().shape == (5, 4, 3)
+    with pytest.raises(ValueError, match="n_copies"):
+        AugmentationDisplay.from_augmentation(Noise(), X[:2], n_copies=0)

@@ -5,6 +5,7 @@ in a list; a function ``f(X, rng)`` that returns the rows X changed will do as w
 What becomes of the mini-batches depends on the estimator's `random_state` alone.
 """
 
+from skdnn.augmentation.averaging import AveragedOverCopies
 from skdnn.augmentation.base import Augmentation, InARow
 from skdnn.augmentation.deformations import Affine, Deformation, Elastic
 from skdnn.augmentation.others import Erase, MixUp, Noise
@@ -12,6 +13,7 @@ from skdnn.augmentation.others import Erase, MixUp, Noise
 __all__ = [
     "Affine",
     "Augmentation",
+    "AveragedOverCopies",
     "Deformation",
     "Elastic",
     "Erase",

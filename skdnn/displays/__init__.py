@@ -4,6 +4,7 @@ Each class holds the data of one picture. `from_estimator` takes them from a fit
 estimator, `plot` draws them, on axes of its own or on those it is given.
 """
 
+from skdnn.displays.augmentation import AugmentationDisplay
 from skdnn.displays.comparison import ArchitectureComparisonDisplay
 from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.diagnosis import DiagnosisDisplay
@@ -13,6 +14,7 @@ from skdnn.displays.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "ArchitectureComparisonDisplay",
+    "AugmentationDisplay",
     "DiagnosisDisplay",
     "FeatureImportanceDisplay",
     "GradientNormDisplay",

@@ -37,6 +37,8 @@ def final_estimator(
     check_is_fitted(estimator)
     *_, estimator = unwrapped(estimator)
     if not getattr(estimator, attribute, None):
+        if hasattr(estimator, "networks_"):
+            kind = f"{kind} (of one for tables, one of its networks_)"
         raise ValueError(
             f"estimator={estimator!r} has no {what}: give a fitted"
             f" {kind}, or a pipeline or search that ends in one."

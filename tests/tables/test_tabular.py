@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,9 @@ from skdnn import (
     TableEncoder,
     TabularClassifierDIY,
     TabularRegressorDIY,
+    diagnose,
 )
+from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import architecture
 from skdnn.tables.blend import least_squares_shares, likelihood_shares
 
@@ -388,3 +391,20 @@ def test_sparse_encodings_are_learned():
     assert clf.score(X, y) > 0.9
     clf.set_params(importances=True).fit(X, y)
     assert clf.feature_importances_.argmax() == 0
+
+
+def test_displays_and_diagnosis_take_its_networks():
+    clf, _ = quick("classifier")
+    clf.fit(X, LABELS)
+    ask_both = TrainingCurveDisplay.from_estimator, partial(diagnose, X=X, y=LABELS)
+    for ask in ask_both:
+        with pytest.raises(ValueError, match="of one for tables, one of its networks_"):
+            ask(clf)
+    (network, *_), Z = clf.networks_, clf.encoder_.transform(X)
+    assert TrainingCurveDisplay.from_estimator(network).ax_.lines
+    assert diagnose(network, Z, LABELS).layers
+
+
+def test_a_target_that_is_constant():
+    reg = TabularRegressorDIY((32,), random_state=0).fit(X, np.full(N, 7.0))
+    assert_allclose(reg.predict(X), 7, atol=0.1)
