@@ -12,7 +12,7 @@ EXTRAS = {
     name: {line.name: line for line in map(Requirement, lines)}
     for name, lines in PROJECT["optional-dependencies"].items()
 }
-AT_RUN_TIME = EXTRAS.keys() - {"dev", "test", "peers"}
+AT_RUN_TIME = EXTRAS.keys() - {"dev", "test", "peers", "tables"}
 
 
 def test_the_suite_runs_with_every_extra():

@@ -162,6 +162,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
                 f"n_samples = {n_samples}: at least 4 rows are needed, as networks"
                 " leave some out."
             )
+        seed = self.random_state
+        if seed is not None:  # the same for all kinds, which leave out the same rows
+            seed = check_random_state(seed).randint(2**31 - 1)
         n_networks = min(self.n_networks, n_samples)
         n_learned = n_samples if given else n_samples - -(-n_samples // n_networks)
         arguments = {
@@ -172,8 +175,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             "resampling": None if given else "folds",
             "early_stopping": bool(given),
             "n_jobs": self.n_jobs,
-            # The same for all kinds, so that they leave out the same rows.
-            "random_state": check_random_state(self.random_state).randint(2**31 - 1),
+            "random_state": seed,
             "verbose": self.verbose,
             "checkpoint_dir": self.checkpoint_dir,
         }
