@@ -619,3 +619,16 @@ def test_real_mnist(tmp_path, real_home):
     assert row["data"] == "mnist"
     assert row["parameters"] == str(784 * 100 + 3 * 100 + 100 * 10 + 10)
     assert float(row["test score, last"]) > 0.93
+
+
+def test_the_ladder(tmp_path):
+    arguments = "--dataset digits --epochs 2 --seeds 2 --rungs 2.0 1.0 --set-aside"
+    for _ in range(2):
+        run_well("ladder", *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+    # The second run finds what the first one has measured.
+    assert len((tmp_path / "ladder.jsonl").read_text().splitlines()) == 4
+    table = read_table(tmp_path / "ladder_set_aside.md")
+    assert [row["error, at most"] for row in table] == ["2.00 %", "1.00 %"]
+    assert all(row["met"] == "**no**, yes" for row in table)
+    assert "Elastic" in table[1]["recipe"]
+    assert imread(tmp_path / "plots" / "ladder_set_aside.png").shape[1] == 800

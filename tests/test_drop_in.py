@@ -70,6 +70,7 @@ def test_signature_begins_as_scikit_learns_and_shares_its_defaults(Theirs, Ours)
         own = {"delta", "quantile", "standardize_target"}
     assert set(ours) - set(theirs) == own | {
         "architecture",
+        "augmentation",
         "batch_norm",
         "checkpoint_dir",
         "checkpoint_every",
