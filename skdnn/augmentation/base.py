@@ -78,3 +78,7 @@ class InARow:
                 )
             X = changed.astype(X.dtype, copy=False)
         return X, Y
+
+    def change(self, X, rng):
+        """Return rows, changed, that have no targets."""
+        return self(X, np.zeros((len(X), 1), X.dtype), rng)[0]

@@ -38,8 +38,13 @@ class Deformation(Augmentation):
     def followed_by(self, other):
         """Return this and another one as one, or None if that can't be."""
         if isinstance(other, Deformation) and other.shape == self.shape:
-            return Deformations((self, other), self.shape)
+            return Deformations((*self.steps, other), self.shape)
         return None
+
+    @property
+    def steps(self):
+        """The deformations of which it consists."""
+        return (self,)
 
     def __call__(self, X, rng):
         """Return images deformed, of which what lies outside is as at the edge."""
@@ -63,14 +68,8 @@ class Deformation(Augmentation):
 class Deformations(Deformation):
     """Several deformations as one map, so that pixels are interpolated once."""
 
-    steps: tuple
+    steps: tuple = ()
     shape: tuple | None = None
-
-    def followed_by(self, other):
-        """Return this and another one as one, or None if that can't be."""
-        if isinstance(other, Deformation) and other.shape == self.shape:
-            return Deformations((*self.steps, other), self.shape)
-        return None
 
     def move(self, places, rng):
         """Return from where pixels are taken: the last step is asked first."""

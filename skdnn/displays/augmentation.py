@@ -80,11 +80,10 @@ class AugmentationDisplay:
         X = np.asarray(X)
         X = X if X.dtype.kind == "f" else X.astype(np.float32)
         shape = _check_image_shape(image_shape, X.shape[1])
-        rng, change = np.random.default_rng(random_state), InARow(augmentation)
-        nothing = np.zeros((1, 1), X.dtype)  # in place of targets
+        rng, steps = np.random.default_rng(random_state), InARow(augmentation)
         # One by one, so that no two share a map.
         copies = [
-            [x, *(change(x[np.newaxis], nothing, rng)[0][0] for _ in range(n_copies))]
+            [x, *(steps.change(x[np.newaxis], rng)[0] for _ in range(n_copies))]
             for x in X
         ]
         images = np.reshape(copies, (len(X), 1 + n_copies, *shape))

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.estimators.arguments import with_shared_arguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.data import check_not_missing, to_numpy
-from skdnn.estimators.ensemble import entropy, mean_over_networks
+from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
 from skdnn.estimators.target_labels import Labels, weigh
 from skdnn.nn import logistic
 
@@ -233,8 +233,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         """
         check_is_fitted(self)
         if self._is_ensemble_fitted():
-            P = self.predict_proba(X)
-            return np.log(np.maximum(P, np.finfo(P.dtype).tiny))
+            return log_of(self.predict_proba(X))
         Z = self._outputs(X, stop=-1)
         if self.out_activation_ == "softmax":
             with np.errstate(over="ignore"):  # to -inf

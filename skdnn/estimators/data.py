@@ -72,7 +72,7 @@ def check_not_missing(y, name, cure="Leave these rows out"):
     if dtype is None or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
         return  # of numbers scikit-learn says it
     values = np.asarray(y, dtype=object)
-    missing = [place for place, value in np.ndenumerate(values) if _is_missing(value)]
+    missing = [place for place, value in np.ndenumerate(values) if is_missing(value)]
     if missing:
         raise ValueError(
             f"Input {name} contains NaN: {len(missing)} of {values.size} values are"
@@ -80,7 +80,7 @@ def check_not_missing(y, name, cure="Leave these rows out"):
         )
 
 
-def _is_missing(value):
+def is_missing(value):
     """Return whether an object stands for a value that is not there."""
     if isinstance(value, Decimal):
         return value.is_nan()
@@ -155,8 +155,8 @@ def warn_of_numbers(X, names, dtype):
         first = np.flatnonzero(lost)[0]
         step = np.spacing(dtype.type(size[first]))
         warn_user(
-            f"{_columns(names, lost)} of X vary so little, for the size of their"
-            f" values, that it gets lost in {dtype}: {names[first]} varies by"
+            f"{some_columns(names[lost].tolist())} of X vary so little, for the size of"
+            f" their values, that it gets lost in {dtype}: {names[first]} varies by"
             f" {spread[first]:.3g} at {size[first]:.3g}, where numbers are {step:.3g}"
             " apart. Subtract the mean first, in float64, for example with a"
             " StandardScaler in front of the network."
@@ -164,15 +164,15 @@ def warn_of_numbers(X, names, dtype):
     large = size > np.sqrt(info.max)
     if large.any():
         warn_user(
-            f"{_columns(names, large)} of X hold numbers as large as {size.max():.3g},"
-            f" whose squares overflow {dtype}: nothing can be learned from them. Scale"
-            " X, for example with a StandardScaler in front of the network."
+            f"{some_columns(names[large].tolist())} of X hold numbers as large as"
+            f" {size.max():.3g}, whose squares overflow {dtype}: nothing can be learned"
+            " from them. Scale X, for example with a StandardScaler in front of the"
+            " network."
         )
 
 
-def _columns(names, chosen):
-    """Return what to call some columns."""
-    names = names[chosen].tolist()
+def some_columns(names):
+    """Return what to call some columns, of which there may be many."""
     more = f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""
     return f"Columns {names[:N_NAMES]}{more}"
 

@@ -201,5 +201,9 @@ def predict_left_out(plans, predict, n_samples):
 
 def entropy(P):
     """Return the entropy of each row of probabilities, in nats."""
-    tiny = np.finfo(P.dtype).tiny
-    return -(P * np.log(np.maximum(P, tiny))).sum(axis=-1)
+    return -(P * log_of(P)).sum(axis=-1)
+
+
+def log_of(P):
+    """Return the logarithm of probabilities, finite where one is 0."""
+    return np.log(np.maximum(P, np.finfo(P.dtype).tiny))

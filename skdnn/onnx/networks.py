@@ -5,15 +5,20 @@ import numpy as np
 from skdnn import nn
 
 
-class ClassifierExport:
-    """The outputs of a classifier: labels and probabilities."""
+class FeaturesInput:
+    """What the exports of networks share: one input, with all features."""
 
     opsets = {}
 
     @staticmethod
-    def inputs(clf, name, dtype):
+    def inputs(estimator, name, dtype):
         """Return name, dtype and shape behind the samples of each input."""
-        return [(name, dtype or clf.network_.dtype, [clf.n_features_in_])]
+        dtype = dtype or estimator.network_.dtype
+        return [(name, dtype, [estimator.n_features_in_])]
+
+
+class ClassifierExport(FeaturesInput):
+    """The outputs of a classifier: labels and probabilities."""
 
     @staticmethod
     def outputs(clf, dtype=None):
@@ -72,11 +77,8 @@ class ClassifierExport:
         graph.cast(P, dtypes["probabilities"], output="probabilities")
 
 
-class RegressorExport:
+class RegressorExport(FeaturesInput):
     """The outputs of a regressor: numbers, and perhaps their standard deviations."""
-
-    opsets = {}
-    inputs = ClassifierExport.inputs
 
     @staticmethod
     def outputs(reg, dtype=None):

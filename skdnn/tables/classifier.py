@@ -6,6 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
+from skdnn.estimators.ensemble import log_of
 from skdnn.estimators.target_labels import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
@@ -178,8 +179,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         -------
         log_P : ndarray of shape (n_samples, n_classes)
         """
-        P = self.predict_proba(X)
-        return np.log(np.maximum(P, np.finfo(P.dtype).tiny))
+        return log_of(self.predict_proba(X))
 
     def predict(self, X):
         """Return the most probable class.

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skdnn.estimators.data import check_not_masked
+from skdnn.estimators.data import check_not_masked, is_missing
 
 DATES = (
     "{where} of X holds dates or durations, which are no numbers before they have an"
@@ -181,13 +181,6 @@ def _as_array(X):
         mixed = any(isinstance(v, str) for row in X for v in np.atleast_1d(row).flat)
         X = np.array(X, dtype=object) if mixed else X
     return check_array(X, dtype=None, ensure_all_finite=False)
-
-
-def is_missing(value):
-    """Return whether a value stands for one that is missing."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, (Real, Decimal)) and value != value
 
 
 def _is_hashable(value):

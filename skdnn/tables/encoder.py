@@ -9,10 +9,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn.estimators.data import some_columns
 from skdnn.tables.columns import columns_of
 from skdnn.training.user_warnings import warn_user
 
-N_SHOWN = 5  # names in a warning
 # From so many values a row, sparse rows of which at most this part is not 0 take less
 # memory, and the first dense layer less time.
 SPARSE_WIDTH, SPARSE_PART = 256, 0.1
@@ -299,15 +299,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             else:
                 its = NumberColumn.fit(column, str(name))
             found.append(its)
-        useless = [its for its in found if not its.names]
+        useless = [its.name for its in found if not its.names]
         if len(useless) == len(found):
             raise ValueError(
-                f"X has no column to learn from: {_shown(useless)} hold one value only,"
-                " or a text that is different in each row."
+                f"X has no column to learn from: {some_columns(useless)} hold one value"
+                " only, or a text that is different in each row."
             )
         if useless:
             warn_user(
-                f"{_shown(useless)} of X hold one value only, or a text that is"
+                f"{some_columns(useless)} of X hold one value only, or a text that is"
                 " different in each row: they are left out."
             )
         self.columns_ = found
@@ -453,10 +453,3 @@ def _check_kind(its, column):
                 f"{column.where} of X held text in fit, such as {its.levels[0]!r}, but"
                 f" holds {levels[0]!r} now."
             )
-
-
-def _shown(found):
-    """Return what to call some columns."""
-    names = [its.name for its in found]
-    more = f" and {len(names) - N_SHOWN} more" if len(names) > N_SHOWN else ""
-    return f"Columns {names[:N_SHOWN]}{more}"
