@@ -1,6 +1,7 @@
 """The arguments that all estimators share: their meaning, values and documentation."""
 
 import re
+from functools import partial
 from inspect import cleandoc, signature
 from itertools import chain
 from numbers import Integral, Real
@@ -398,15 +399,20 @@ class SharedArguments(BaseEstimator):
         self.checkpoint_every = checkpoint_every
 
 
-def with_shared_arguments(cls):
-    """Give an estimator the arguments and the documentation of `SharedArguments`.
+def with_arguments_of(base):
+    """Return a decorator that gives an estimator arguments and documentation of a base.
 
     The class itself says only what is its own: `__init__` with further arguments,
     `_parameter_constraints` and, in its docstring, its own parameters and attributes.
     The signature, which scikit-learn reads, and the docstring then have all.
     """
+    return partial(_add_arguments, base)
+
+
+def _add_arguments(base, cls):
+    """Give a class what it shares with others of its base."""
     own = list(signature(cls.__init__).parameters.values())[1:]
-    itself, *shared = signature(SharedArguments.__init__).parameters.values()
+    itself, *shared = signature(base.__init__).parameters.values()
     # By position the own ones come first, by name the shared ones.
     groups = [
         [p for p in parameters if (p.kind is p.KEYWORD_ONLY) == by_name]
@@ -431,11 +437,11 @@ def with_shared_arguments(cls):
     __init__.__signature__ = full
     cls.__init__ = __init__
     cls._parameter_constraints = {
-        **SharedArguments._parameter_constraints,
+        **base._parameter_constraints,
         **cls._parameter_constraints,
     }
     if cls.__doc__:  # not in python -OO
-        cls.__doc__ = _merge(SharedArguments.__doc__, cls.__doc__)
+        cls.__doc__ = _merge(base.__doc__, cls.__doc__)
     return cls
 
 
@@ -446,5 +452,8 @@ def _merge(shared, own):
         head = f"{title}\n{'-' * len(title)}\n"
         section = re.compile(head + r"(.*?)(?=\n\n\S[^\n]*\n---|\Z)", re.DOTALL)
         entries = section.search(shared)[1].strip("\n")
+        if head not in own:  # it has none of its own
+            own = own.replace("Attributes\n", f"{head}{entries}\n\nAttributes\n", 1)
+            continue
         own = section.sub(lambda m, e=entries: f"{m[0].rstrip()}\n\n{e}", own, count=1)
     return own

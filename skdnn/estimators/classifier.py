@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.estimators.arguments import with_shared_arguments
+from skdnn.estimators.arguments import SharedArguments, with_arguments_of
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.data import check_not_missing, to_numpy
 from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
@@ -19,7 +19,7 @@ from skdnn.estimators.target_labels import Labels, weigh
 from skdnn.nn import logistic
 
 
-@with_shared_arguments
+@with_arguments_of(SharedArguments)
 class MLPClassifierDIY(ClassifierMixin, BaseMLP):
     """A feed-forward neural network, trained by gradient descent on the log-loss.
 
@@ -77,7 +77,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
-    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
+    # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
 
     @available_if(has_partial_fit)

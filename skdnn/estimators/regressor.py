@@ -11,13 +11,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
-from skdnn.estimators.arguments import with_shared_arguments
+from skdnn.estimators.arguments import SharedArguments, with_arguments_of
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
 from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
 
 
-@with_shared_arguments
+@with_arguments_of(SharedArguments)
 class MLPRegressorDIY(RegressorMixin, BaseMLP):
     """A feed-forward neural network that predicts numbers.
 
@@ -116,7 +116,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
-    # Empty: `with_shared_arguments` adds the shared arguments, and sets all of them.
+    # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(
         self,
         loss="squared_error",

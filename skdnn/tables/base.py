@@ -28,6 +28,53 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
 
     What differs from one to the other: which network they train, what it says of rows,
     with which shares what several say is blended, and what that scores.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(256, 256)
+        The number of units of each hidden layer.
+    max_iter : int or "auto", default="auto"
+        Number of epochs; "auto" is 60, for numbers to predict 100, or on many rows
+        fewer, 20 at least, so that a network sees about a million rows.
+    n_networks : int, default=4
+        How many networks of each kind to train, at least 2: each leaves out one row in
+        so many.
+    categorical_features : "from_dtype", array-like of {bool, int, str}, or None, \
+            default="from_dtype"
+        Which columns are categories, see :class:`TableEncoder`.
+    importances : bool, default=False
+        Whether to measure `feature_importances_`, which costs some predictions for each
+        column.
+    n_jobs : int or None, default=None
+        Over how many processes the networks are spread, see
+        :class:`~skdnn.MLPClassifierDIY`. It does not change the result.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random. With an int, two fits give the same bits.
+    verbose : bool, default=False
+        Whether to print the loss of each epoch.
+    checkpoint_dir : str, path-like or None, default=None
+        A directory in which `fit` keeps its state, so that it can go on after it was
+        killed, see :class:`~skdnn.MLPClassifierDIY`.
+
+    Attributes
+    ----------
+    encoder_ : TableEncoder
+        What makes numbers of the columns.
+    shares_ : ndarray of shape (n_kinds,)
+        The share of each kind of network in the mean.
+    oof_score_ : float
+        The score, as :meth:`score` has it, of what is said of rows left out. The epochs
+        that are kept and the shares were chosen on the same rows: it is a little too
+        good. There is none if a validation set was given.
+    feature_importances_, feature_importances_std_ : ndarray of shape (n_columns,)
+        With `importances`: by how much that score falls when the values of a column are
+        dealt out to other rows; mean and standard deviation over three times.
+    n_iter_ : int
+        Number of epochs.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where they are all strings.
     """
 
     _parameter_constraints: dict = {
@@ -44,6 +91,29 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         "verbose": ["verbose"],
         "checkpoint_dir": [str, PathLike, None],
     }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(256, 256),
+        *,
+        max_iter="auto",
+        n_networks=4,
+        categorical_features="from_dtype",
+        importances=False,
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+        checkpoint_dir=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.max_iter = max_iter
+        self.n_networks = n_networks
+        self.categorical_features = categorical_features
+        self.importances = importances
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.checkpoint_dir = checkpoint_dir
 
     _dropout = None  # its rate behind each hidden layer
     _most_epochs = None  # where `max_iter` is "auto"

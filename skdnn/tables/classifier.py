@@ -6,12 +6,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
+from skdnn.estimators.arguments import with_arguments_of
 from skdnn.estimators.ensemble import log_of
 from skdnn.estimators.target_labels import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
 
+@with_arguments_of(BaseTabular)
 class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     """Networks that classify the rows of a table: numbers, categories, missing values.
 
@@ -24,59 +26,18 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(256, 256)
-        The number of units of each hidden layer.
-    max_iter : int or "auto", default="auto"
-        Number of epochs; "auto" is 60, or on more than 16,666 rows fewer, 20 at least,
-        so that a network sees about a million rows.
-    n_networks : int, default=4
-        How many networks of each kind to train, at least 2: each leaves out one row in
-        so many.
     class_weight : dict, "balanced" or None, default=None
         See :class:`~skdnn.MLPClassifierDIY`.
-    categorical_features : "from_dtype", array-like of {bool, int, str}, or None, \
-            default="from_dtype"
-        Which columns are categories, see :class:`TableEncoder`.
-    importances : bool, default=False
-        Whether to measure `feature_importances_`, which costs some predictions for each
-        column.
-    n_jobs : int or None, default=None
-        Over how many processes the networks are spread, see
-        :class:`~skdnn.MLPClassifierDIY`. It does not change the result.
-    random_state : int, RandomState instance or None, default=None
-        Seed of everything random. With an int, two fits give the same bits.
-    verbose : bool, default=False
-        Whether to print the loss of each epoch.
-    checkpoint_dir : str, path-like or None, default=None
-        A directory in which `fit` keeps its state, so that it can go on after it was
-        killed, see :class:`~skdnn.MLPClassifierDIY`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    encoder_ : TableEncoder
-        What makes numbers of the columns.
     networks_ : list of MLPClassifierDIY
         For each kind of network the ones that were trained; they take what `encoder_`
         puts out.
-    shares_ : ndarray of shape (n_kinds,)
-        The share of each of them in the mean.
     oof_decision_function_ : ndarray of shape (n_samples, n_classes)
         The mean of the probabilities from those networks that have left a row out.
-    oof_score_ : float
-        The accuracy that these have. The epochs that are kept and the shares were
-        chosen on the same rows: it is a little too good. Neither is there if a
-        validation set was given.
-    feature_importances_, feature_importances_std_ : ndarray of shape (n_columns,)
-        With `importances`: by how much that accuracy falls when the values of a column
-        are dealt out to other rows; mean and standard deviation over three times.
-    n_iter_ : int
-        Number of epochs.
-    n_features_in_ : int
-        Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, where they are all strings.
 
     See Also
     --------
@@ -94,7 +55,6 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     """
 
     _parameter_constraints: dict = {
-        **BaseTabular._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
     _dropout = 0.3
@@ -102,30 +62,8 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     _left_out = "oof_decision_function_"
     _from_network = ("classes_",)
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(256, 256),
-        *,
-        max_iter="auto",
-        n_networks=4,
-        class_weight=None,
-        categorical_features="from_dtype",
-        importances=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=False,
-        checkpoint_dir=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.max_iter = max_iter
-        self.n_networks = n_networks
-        self.class_weight = class_weight
-        self.categorical_features = categorical_features
-        self.importances = importances
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint_dir = checkpoint_dir
+    # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
+    def __init__(self, *, class_weight=None): ...
 
     def _network(self, **arguments):
         return MLPClassifierDIY(class_weight=self.class_weight, **arguments)
