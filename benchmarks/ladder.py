@@ -2,15 +2,19 @@
 
 Each recipe is a line of constructor arguments. With --set-aside, networks learn from
 50,000 images and are judged on 10,000 others of the training set: choices are made
-there. Without, they learn from all 60,000 and are judged on the test set.
+there. Without, they learn from all 60,000 and are judged on the test set. With --torch,
+the same networks learn in PyTorch too, each right after ours, from the same
+mini-batches.
 
 A run that was stopped goes on where it was: what was measured is kept, a line each, in
-ladder.jsonl of the output folder, which git ignores.
+ladder.jsonl of the output folder, which git ignores, and long fits have a checkpoint
+beside it.
 """
 
 import json
 import time
 import warnings
+from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,11 +26,14 @@ from common import (
     output_dir,
     report,
 )
+from peers import is_installed, score_torch, train_torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skdnn import MLPClassifierDIY
-from skdnn.augmentation import Affine, Elastic
+from skdnn.augmentation import Affine, AveragedOverCopies, Elastic
+from skdnn.displays import AugmentationDisplay, PredictionGridDisplay
+from skdnn.nn import BatchNorm, Dense, GaussianNoise, ReLU
 
 SHARED = {
     "batch_norm": True,
@@ -41,24 +48,69 @@ DEFORMED = {
     "learning_rate_init": 0.004,
     "label_smoothing": 0.1,
 }
-# By the error that is aimed at, in percent: how many seconds `fit` may take, how many
-# seeds, and the recipe.
+# Of copies whose predictions are averaged: half as much as in training.
+GENTLY = [Affine(4, 0.05, 0.05, 0.5), Elastic(alpha=0.5, sigma=5)]
+
+
+def with_noise(sizes, std):
+    """Return hidden layers with noise on the input and on normalized activations."""
+    layers = [GaussianNoise(std)]
+    for units in sizes:
+        layers += [Dense(units), BatchNorm(), GaussianNoise(std), ReLU()]
+    return layers
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A recipe, and what is aimed at.
+
+    Parameters
+    ----------
+    seconds : float
+        What `fit` may take at most.
+    seeds : int
+    recipe : dict
+        Arguments of the classifier.
+    n_copies : int, default=0
+        Over how many deformed copies of an image predictions are averaged.
+    """
+
+    seconds: float
+    seeds: int
+    recipe: dict
+    n_copies: int = 0
+
+
+# By the error that is aimed at, in percent.
 RUNGS = {
-    2.0: (1, 10, {"hidden_layer_sizes": (256, 128), "max_iter": 2, **FAST}),
-    1.5: (4, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 4, **FAST}),
-    1.0: (20, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 12, **DEFORMED}),
-    0.6: (120, 3, {"hidden_layer_sizes": (800, 800), "max_iter": 30, **DEFORMED}),
-    0.45: (
+    2.0: Rung(1, 10, {"hidden_layer_sizes": (256, 128), "max_iter": 2, **FAST}),
+    1.5: Rung(4, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 4, **FAST}),
+    1.0: Rung(20, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 12, **DEFORMED}),
+    0.8: Rung(
+        600,
+        3,
+        {
+            "architecture": with_noise((1000, 500, 250, 250, 250), 0.3),
+            "max_iter": 100,
+            "learning_rate_init": 0.004,
+        },
+    ),
+    0.6: Rung(120, 3, {"hidden_layer_sizes": (800, 800), "max_iter": 30, **DEFORMED}),
+    0.45: Rung(
         900,
         1,
         {"hidden_layer_sizes": (1500, 1000, 500), "max_iter": 95, **DEFORMED},
+        n_copies=32,
     ),
 }
-# Errors of plain networks that were published, in percent.
+# Plain networks with deformations: error in percent, and seconds of training where they
+# were published.
 PUBLISHED = {
-    "Simard et al. (2003), 800 units, elastic": 0.70,
-    "Cireşan et al. (2010), five layers, deformed": 0.35,
+    "Simard et al. (2003), 800 units, elastic": (0.70, None),
+    "Cireşan et al. (2010), five layers, on a GPU": (0.35, 114.5 * 3600),
 }
+LONG = 60  # seconds, from which on a fit has a checkpoint
+TORCH_AT_MOST = 600  # seconds; longer recipes are not repeated there
 
 
 def main():
@@ -70,93 +122,231 @@ def main():
     parser.add_argument("--seeds", type=number(int, 1), help="other than the rung's")
     parser.add_argument("--epochs", type=number(int, 1), help="other than the recipe's")
     parser.add_argument("--set-aside", action="store_true", help="spare the test set")
+    parser.add_argument("--torch", action="store_true", help="PyTorch's side as well")
     args = parser.parse_args()
+    if args.torch and not is_installed("torch"):
+        parser.error('--torch: torch is not installed; pip install ".[peers]".')
     dataset = parser.load_dataset(args.dataset, args.data_home)
-    X, y = dataset.X_train, dataset.y_train
-    X_test, y_test = dataset.X_test, dataset.y_test
+    data = dataset.X_train, dataset.X_test, dataset.y_train, dataset.y_test
     if args.set_aside:
-        X, X_test, y, y_test = train_test_split(
+        X, y = dataset.X_train, dataset.y_train
+        data = train_test_split(
             X, y, test_size=len(X) // 6, stratify=y, random_state=0
         )
-    records = (args.output_dir or OUTPUT_DIR / dataset.name) / "ladder.jsonl"
-    records.parent.mkdir(parents=True, exist_ok=True)
-    done = {}
-    if records.exists():
-        for line in records.read_text().splitlines():
-            row = json.loads(line)
-            done[tuple(row["key"])] = row
-    rows = []
-    for rung in args.rungs:
-        seconds, n_seeds, recipe = RUNGS[rung]
-        recipe = SHARED | recipe | ({"max_iter": args.epochs} if args.epochs else {})
-        results = []
-        for seed in range(args.seeds or n_seeds):
-            key = repr(recipe), seed, args.set_aside
-            if key not in done:
-                measured = measure(recipe, seed, X, y, X_test, y_test)
-                done[key] = {"key": key, **measured}
-                with records.open("a") as file:
-                    file.write(json.dumps(done[key]) + "\n")
-            results.append(done[key])
-            print(rung, seed, results[-1]["error"], results[-1]["seconds"], flush=True)
-        rows.append(row_of(rung, seconds, recipe, results))
-    folder = output_dir(args, dataset.name)
-    where = "10,000 training images set aside" if args.set_aside else "the test set"
     name = "ladder_set_aside" if args.set_aside else "ladder"
+    folder = output_dir(args, dataset.name)
+    plots = folder / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    records = Records(args.output_dir or OUTPUT_DIR / dataset.name, args.set_aside)
+    rows = []
+    for error in args.rungs:
+        rung = RUNGS[error]
+        recipe = SHARED | rung.recipe
+        if args.epochs:
+            recipe["max_iter"] = args.epochs
+        if "architecture" in recipe:
+            recipe.pop("batch_norm")
+        ours, theirs = [], []
+        for seed in range(args.seeds or rung.seeds):
+            picture = None if seed else plots / f"{name}_mistakes_{error}.png"
+            ours.append(records.of(measure, recipe, seed, data, rung, picture))
+            print(error, seed, ours[-1], flush=True)
+            if args.torch and rung.seconds <= TORCH_AT_MOST:
+                theirs.append(records.of(measure_torch, recipe, seed, data))
+                print(error, seed, "torch", theirs[-1], flush=True)
+        rows.append(row_of(error, rung, recipe, ours, theirs))
+    where = "10,000 training images set aside" if args.set_aside else "the test set"
     report(
         folder / f"{name}.md",
         f"The ladder: {dataset.name}",
         [{k: v for k, v in row.items() if k != "point"} for row in rows],
-        f"Errors on {where}, means over seeds and their standard deviation. All with"
-        f" {SHARED}.",
+        f"Errors on {where}, means over seeds and their standard deviation; seconds of"
+        f" fit, medians. Where no others are given, arguments are {SHARED}.",
         describe_machine(),
     )
-    draw([row["point"] for row in rows], folder / "plots" / f"{name}.png")
+    draw([row["point"] for row in rows], plots / f"{name}.png")
+    draw_deformed(dataset, plots / "deformed.png")
 
 
-def measure(recipe, seed, X, y, X_test, y_test):
-    """Return error and seconds of `fit` of a recipe, with a seed."""
-    clf = MLPClassifierDIY(random_state=seed, **recipe)
+class Records:
+    """What was measured, a line each in a file.
+
+    Parameters
+    ----------
+    folder : Path
+    set_aside : bool
+        Whether the test set was spared, which is part of what was measured.
+    """
+
+    def __init__(self, folder, set_aside):
+        self.folder, self.set_aside = folder, set_aside
+        self.path = folder / "ladder.jsonl"
+        self.rows = {}
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                row = json.loads(line)
+                self.rows[tuple(row.pop("key"))] = row
+
+    def of(self, how, recipe, seed, *args):
+        """Return what was measured, if need be after measuring it."""
+        key = how.__name__, repr(recipe), seed, self.set_aside
+        if key not in self.rows:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.rows[key] = how(recipe, seed, *args, self.folder / "checkpoints")
+            with self.path.open("a") as file:
+                file.write(json.dumps({"key": key, **self.rows[key]}) + "\n")
+        return self.rows[key]
+
+
+def measure(recipe, seed, data, rung, picture, checkpoint_dir):
+    """Return errors in percent, and seconds of `fit`, and draw the last mistakes.
+
+    Parameters
+    ----------
+    recipe : dict
+    seed : int
+    data : tuple
+        X, X_test, y, y_test.
+    rung : Rung
+    picture : Path or None
+        Where mistakes are drawn.
+    checkpoint_dir : Path
+        Where long fits keep their state.
+    """
+    X, X_test, y, y_test = data
+    is_long = rung.seconds > LONG
+    clf = MLPClassifierDIY(
+        **recipe, random_state=seed, checkpoint_dir=checkpoint_dir if is_long else None
+    )
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         clf.fit(X, y)
     seconds = time.perf_counter() - start
-    return {"error": 100 * (1 - clf.score(X_test, y_test)), "seconds": seconds}
+    # A fit that goes on remembers what its epochs took before.
+    seconds = max(seconds, sum(row["seconds"] for row in clf.history_))
+    result = {"error": 100 * (1 - clf.score(X_test, y_test)), "seconds": seconds}
+    judged = clf
+    if rung.n_copies:
+        judged = AveragedOverCopies(clf, GENTLY, n_copies=rung.n_copies)
+        result["averaged"] = 100 * (1 - judged.score(X_test, y_test))
+    if picture is not None:
+        display = PredictionGridDisplay.from_estimator(
+            judged, X_test, y_test, order="mistakes", n_images=40
+        )
+        display.figure_.savefig(picture, dpi=100)
+        plt.close(display.figure_)
+    return result
 
 
-def row_of(rung, limit, recipe, results):
-    """Return a row of the table, with where it lies in the picture."""
-    errors = [result["error"] for result in results]
-    seconds = float(np.median([result["seconds"] for result in results]))
-    met = np.mean(errors) <= rung, seconds <= limit
-    own = {k: v for k, v in recipe.items() if k not in SHARED}
+def measure_torch(recipe, seed, data, _):
+    """Return the same of the same network in PyTorch, see :func:`measure`."""
+    X, X_test, y, y_test = data
+    noise = next(iter(recipe.get("architecture", ())), GaussianNoise(0)).std
+    sizes = recipe.get("hidden_layer_sizes") or [
+        layer.units for layer in recipe["architecture"] if isinstance(layer, Dense)
+    ]
+    start = time.perf_counter()
+    model = train_torch(
+        X,
+        y,
+        sizes,
+        recipe["batch_size"],
+        epochs=recipe["max_iter"],
+        learning_rate=recipe["learning_rate_init"],
+        one_cycle=True,
+        weight_decay=recipe["alpha"],
+        label_smoothing=recipe.get("label_smoothing", 0.0),
+        augmentation=recipe.get("augmentation"),
+        seed=seed,
+        batch_norm=True,
+        noise=noise,
+    )
+    seconds = time.perf_counter() - start
+    error = 100 * (1 - score_torch(model, X_test, y_test))
+    return {"error": error, "seconds": seconds}
+
+
+def row_of(error, rung, recipe, ours, theirs):
+    """Return a row of the table, with where it lies in the picture.
+
+    Parameters
+    ----------
+    error : float
+        What is aimed at.
+    rung : Rung
+    recipe : dict
+    ours, theirs : list of dict
+        What was measured, for each seed.
+    """
+    own = {k: v for k, v in recipe.items() if SHARED.get(k) != v}
+    said = ", ".join(f"{k}={v}" for k, v in own.items())
+    errors, seconds = errors_of(ours), seconds_of(ours)
+    if rung.n_copies:
+        said += f"; averaged over {rung.n_copies} copies"
+        errors = errors_of(ours, "averaged")
+    met = np.mean(errors) <= error, seconds <= rung.seconds
     return {
-        "error, at most": f"{rung:.2f} %",
-        "seconds, at most": limit,
-        "error": f"{np.mean(errors):.2f} ± {np.std(errors):.2f} %",
+        "error, at most": f"{error:.2f} %",
+        "seconds, at most": rung.seconds,
+        "error": spread(errors_of(ours)),
+        "averaged": spread(errors) if rung.n_copies else "",
         "seconds": f"{seconds:.1f}",
-        "seeds": len(results),
+        "seeds": len(ours),
         "met": ", ".join("yes" if it else "**no**" for it in met),
-        "recipe": ", ".join(f"{k}={v}" for k, v in own.items()),
+        "torch: error": spread(errors_of(theirs)) if theirs else "",
+        "seconds there": f"{seconds_of(theirs):.1f}" if theirs else "",
+        "recipe": said,
         "point": (seconds, float(np.mean(errors))),
     }
 
 
+def errors_of(results, name="error"):
+    """Return the error of each seed."""
+    return [result[name] for result in results]
+
+
+def seconds_of(results):
+    """Return the median of the seconds."""
+    return float(np.median([result["seconds"] for result in results]))
+
+
+def spread(errors):
+    """Return errors as text: their mean, and their standard deviation."""
+    deviation = f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else ""
+    return f"{np.mean(errors):.2f}{deviation} %"
+
+
 def draw(points, path):
-    """Draw errors over seconds, with what was published as lines."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Draw errors over seconds, with what was published."""
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
     ax.loglog(*zip(*points, strict=True), "o-", color="#0072B2", label="skdnn")
-    for (text, error), style in zip(PUBLISHED.items(), (":", "--"), strict=True):
-        ax.axhline(error, color="0.4", linestyle=style, label=text)
-    ax.set(xlabel="seconds of fit", ylabel="error (%)")
+    for (text, (error, seconds)), color in zip(
+        PUBLISHED.items(), ("#D55E00", "#009E73"), strict=True
+    ):
+        ax.axhline(error, color=color, linestyle=":", zorder=1)
+        if seconds is None:
+            ax.plot([], [], ":", color=color, label=f"{text}: {error:.2f} %")
+        else:
+            ax.plot(seconds, error, "*", color=color, label=f"{text}: {error:.2f} %")
+    ax.set(xlabel="Seconds of fit", ylabel="Error (%)")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("{x:g}")
     ax.tick_params(which="both", labelsize="small")
     ax.grid(which="both", color="0.9")
     ax.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def draw_deformed(dataset, path):
+    """Draw a digit of each kind, and what training makes of it."""
+    chosen = [np.flatnonzero(dataset.y_train == label)[0] for label in range(10)]
+    figure, ax = plt.subplots(figsize=(8, 8), layout="constrained")
+    AugmentationDisplay.from_augmentation(
+        DEFORMED["augmentation"], dataset.X_train[chosen], n_copies=9, ax=ax
+    )
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
