@@ -15,6 +15,7 @@ from skdnn.nn import (
     Dense,
     Dropout,
     Exp,
+    GaussianNoise,
     GaussianOutput,
     Identity,
     LayerNorm,
@@ -49,6 +50,7 @@ LAYERS = [
     BatchNorm(),
     BatchNorm(momentum=0.5, epsilon=0.1),
     Dropout(0.4),
+    GaussianNoise(0.4),
     PReLU(),
     PReLU(-0.1),
     ELU(),
@@ -73,6 +75,7 @@ LAYERS = [
 ]
 STACKS = [
     [Dense(6), BatchNorm(), ReLU(), Dense(4), Softmax()],
+    [GaussianNoise(0.1), Dense(4), BatchNorm(), GaussianNoise(0.2), Softmax()],
     [Dense(6), BatchNorm(), ReLU(), Dropout(0.3), Dense(4), BatchNorm(), Softmax()],
     [Dropout(0.2), Dense(5), Tanh(), Dense(5), LeakyReLU(0.1), Dense(4), Softmax()],
     [BatchNorm(), Dense(5), Logistic(), Identity(), Dropout(0.1), Dense(4), Softmax()],

@@ -19,6 +19,7 @@ from skdnn.nn import (
     Dropout,
     Exp,
     GaussianLikelihood,
+    GaussianNoise,
     GaussianOutput,
     Huber,
     Identity,
@@ -67,6 +68,7 @@ LAYERS = [
     Scale(),
     PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
     Dropout(0.4),
+    GaussianNoise(0.3),
     Residual([Dense(3), BatchNorm(), Tanh(), Dropout(0.2), Dense(4)]),
 ]
 OPTIMIZERS = {
