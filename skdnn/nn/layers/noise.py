@@ -52,7 +52,8 @@ class GaussianNoise(Noise):
     ----------
     std : float
         The standard deviation of the noise, in the units of the activations. Behind a
-        :class:`BatchNorm`, as in Rasmus et al., these have a spread of about 1.
+        :class:`BatchNorm`, a good place, these have a spread of gamma, which starts at
+        1.
 
     References
     ----------
