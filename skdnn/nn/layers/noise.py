@@ -11,8 +11,8 @@ from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
 class Noise(Layer):
     """Base of the layers that draw random numbers in training: each time new ones.
 
-    At inference they are the identity. How strong the noise is says the first, and
-    only, of `numbers`.
+    At inference they are the identity. `numbers` names the one field that says how
+    strong the noise is.
     """
 
     def forward(self, A, slot, training):
