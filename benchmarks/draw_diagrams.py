@@ -427,6 +427,12 @@ def graphs():
             r"$y = a\, m /\, (1 - p), \quad m = (1, 0, 1)$",
             r"$da = dy\, m /\, (1 - p)$",
         ),
+        "gaussian_noise": element_wise(
+            ("a", "y"),
+            [(rf"$+\, s\, \xi_{j}$", r"$\times\, 1$") for j in UNITS],
+            r"$y = a + s\, \xi$",
+            r"$da = dy$",
+        ),
         "exp": element_wise(
             ("z", "a"),
             [(r"$\exp$", rf"$\times\, a_{j}$") for j in UNITS],

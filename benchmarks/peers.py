@@ -170,7 +170,7 @@ class TorchLayer:
     ----------
     layer : skdnn.nn.Layer
     A, dY : ndarray of shape (n_rows, width)
-        Its input, and the gradient of its output.
+        Its input, and the gradient of its output, each of its own width.
     """
 
     def __init__(self, layer, A, dY):
@@ -202,6 +202,20 @@ def as_torch(layer, width):
         def forward(self, A):
             return A * self.factor
 
+    class GaussianNoise(nn.Module):
+        def forward(self, A):
+            return A + layer.std * torch.randn_like(A)
+
+    class PiecewiseLinear(nn.Module):  # of as many bins of each input
+        def __init__(self):
+            super().__init__()
+            edges = torch.tensor(layer.edges)
+            self.starts, self.widths = edges[:, :-1], edges.diff()
+
+        def forward(self, A):
+            T = ((A[..., None] - self.starts) / self.widths).clamp(0, 1)
+            return torch.cat([A, T.flatten(1)], 1)
+
     class Residual(nn.Module):
         def __init__(self):
             super().__init__()
@@ -218,6 +232,8 @@ def as_torch(layer, width):
         "LayerNorm": lambda: nn.LayerNorm(width),
         "Dropout": lambda: nn.Dropout(layer.rate),
         "Scale": Scale,
+        "GaussianNoise": GaussianNoise,
+        "PiecewiseLinear": PiecewiseLinear,
         "Residual": Residual,
     }
     name = type(layer).__name__

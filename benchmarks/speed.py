@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 
 import joblib
 import matplotlib.pyplot as plt
@@ -61,11 +62,13 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    GaussianNoise,
     LayerNorm,
     LeakyReLU,
     Logistic,
     Mish,
     Network,
+    PiecewiseLinear,
     PReLU,
     ReLU,
     Residual,
@@ -146,6 +149,8 @@ LAYERS = [
     LayerNorm(),
     Scale(),
     Dropout(0.5),
+    GaussianNoise(0.2),
+    PiecewiseLinear([(-2.0, -1.0, 0.0, 1.0, 2.0)] * 256),
     Residual([Dense(256), ReLU(), Dense(256)]),
 ]
 TORCH_PRODUCTS = "matrix products in torch"
@@ -383,24 +388,26 @@ def measure_layers(results, sizes, dataset):
     """Each layer alone, forward and backward."""
     width, n_rows = 256, 512
     rng = np.random.default_rng(0)
-    A, dY = (rng.standard_normal((n_rows, width), np.float32) for _ in range(2))
+    A = rng.standard_normal((n_rows, width), np.float32)
     rows = []
     for layer in LAYERS:
+        case = shorten(repr(layer), 44, placeholder=" ...")
+        dY = rng.standard_normal((n_rows, layer.output_width(width)), np.float32)
         systems = {"skdnn": Layer(layer, A, dY).step}
         if is_installed("torch"):
             systems["torch"] = TorchLayer(layer, A, dY).step
         seconds, _ = interleave(systems, sizes["repeats"], calls=sizes["layer_calls"])
         if is_installed("torch"):
-            rows.append(compare(repr(layer), seconds, "torch", "speed"))
+            rows.append(compare(case, seconds, "torch", "speed"))
         else:
             time = format_seconds(seconds["skdnn"])
-            rows.append({"case": repr(layer), "our time": time} | NO_TARGET)
+            rows.append({"case": case, "our time": time} | NO_TARGET)
     results.add(
         "Layers",
         rows,
         f"A layer alone, forward and backward, with the gradients of its input and its"
         f" parameters, on {n_rows} rows of {width} float32 numbers. torch's layers are"
-        " those of `torch.nn`, with autograd.",
+        " those of `torch.nn`, or written with it, with autograd.",
     )
 
 
@@ -411,7 +418,7 @@ class Layer:
     ----------
     layer : skdnn.nn.Layer
     A, dY : ndarray of shape (n_rows, width)
-        Its input, and the gradient of its output.
+        Its input, and the gradient of its output, each of its own width.
     """
 
     def __init__(self, layer, A, dY):

@@ -18,10 +18,10 @@ from skdnn.nn import (
     SELU,
     BatchNorm,
     Dense,
-    Dropout,
     LayerNorm,
     LeakyReLU,
     Logistic,
+    Noise,
     PReLU,
     ReLU,
     Tanh,
@@ -421,7 +421,7 @@ def _check_small_updates(case):
 
 def _check_inputs(case):
     layers = case.estimator.network_.layers
-    first = next(layer for layer in layers if not isinstance(layer, Dropout))
+    first = next(layer for layer in layers if not isinstance(layer, Noise))
     feature = int(np.argmax(case.input_sizes))
     size = case.input_sizes[feature]
     low, high = INPUT_RANGE

@@ -37,6 +37,7 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    GaussianNoise,
     LayerNorm,
     Normal,
     PReLU,
@@ -125,6 +126,10 @@ CASES = {
             *(BatchNorm(), GELU(), Residual([Dense(12), BatchNorm(), Dropout(0.2)])),
         ],
         "early_stopping": True,
+    },
+    "noise": {
+        "architecture": [Dense(12), BatchNorm(), GaussianNoise(0.2), ReLU()],
+        "ema_decay": 0.9,
     },
     "regressor": {"Estimator": MLPRegressorDIY, "early_stopping": True},
     "quantiles": {
@@ -336,7 +341,8 @@ DIFFERENT = [
     *(np.arange(3), np.arange(3.0), np.arange(3)[None], np.zeros((0, 3)), np.zeros(0)),
     *(np.array(["a", 1], object), np.array(["a", "b"]), np.array(3)),
     *(csr_array(X), csr_array(X.astype(np.float32)), csr_array(X * 2), X[:, :20]),
-    *(Dense(50), Dense(51), Dropout(0.2), BatchNorm(), BatchNorm(epsilon=1e-3), ReLU()),
+    *(Dense(50), Dense(51), BatchNorm(), BatchNorm(epsilon=1e-3), ReLU()),
+    *(Dropout(0.2), GaussianNoise(0.2), GaussianNoise(0.3)),
     *(Normal(), Normal(0.2), Scaled(1), Scaled(2), Scaled, Adam(), Adam(0.8)),
     *(lambda x: x, lambda x: x + 1, lambda x: x + 2, lambda x, k=2: x, f1, len, np.add),
     *(

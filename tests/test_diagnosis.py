@@ -20,6 +20,7 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    GaussianNoise,
     LayerNorm,
     LeakyReLU,
     Logistic,
@@ -206,7 +207,8 @@ def test_inputs_that_were_not_scaled(factor, sparse):
 
 
 def test_batch_normalization_of_the_inputs_scales_them():
-    clf = fit(architecture=[Dropout(0.1), BatchNorm(), Dense(20), ReLU()], X=X * 255)
+    noise = Dropout(0.1), GaussianNoise(0.1)
+    clf = fit(architecture=[*noise, BatchNorm(), Dense(20), ReLU()], X=X * 255)
     assert "scale X" not in findings(clf, X * 255)
 
 

@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers import first_part, of_both, of_both_pairs, outputs, quick, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
-from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
+from skdnn.nn import BatchNorm, Dense, GaussianNoise, ReLU, Residual, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -260,8 +260,12 @@ def test_lbfgs_limits_and_warnings(iris):
     with pytest.raises(AttributeError, match="has no attribute 'partial_fit'"):
         quick(solver="lbfgs").partial_fit  # noqa: B018
     for settings, message in [
-        ({"dropout": 0.2}, "dropout is not available with solver='lbfgs'.*'adam'"),
-        ({"input_dropout": 0.2}, "dropout is not available with solver='lbfgs'"),
+        ({"dropout": 0.2}, r"^Dropout\(0.2\) is not available .*'lbfgs'.*'adam'"),
+        ({"input_dropout": 0.3}, r"^Dropout\(0.3\) is not available .*'lbfgs'"),
+        (
+            {"architecture": [Residual([GaussianNoise(0.1)]), Dense(9)]},
+            r"^GaussianNoise\(0.1\) is not available .*'lbfgs'",
+        ),
         ({"ema_decay": 0.9}, "ema_decay=0.9 is not available with solver='lbfgs'"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -24,7 +24,16 @@ from sklearn.preprocessing import StandardScaler, scale
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.nn import BatchNorm, Dense, Dropout, LayerNorm, PReLU, Residual
+from skdnn.nn import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    GaussianNoise,
+    LayerNorm,
+    PReLU,
+    ReLU,
+    Residual,
+)
 from skdnn.training import checkpoint, together
 from skdnn.training.lockstep import Lockstep
 
@@ -52,7 +61,7 @@ def close(a, b):
 
 
 BLOCKS = [
-    *(Dense(12), BatchNorm(), PReLU(), Dropout(0.2)),
+    *(Dense(12), BatchNorm(), GaussianNoise(0.2), PReLU(), Dropout(0.2)),
     Residual([LayerNorm(), Dense(12), PReLU()]),
 ]
 CASES = {
@@ -266,8 +275,12 @@ def test_oof_score_counts_weights_and_all_kinds_of_targets():
 
 @pytest.mark.parametrize(
     "params",
-    [{}, {"resampling": "folds", "batch_norm": True, "dropout": 0.2}],
-    ids=["plain", "folds"],
+    [
+        {},
+        {"resampling": "folds", "batch_norm": True, "dropout": 0.2},
+        {"architecture": [Dense(20), BatchNorm(), GaussianNoise(0.2), ReLU()]},
+    ],
+    ids=["plain", "folds", "noise"],
 )
 def test_the_bits_do_not_depend_on_how_networks_are_spread(params):
     def fitted(**further):

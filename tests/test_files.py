@@ -24,6 +24,7 @@ from skdnn.nn import (
     BatchNorm,
     Dense,
     Dropout,
+    GaussianNoise,
     Glorot,
     He,
     Identity,
@@ -32,6 +33,7 @@ from skdnn.nn import (
     LeCun,
     Mish,
     Normal,
+    PiecewiseLinear,
     PReLU,
     ReLU,
     Residual,
@@ -223,7 +225,8 @@ def every_kind_of_estimator():
     yield MLPClassifierDIY(architecture=[Dense(3), ReLU()])
     block = Residual([Dense(9), LayerNorm(), PReLU(), Scale(), Dense(9)])
     smooth = [ELU(), SELU(), GELU(), SiLU(), Mish(), Softplus()]
-    layers = [Dense(9), *smooth, block, Dropout(0.1)]
+    bins = PiecewiseLinear.of(X, 3)
+    layers = [bins, Dense(9), *smooth, block, Dropout(0.1), GaussianNoise(0.1)]
     yield quick(architecture=layers, weight_init=LeCun()).fit(X, y)
     for loss in ("squared_error", "poisson", "absolute_error", "huber", "gaussian"):
         yield MLPRegressorDIY(loss, (5,), max_iter=2).partial_fit(X, y)

@@ -21,6 +21,7 @@ from skdnn.nn import (
     Dense,
     Dropout,
     Exp,
+    GaussianNoise,
     GaussianOutput,
     Layer,
     LayerNorm,
@@ -60,7 +61,7 @@ CLASSIFIERS = {
             Residual(
                 [Dense(10), BatchNorm(), PReLU(), Residual([Dense(10)]), Dense(20)]
             ),
-            *(Residual([Dropout(0.5)]), Mish()),
+            *(Residual([Dropout(0.5), GaussianNoise(0.1)]), Mish()),
         ]
     },
     "gelu, float64": {"activation": "gelu", "dtype": "float64"},
@@ -72,7 +73,8 @@ CLASSIFIERS = {
     },
     "layers": {
         "architecture": [
-            *(BatchNorm(), Dropout(0.1), Dense(20), ReLU(), BatchNorm()),
+            *(GaussianNoise(0.1), BatchNorm(), Dropout(0.1), Dense(20), ReLU()),
+            BatchNorm(),
             *(Dense(10), LeakyReLU(0.2), BatchNorm(), Tanh()),
         ]
     },

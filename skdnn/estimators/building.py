@@ -237,11 +237,13 @@ def augmentation_for(estimator):
 
 
 def _check_lbfgs(estimator, network):
-    if network.has(nn.Dropout):
+    layers = (node.layer for node in network.walk())
+    noise = next((layer for layer in layers if isinstance(layer, nn.Noise)), None)
+    if noise is not None:
         raise ValueError(
-            "dropout is not available with solver='lbfgs', which needs the same"
-            " loss for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"
-            " dropout, input_dropout and Dropout layers."
+            f"{noise} is not available with solver='lbfgs', which needs the same loss"
+            " for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"
+            " dropout, input_dropout and layers that draw random numbers."
         )
     if augmentation_for(estimator) is not None:
         raise ValueError(

@@ -8,8 +8,8 @@ def gradient_check(network, X, Y, loss, *, step=1e-5, row_weights=None, seed=0):
 
     Each parameter and each element of the input is moved up and down by `step`, and
     the difference of the losses, divided by ``2 * step``, held against the gradient
-    from the backward pass. Layers behave as in training; dropout draws the same mask
-    every time.
+    from the backward pass. Layers behave as in training; dropout and noise draw the
+    same numbers every time.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def gradient_check(network, X, Y, loss, *, step=1e-5, row_weights=None, seed=0):
     row_weights : ndarray of shape (n_samples,), default=None
         What each sample counts in the loss, in sum 1. Equal by default.
     seed : int, default=0
-        For dropout's masks.
+        For what dropout and noise draw.
 
     Returns
     -------

@@ -10,9 +10,9 @@ from skdnn.nn.initializers import Glorot
 from skdnn.nn.layers import (
     BatchNorm,
     Dense,
-    Dropout,
     Identity,
     Layer,
+    Noise,
     Residual,
     Softmax,
 )
@@ -432,7 +432,7 @@ class Network:
 
         A batch normalization after a dense layer is an affine function of an affine
         function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
-        beta)``. Dropout and the identity do nothing.
+        beta)``. Dropout, noise and the identity do nothing.
 
         Parameters
         ----------
@@ -567,7 +567,7 @@ def fold(nodes):
     """Return nodes without what inference can do without: see `Network.folded`."""
     kept = []
     for node in nodes:
-        if isinstance(node.layer, (Dropout, Identity)):
+        if isinstance(node.layer, (Noise, Identity)):
             continue
         before = kept[-1] if kept else None
         if isinstance(node.layer, BatchNorm) and isinstance(

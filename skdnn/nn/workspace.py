@@ -21,7 +21,7 @@ class Workspace:
     input_gradient : bool, default=False
         Whether `backward` goes all the way to the network's input.
     rng : numpy.random.Generator, or list of one for each network, default=None
-        Where dropout draws from; by default new ones.
+        Where dropout and noise draw from; by default new ones.
     like : Workspace, default=None
         One for as many rows or more, whose memory to share: the last, smaller
         mini-batch of an epoch then needs none of its own.

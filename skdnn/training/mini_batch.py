@@ -17,7 +17,7 @@ class MiniBatch:
     loss : Loss, or tuple of one for each network
         Which encodes the targets.
     rng : numpy.random.Generator, or list of one for each network, default=None
-        Where dropout draws from.
+        Where dropout and noise draw from.
     like : MiniBatch, default=None
         One for as many rows or more, whose memory to share.
     **options

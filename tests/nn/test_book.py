@@ -25,6 +25,7 @@ from skdnn.nn import (
     Dropout,
     Exp,
     GaussianLikelihood,
+    GaussianNoise,
     GaussianOutput,
     Huber,
     Identity,
@@ -121,6 +122,15 @@ def dropout(A, dY, slot, r):
         Y[i, j] = A[i, j] * mask[i, j] / (1 - 0.375)
         dA[i, j] = dY[i, j] * mask[i, j] / (1 - 0.375)
     return Y, dA, {}
+
+
+def gaussian_noise(A, dY, slot, r):
+    xi = slot.scratch / 0.3
+    assert len(np.unique(xi)) == M * N
+    Y = np.empty((M, N))
+    for i, j in np.ndindex(M, N):
+        Y[i, j] = A[i, j] + 0.3 * xi[i, j]
+    return Y, dY, {}
 
 
 def sigma(z):
@@ -278,6 +288,7 @@ LAYERS = {
     "softmax": (Softmax(), softmax),
     "batch_norm": (BatchNorm(), batch_norm),
     "dropout": (Dropout(0.375), dropout),
+    "gaussian_noise": (GaussianNoise(0.3), gaussian_noise),
     "exp": (Exp(), element_wise(exp, lambda a: a)),
     "ordered": (Ordered(2), ordered),
     "gaussian_output": (GaussianOutput(), gaussian_output),

@@ -1,5 +1,7 @@
 """Each layer against finite differences and its formula written out."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,6 +17,7 @@ from skdnn.nn import (
     Dense,
     Dropout,
     Exp,
+    GaussianNoise,
     GaussianOutput,
     Identity,
     LayerNorm,
@@ -32,6 +35,7 @@ from skdnn.nn import (
     SiLU,
     Softmax,
     Softplus,
+    SquaredError,
     Tanh,
     gradient_check,
 )
@@ -49,6 +53,7 @@ LAYERS = [
     BatchNorm(),
     BatchNorm(momentum=0.5, epsilon=0.1),
     Dropout(0.4),
+    GaussianNoise(0.4),
     PReLU(),
     PReLU(-0.1),
     ELU(),
@@ -73,6 +78,7 @@ LAYERS = [
 ]
 STACKS = [
     [Dense(6), BatchNorm(), ReLU(), Dense(4), Softmax()],
+    [GaussianNoise(0.1), Dense(4), BatchNorm(), GaussianNoise(0.2), Softmax()],
     [Dense(6), BatchNorm(), ReLU(), Dropout(0.3), Dense(4), BatchNorm(), Softmax()],
     [Dropout(0.2), Dense(5), Tanh(), Dense(5), LeakyReLU(0.1), Dense(4), Softmax()],
     [BatchNorm(), Dense(5), Logistic(), Identity(), Dropout(0.1), Dense(4), Softmax()],
@@ -375,6 +381,7 @@ def test_new_layers_name_what_is_wrong(make, error, match):
         (LayerNorm(1e39), r"LayerNorm: epsilon .*3.4e\+38\] .*got 1e\+39"),
         (BatchNorm(epsilon=1e-50), "BatchNorm: epsilon .*got 1e-50"),
         (ELU(1e39), r"ELU: alpha must be at most 3.4e\+38 .*got 1e\+39"),
+        (GaussianNoise(1e39), "GaussianNoise: std must be at most"),
         (PReLU(-1e39), r"PReLU: initial_slope .*got -1e\+39"),
         (Residual([ELU(1e39)]), "ELU: alpha"),
     ],
@@ -588,6 +595,80 @@ class TestDropout:
         assert_array_equal(network.predict(A), A)
 
 
+class TestGaussianNoise:
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("std", [0.3, 2, 1e-3])
+    def test_adds_normal_numbers_and_new_ones_each_time(self, std, dtype):
+        rng = np.random.default_rng(9)
+        layer = GaussianNoise(std)
+        network, workspace = workspace_of(layer, 400, 500, dtype, rng=rng)
+        A = np.ones((400, 500), dtype)
+        Y = network.forward(A, workspace).copy()
+        assert Y.dtype == dtype
+        noise = (Y.astype(np.float64) - 1) / std
+        # 5 standard errors, of 200,000 numbers.
+        assert abs(noise.mean()) < 5 / noise.size**0.5
+        assert abs(noise.std() - 1) < 5 / (2 * noise.size) ** 0.5
+        for value in (-2, -1, 0, 0.5, 3):
+            assert abs((noise < value).mean() - norm.cdf(value)) < 0.006
+        flat = noise.ravel()
+        assert abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.012
+        again = (network.forward(A, workspace) - 1.0).ravel()
+        assert abs(np.corrcoef(flat, again)[0, 1]) < 0.012
+        dA = np.random.default_rng(0).normal(size=A.shape).astype(dtype)
+        assert_array_equal(network.backward(dA.copy(), workspace), dA)
+
+    def test_the_same_seed_draws_the_same_bits(self):
+        A = data(np.random.default_rng(0)).astype(np.float32)
+
+        def outputs(seed, std):
+            rng = np.random.default_rng(seed)
+            options = {"dtype": np.float32, "rng": rng}
+            network, workspace = workspace_of(GaussianNoise(std), 7, 4, **options)
+            return [network.forward(A, workspace).copy() for _ in range(3)]
+
+        # Nor does it matter whose number std is.
+        assert_array_equal(outputs(0, 0.2), outputs(0, np.float64(0.2)))
+        assert (np.array(outputs(0, 0.2)) != outputs(1, 0.2)).all()
+
+    def test_inference_is_the_identity_and_leaves_the_input_alone(self):
+        A = np.random.default_rng(0).normal(size=(5, 4))
+        before = A.copy()
+        network, workspace = workspace_of(GaussianNoise(3.0), 5, 4)
+        assert_array_equal(network.predict(A), A)
+        assert (network.forward(A, workspace) != A).all()
+        assert_array_equal(A, before)
+        assert not network.folded().layers
+
+    def test_none_of_it_is_the_identity_in_training_too(self):
+        network, workspace = workspace_of(GaussianNoise(0), 5, 4)
+        A = np.random.default_rng(0).normal(size=(5, 4))
+        assert_array_equal(network.forward(A, workspace), A)
+
+    def test_it_allocates_nothing(self):
+        layer, n = GaussianNoise(0.2), 1000
+        network, workspace = workspace_of(layer, n, n, np.float32)
+        A = np.ones((n, n), np.float32)
+        tracemalloc.start()
+        try:
+            network.backward(network.forward(A, workspace), workspace)
+            assert tracemalloc.get_traced_memory()[1] < 10_000
+        finally:
+            tracemalloc.stop()
+
+    def test_in_front_of_a_linear_unit_it_is_the_penalty_of_its_weights(self):
+        """As the book says: of strength std²."""
+        rng, n, std = np.random.default_rng(0), 200_000, 0.7
+        network = Network([GaussianNoise(std), Dense(1)], 4, np.float64)
+        network.initialize(np.random.RandomState(0))
+        X, Y = np.repeat(data(rng, 1), n, axis=0), np.full((n, 1), 0.3)
+        loss, workspace = SquaredError(), network.workspace(n, rng=rng)
+        noisy = network.backpropagate(X, Y, loss, workspace)
+        plain = loss.value(network.predict(X), Y, workspace.row_weights)
+        penalty, _ = network.penalize(std**2)
+        assert_allclose(noisy, plain + penalty, rtol=0.02)
+
+
 def test_a_layer_is_a_value():
     assert Dense(50) == Dense(50) != Dense(49)
     assert hash(Dropout(0.2)) == hash(Dropout(0.2))
@@ -613,6 +694,10 @@ def test_a_layer_is_a_value():
         (lambda: Dropout(1.0), ValueError, r"rate must be a number in \[0, 1\), got 1"),
         (lambda: Dropout(-0.1), ValueError, "got -0.1"),
         (lambda: Dropout(float("nan")), ValueError, "got nan"),
+        (lambda: GaussianNoise(-1), ValueError, r"GaussianNoise: std .* \[0, inf\)"),
+        (lambda: GaussianNoise(np.inf), ValueError, "got inf"),
+        (lambda: GaussianNoise(np.nan), ValueError, "got nan"),
+        (lambda: GaussianNoise("0.2"), TypeError, "std must be a number, got '0.2'"),
         (lambda: LeakyReLU(1), ValueError, "negative_slope"),
         (lambda: BatchNorm(momentum=1), ValueError, "momentum"),
         (lambda: BatchNorm(epsilon=0), ValueError, r"epsilon .* \(0, inf\), got 0"),

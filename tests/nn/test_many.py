@@ -19,6 +19,7 @@ from skdnn.nn import (
     Dropout,
     Exp,
     GaussianLikelihood,
+    GaussianNoise,
     GaussianOutput,
     Huber,
     Identity,
@@ -67,6 +68,7 @@ LAYERS = [
     Scale(),
     PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
     Dropout(0.4),
+    GaussianNoise(0.3),
     Residual([Dense(3), BatchNorm(), Tanh(), Dropout(0.2), Dense(4)]),
 ]
 OPTIMIZERS = {
@@ -222,18 +224,17 @@ def test_sparse_rows():
         assert_allclose(same[k], network.predict(X[0].toarray()))
 
 
-def test_dropout_with_a_rate_for_each():
-    rates = [0.1, 0.5, 0.8]
-    them = [Network([Dropout(rate)], 100) for rate in rates]
-    stack = Network.stacked(them)
+@pytest.mark.parametrize("numbers", [(0.1, 0.5, 0.8), (0.2, 0.2, 0.2)])
+@pytest.mark.parametrize("kind", [Dropout, GaussianNoise])
+def test_noise_of_a_strength_for_each(kind, numbers):
+    ones = np.ones((K, 200, 100), np.float32)
+    stack = Network.stacked([Network([kind(number)], 100) for number in numbers])
     workspace = stack.workspace(200, rng=generators())
-    A = stack.forward(np.ones((K, 200, 100), np.float32), workspace)
-    for k, rate in enumerate(rates):
-        workspace = Network([Dropout(rate)], 100).workspace(200, rng=generators()[k])
-        alone = Network([Dropout(rate)], 100).forward(
-            np.ones((200, 100), np.float32), workspace
-        )
-        assert_array_equal(A[k], alone)
+    A = stack.forward(ones, workspace)
+    for k, number in enumerate(numbers):
+        network = Network([kind(number)], 100)
+        workspace = network.workspace(200, rng=generators()[k])
+        assert_array_equal(A[k], network.forward(ones[k], workspace))
 
 
 def test_members_share_the_memory():
@@ -247,8 +248,9 @@ def test_members_share_the_memory():
     assert not them[0].is_like(Network([Dense(4), BatchNorm(0.5)], N, np.float64))
     assert not them[0].is_like(Network([Dense(4), BatchNorm()], N, np.float32))
     assert not them[0].is_like(Network([Dense(5), BatchNorm()], N, np.float64))
-    first = Network([Dropout(0.2)], N)
-    assert first.is_like(Network([Dropout(0.3)], N))
+    for kind in (Dropout, GaussianNoise):
+        assert Network([kind(0.2)], N).is_like(Network([kind(0.3)], N))
+    assert not Network([Dropout(0.2)], N).is_like(Network([GaussianNoise(0.2)], N))
 
 
 def test_summary_copy_and_folding():

@@ -28,6 +28,7 @@ into its gradient, once; no layer divides by m again.
 from skdnn.nn.layers.base import Layer, check_fits, check_number, counted, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
+from skdnn.nn.layers.noise import GaussianNoise, Noise
 from skdnn.nn.layers.normalization import BatchNorm, LayerNorm
 from skdnn.nn.layers.outputs import Exp, GaussianOutput, Ordered
 from skdnn.nn.layers.piecewise import PiecewiseLinear
@@ -46,6 +47,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Exp",
+    "GaussianNoise",
     "GaussianOutput",
     "Identity",
     "Layer",
@@ -53,6 +55,7 @@ __all__ = [
     "LeakyReLU",
     "Logistic",
     "Mish",
+    "Noise",
     "Ordered",
     "PReLU",
     "PiecewiseLinear",

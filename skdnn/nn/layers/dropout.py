@@ -1,15 +1,15 @@
 """Dropout."""
 
-from itertools import repeat
 from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import check_number, layer
+from skdnn.nn.layers.noise import Noise
 
 
 @layer
-class Dropout(Layer):
+class Dropout(Noise):
     """Inverted dropout: ``Y = A M / (1 - rate)``, with M 0 or 1 at random.
 
     Each activation is dropped with probability `rate`, independently; those that stay
@@ -37,22 +37,13 @@ class Dropout(Layer):
     def kept_shapes(self, n_rows, n_inputs):
         return {"scaled_mask": (n_rows, n_inputs)}
 
-    def forward(self, A, slot, training):
-        if not training:
-            if slot.output is not A:
-                np.copyto(slot.output, A)
-            return slot.output
-        M, mask = slot.scaled_mask, slot.mask
-        size = M.shape[-2] * M.shape[-1]
-        rates = (
-            slot.rate.flat if isinstance(slot.rate, np.ndarray) else repeat(slot.rate)
-        )
-        networks = slot.rngs, rates, mask.reshape(-1, size), M.reshape(-1, size)
-        for rng, rate, kept, scaled in zip(*networks, strict=False):
+    def disturb(self, A, slot):
+        M = slot.scaled_mask
+        for rng, rate, kept, scaled in self.each(slot, slot.mask, M):
             # Raw bits: a third of the time that random floats take.
-            bits = rng.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
+            bits = rng.bit_generator.random_raw(-(-kept.size // 4)).view(np.uint16)
             dropped = min(round(rate * 2**16), 2**16 - 1)
-            np.greater_equal(bits[:size], dropped, out=kept)
+            np.greater_equal(bits[: kept.size], dropped, out=kept)
             np.multiply(kept, 2**16 / (2**16 - dropped), out=scaled, dtype=M.dtype)
         return np.multiply(A, M, out=slot.output)
 
