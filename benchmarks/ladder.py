@@ -130,9 +130,7 @@ def main():
     data = dataset.X_train, dataset.X_test, dataset.y_train, dataset.y_test
     if args.set_aside:
         X, y = dataset.X_train, dataset.y_train
-        data = train_test_split(
-            X, y, test_size=len(X) // 6, stratify=y, random_state=0
-        )
+        data = train_test_split(X, y, test_size=len(X) // 6, stratify=y, random_state=0)
     name = "ladder_set_aside" if args.set_aside else "ladder"
     folder = output_dir(args, dataset.name)
     plots = folder / "plots"
