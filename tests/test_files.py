@@ -195,12 +195,12 @@ def test_the_stamp_is_no_attribute():
 
 # ---------------------------------------------------------------------------- skops
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+GUIDE = Path(__file__).resolve().parents[1] / "skdnn" / "README.md"
 
 
 def trusted():
-    """Return the list of types in the README."""
-    (block,) = re.findall(r"```python\n(trusted = .*?)```", README.read_text(), re.S)
+    """Return the list of types in the guide."""
+    (block,) = re.findall(r"```python\n(trusted = .*?)```", GUIDE.read_text(), re.S)
     names = {}
     exec(block, names)
     return names["trusted"]

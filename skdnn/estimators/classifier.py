@@ -25,7 +25,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     Made to stand in for :class:`sklearn.neural_network.MLPClassifier`: an argument of
     the same name means the same and has the same default. The arithmetic is float32
-    unless `dtype` says otherwise; the README lists what else differs.
+    unless `dtype` says otherwise; the guide, skdnn/README.md, lists what else differs.
 
     The network ends in ``Dense(n_classes), Softmax()``, or, as in scikit-learn, in one
     logistic output for two classes, and in one for each label of multi-label targets.

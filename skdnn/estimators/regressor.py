@@ -23,7 +23,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
     Made to stand in for :class:`sklearn.neural_network.MLPRegressor`: an argument of
     the same name means the same and has the same default. The arithmetic is float32
-    unless `dtype` says otherwise; the README lists what else differs.
+    unless `dtype` says otherwise; the guide, skdnn/README.md, lists what else differs.
 
     Parameters
     ----------

@@ -81,10 +81,10 @@ class Column:
                     " errors='coerce'), or name it in categorical_features."
                 ) from None
             values = values[codes]  # -1 is the last one
+        elif isinstance(data.dtype, np.dtype):  # first: pandas is slow to say no
+            values = np.asarray(data).astype(np.float64)
         elif hasattr(data, "cast"):
             values = data.cast(float).to_numpy()
-        elif isinstance(data.dtype, np.dtype):
-            values = np.asarray(data).astype(np.float64)
         else:
             values = data.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
