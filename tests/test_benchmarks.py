@@ -292,6 +292,7 @@ def test_the_first_command_leaves_a_checkout_clean(
         ("experiments", "batch_size --dataset digits --quick"),
         ("mathematics", "--quick"),
         ("draw_diagrams", ""),
+        ("write_reference", ""),
         ("hidden_layers", "--dataset digits --epochs 1 --train-samples 300"),
         ("ensembles", "--dataset digits --epochs 1 --repeats 1 --tables"),
         ("speed", "--dataset digits --quick --repeats 1 --only predict"),
@@ -316,6 +317,10 @@ def test_refresh_replaces_what_git_tracks(checkout, tmp_path):
     run_well("draw_diagrams", "--refresh", **options)
     for name in diagrams:
         assert "</svg>" in (checkout / "skdnn/nn/diagrams" / name).read_text()
+    page = checkout / "skdnn" / "REFERENCE.md"
+    page.write_text("old")
+    run_well("write_reference", "--refresh", **options)
+    assert page.read_text("utf-8") == (ROOT / "skdnn/REFERENCE.md").read_text("utf-8")
     run_well("mathematics", "--quick", "--refresh", **options)
     names = ("one_over_m", "softmax_jacobian")
     results = {f"{name}.{kind}" for name in names for kind in ("md", "svg")}

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Augmentation:
-    """Base of all: a value that changes a mini-batch, differently each time.
+    """Base of all augmentations: values that change a mini-batch, anew each time.
 
     Called with X of shape (m, n_features), which it leaves as it is, and a
     :class:`numpy.random.Generator`, it returns an array of the same shape and dtype.

@@ -18,7 +18,7 @@ IMAGES_PER_MAP = 25
 
 
 class Deformation(Augmentation):
-    """Base of those that move pixels.
+    """Base of the augmentations that move pixels.
 
     Subclasses have a `shape`, (height, width) or (height, width, channels), None for
     square images of one channel, and say with `move` where pixels come from.

@@ -1,4 +1,4 @@
-"""Images: where they come from."""
+"""Images to learn from: MNIST, fetched once and kept."""
 
 from skdnn.images.datasets import fetch_mnist
 

@@ -30,7 +30,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class He:
-    """Normal weights of variance 2 / fan_in; bias 0.
+    """He's initialization: normal weights of variance ``2 / fan_in``; bias 0.
 
     Keeps the variance of activations from layer to layer where a ReLU halves it.
 
@@ -46,7 +46,7 @@ class He:
 
 @dataclass(frozen=True)
 class LeCun:
-    """Normal weights of variance 1 / fan_in; bias 0.
+    """LeCun's initialization: normal weights of variance ``1 / fan_in``; bias 0.
 
     Keeps the variance of activations from layer to layer where the activation does: the
     identity, tanh near 0, SELU.
@@ -63,11 +63,11 @@ class LeCun:
 
 @dataclass(frozen=True)
 class Glorot:
-    """Weights and bias uniform in [-bound, bound], bound = sqrt(gain 6 / (in + out)).
+    """Glorot's initialization: weights and bias uniform in [-bound, bound].
 
-    A compromise between keeping the variance of the activations and that of the
-    gradients. As in scikit-learn's `MLPClassifier`, the bias is drawn as well, after
-    the weights.
+    ``bound = sqrt(gain 6 / (fan_in + fan_out))`` is a compromise between keeping the
+    variance of the activations and that of the gradients. As in scikit-learn's
+    `MLPClassifier`, the bias is drawn as well, after the weights.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from math import cos, pi
 
 @dataclass(frozen=True)
 class Constant:
-    """``factor = 1``."""
+    """A learning rate that stays: ``factor = 1``."""
 
     planned = False
 
@@ -24,7 +24,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Adaptive(Constant):
-    """Constant, until the loss stops improving: then divided by `divisor`.
+    """A constant rate, divided by `divisor` whenever the loss stops improving.
 
     The division is the training loop's, which knows the losses; training ends
     where it would be divided once more, and is at `smallest_rate` or below.
@@ -36,7 +36,7 @@ class Adaptive(Constant):
 
 @dataclass(frozen=True)
 class InverseScaling:
-    """``factor = (t + 1) ** -power_t``, t the samples seen before this epoch."""
+    """A power of t, the samples seen before this epoch: ``(t + 1) ** -power_t``."""
 
     power_t: float = 0.5
     planned = False
@@ -48,7 +48,7 @@ class InverseScaling:
 
 @dataclass(frozen=True)
 class Cosine:
-    """``factor = (1 + cos(pi p)) / 2``, p the progress.
+    """Half a cosine from 1 to 0: ``factor = (1 + cos(pi p)) / 2``, p the progress.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""The book, skdnn/nn/README.md: its formulas, numbers, links and pictures hold."""
+"""The book, skdnn/nn/README.md: its formulas, numbers, names and pictures hold."""
 
 import importlib
 import re
@@ -530,20 +530,10 @@ PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.S)
 LINKS = re.findall(r"(!?)\[([^\]]+)\]\(([^)]+)\)", PROSE)
 
 
-def anchor(heading):
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def test_links_and_names_exist():
-    headings = re.findall(r"^#+ (.*)$", TEXT, re.M)
-    anchors = {f"#{anchor(heading)}" for heading in headings}
-    n_names = 0
+def test_names_are_in_the_files_they_link():
+    n_names = 0  # that files and headings exist is tested with those of all pages
     for _, text, target in LINKS:
-        if target.startswith("#"):
-            assert target in anchors
-            continue
         path = (BOOK.parent / target).resolve()
-        assert path.is_file(), target
         if path.is_relative_to(ROOT / "skdnn") and path.suffix == ".py":
             parts = path.relative_to(ROOT).with_suffix("").parts
             value = importlib.import_module(".".join(parts))

@@ -96,7 +96,7 @@ class Ordered(Layer):
 
 @layer
 class GaussianOutput(Layer):
-    """Means, as they are, and standard deviations, which are positive.
+    """The numbers of normal densities: means, and standard deviations above 0.
 
     The first half of the features are means. The second half becomes
     ``std = log(1 + exp(Z)) + 1e-6``, with ``dZ = dstd logistic(Z)``.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 class Loss:
-    """Base of all losses.
+    """Base of all losses: values, each with its gradient and its targets as rows.
 
     Arrays may have an axis of networks in front; L is then an array, one of each.
 

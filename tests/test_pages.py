@@ -1,0 +1,184 @@
+"""The pages: their examples run as a reader would type them, their links lead on."""
+
+import re
+import unicodedata
+from pathlib import Path
+from textwrap import dedent
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+import sklearn
+
+ROOT = Path(__file__).resolve().parents[1]
+WITH_EXAMPLES = ["README.md", "skdnn/README.md"]  # that of the book is tested with it
+PAGES = [*WITH_EXAMPLES, "skdnn/REFERENCE.md", "skdnn/nn/README.md"]
+PAGES += ["benchmarks/README.md"]
+
+
+def of_pages(names):
+    return pytest.mark.parametrize("page", [n for n in names if (ROOT / n).exists()])
+
+
+# ------------------------------------------------------------------------ examples
+
+
+def examples(text):
+    """Yield the line and the code of each Python block, but for those not to be run.
+
+    ``<!-- not run: reason -->`` on the line before, or a blank line before that, says
+    that one is not to be.
+    """
+    block = r"^([ \t]*)```python\n(.*?)^\1```"
+    for found in re.finditer(block, text, re.DOTALL | re.MULTILINE):
+        before = text[: found.start()]
+        is_run = not re.search(r"<!-- not run: \S[^>]*-->\n*\Z", before)
+        if is_run and "fetch_mnist" not in found[2]:  # the data may not be there
+            yield before.count("\n") + 1, dedent(found[2])
+
+
+@of_pages(WITH_EXAMPLES)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_examples_run(page, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pandas")
+    pytest.importorskip("rich")
+    matplotlib.use("agg")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    names = {}
+    with sklearn.config_context():
+        for line, block in examples(text):
+            # A traceback then shows the line of the page.
+            exec(compile("\n" * line + block, ROOT / page, "exec"), names)
+    plt.close("all")
+    assert names, "no examples were run"
+    if page == "README.md":
+        assert len(list(examples(text))) > 8
+        assert names["clf"].score(names["X_test"], names["y_test"]) > 0.9
+        assert "neg_log_loss" in repr(names["pipeline"])
+
+
+def test_which_examples_are_run():
+    text = """
+```python
+a = 1
+```
+
+<!-- not run: it takes an hour -->
+```python
+a = 2
+```
+
+<!-- not run: it needs a cluster,
+     and a long reason -->
+
+```python
+a = 3
+```
+
+<!-- a table -->
+```python
+a = 4
+```
+
+- In a list:
+
+  ```python
+  a = [
+      5]
+  ```
+
+```python
+fetch_mnist()
+```
+
+```sh
+a = 6
+```
+"""
+    runs = [(2, "a = 1\n"), (19, "a = 4\n"), (25, "a = [\n    5]\n")]
+    # The line is that of the fence: the code begins on the next.
+    assert [(line, code) for line, code in examples(text)] == runs
+
+
+# --------------------------------------------------------------------------- links
+
+
+def prose(text):
+    """Return Markdown without its code: nothing in there is a link or a heading."""
+    text = re.sub(r"^([ \t]*)(```+).*?^\1\2", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(
+        r"(?<!`)(`+)(?!`)((?:(?!\n\n).)+?)(?<!`)\1(?!`)", "", text, flags=re.S
+    )
+
+
+def link_targets(text):
+    text = prose(text)
+    inline = re.findall(r"\]\(<?([^\s()<>]*(?:\([^\s()]*\)[^\s()<>]*)*)[^()]*\)", text)
+    referenced = re.findall(r"^ {0,3}\[[^\]]+\]:\s*<?([^\s>]+)", text, re.MULTILINE)
+    html = re.findall(r"""<(?:a|img)\s[^>]*?(?:href|src)=["']([^"']+)""", text)
+    return inline + referenced + html
+
+
+def anchors(text):
+    """Return what GitHub calls the headings of a page, and the anchors it names."""
+    fenced = r"^([ \t]*)(```+).*?^\1\2"
+    text = re.sub(fenced, "", text, flags=re.DOTALL | re.MULTILINE)
+    found = {}
+    for heading in re.findall(
+        r"^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$", text, re.MULTILINE
+    ):
+        heading = re.sub(
+            r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading
+        )  # links: their text
+        kept = "".join(c for c in heading.strip().lower() if _is_kept(c))
+        slug = name = kept.replace(" ", "-")
+        n = 0
+        while name in found:  # those that come again are numbered
+            n += 1
+            name = f"{slug}-{n}"
+        found[name] = heading
+    return {*found, *re.findall(r"""<a\s[^>]*?(?:id|name)=["']([^"']+)""", text)}
+
+
+def _is_kept(character):
+    """Return whether it is a hyphen, a blank, or one of Ruby's word characters."""
+    category = unicodedata.category(character)
+    return character in "- " or category[0] in "LM" or category in ("Nd", "Pc")
+
+
+@of_pages(PAGES)
+def test_links_lead_somewhere(page):
+    page = ROOT / page
+    targets = link_targets(page.read_text(encoding="utf-8"))
+    relative = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert relative
+    for target in relative:
+        path, has_anchor, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), f"{target}: no such file"
+        assert file.is_relative_to(ROOT), f"{target}: outside of the repository"
+        if has_anchor:
+            assert file.suffix == ".md", f"{target}: lines of code move"
+            assert anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def test_how_links_and_headings_are_read():
+    text = """
+# What `it_does`: [a link](https://a.org) & 1/m²
+
+## Again
+## Again ##
+
+```sh
+# no heading, [no link](no.md)
+```
+
+`[no link](no.md)`, ``a `[b](no.md)` ``, [one](one.md), [`b[0]`](two.md#x "title"),
+[in brackets (three)](three_(b).md), ![four](four.png), <a id="here" href="#five">.
+
+[six]: six.md
+"""
+    assert anchors(text) == {"what-it_does-a-link--1m", "again", "again-1", "here"}
+    found = ["https://a.org", "one.md", "two.md#x", "three_(b).md", "four.png"]
+    assert link_targets(text) == [*found, "six.md", "#five"]
