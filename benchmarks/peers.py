@@ -202,10 +202,6 @@ def as_torch(layer, width):
         def forward(self, A):
             return A * self.factor
 
-    class GaussianNoise(nn.Module):
-        def forward(self, A):
-            return A + layer.std * torch.randn_like(A)
-
     class PiecewiseLinear(nn.Module):  # of as many bins of each input
         def __init__(self):
             super().__init__()
@@ -232,7 +228,7 @@ def as_torch(layer, width):
         "LayerNorm": lambda: nn.LayerNorm(width),
         "Dropout": lambda: nn.Dropout(layer.rate),
         "Scale": Scale,
-        "GaussianNoise": GaussianNoise,
+        "GaussianNoise": lambda: _torch_noise(layer.std),
         "PiecewiseLinear": PiecewiseLinear,
         "Residual": Residual,
     }

@@ -21,9 +21,9 @@ from skdnn.nn import (
     LayerNorm,
     LeakyReLU,
     Logistic,
-    Noise,
     PReLU,
     ReLU,
+    StochasticLayer,
     Tanh,
 )
 from skdnn.nn.network import INFERENCE_ROWS
@@ -421,7 +421,7 @@ def _check_small_updates(case):
 
 def _check_inputs(case):
     layers = case.estimator.network_.layers
-    first = next(layer for layer in layers if not isinstance(layer, Noise))
+    first = next(layer for layer in layers if not isinstance(layer, StochasticLayer))
     feature = int(np.argmax(case.input_sizes))
     size = case.input_sizes[feature]
     low, high = INPUT_RANGE

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation import InARow
-from skdnn.nn.layers import check_fits, counted
+from skdnn.nn.layers.base import check_fits, counted
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
@@ -238,7 +238,9 @@ def augmentation_for(estimator):
 
 def _check_lbfgs(estimator, network):
     layers = (node.layer for node in network.walk())
-    noise = next((layer for layer in layers if isinstance(layer, nn.Noise)), None)
+    noise = next(
+        (layer for layer in layers if isinstance(layer, nn.StochasticLayer)), None
+    )
     if noise is not None:
         raise ValueError(
             f"{noise} is not available with solver='lbfgs', which needs the same loss"

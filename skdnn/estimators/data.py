@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from skdnn.nn.layers import counted
+from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time

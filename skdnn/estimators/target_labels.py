@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skdnn import nn
 from skdnn.estimators.targets import Targets
-from skdnn.nn.layers import counted
+from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, _num_samples
 
 from skdnn.estimators.data import check_not_masked, check_weights, take_rows
-from skdnn.nn.layers import counted
+from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 
 

@@ -12,9 +12,9 @@ from skdnn.nn.layers import (
     Dense,
     Identity,
     Layer,
-    Noise,
     Residual,
     Softmax,
+    StochasticLayer,
 )
 from skdnn.nn.vectors import all_finite, block_size, blocks, column, some
 from skdnn.nn.workspace import Workspace
@@ -567,7 +567,7 @@ def fold(nodes):
     """Return nodes without what inference can do without: see `Network.folded`."""
     kept = []
     for node in nodes:
-        if isinstance(node.layer, (Noise, Identity)):
+        if isinstance(node.layer, (StochasticLayer, Identity)):
             continue
         before = kept[-1] if kept else None
         if isinstance(node.layer, BatchNorm) and isinstance(

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from skdnn.nn import BatchNorm, Noise
+from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.training.lockstep import Lockstep
@@ -92,7 +92,7 @@ class GradientDescent(Trainer):
             self.averaged = None
         elif self.averaged is None:
             self.averaged = self.network.copy()
-        is_noisy = self.augmentation is not None or self.network.has(Noise)
+        is_noisy = self.augmentation is not None or self.network.has(StochasticLayer)
         if self.noise_rng is None and is_noisy:
             self.noise_rng = np.random.default_rng(self.rng.randint(2**31))
         self.in_order = all_rows and not self.shuffle

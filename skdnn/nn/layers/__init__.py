@@ -25,10 +25,10 @@ for dL/dA, where L is the mean loss over the mini-batch. The loss puts the facto
 into its gradient, once; no layer divides by m again.
 """
 
-from skdnn.nn.layers.base import Layer, check_fits, check_number, counted, layer
+from skdnn.nn.layers.base import Layer, check_number, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
-from skdnn.nn.layers.noise import GaussianNoise, Noise
+from skdnn.nn.layers.noise import GaussianNoise, StochasticLayer
 from skdnn.nn.layers.normalization import BatchNorm, LayerNorm
 from skdnn.nn.layers.outputs import Exp, GaussianOutput, Ordered
 from skdnn.nn.layers.piecewise import PiecewiseLinear
@@ -37,7 +37,7 @@ from skdnn.nn.layers.residual import Residual
 from skdnn.nn.layers.scale import Scale
 from skdnn.nn.layers.sigmoids import Identity, Logistic, Tanh, logistic
 from skdnn.nn.layers.smooth import GELU, Mish, SiLU, Softplus
-from skdnn.nn.layers.softmax import Softmax, places, row_maxima, row_sums
+from skdnn.nn.layers.softmax import Softmax
 
 __all__ = [
     "ELU",
@@ -55,7 +55,6 @@ __all__ = [
     "LeakyReLU",
     "Logistic",
     "Mish",
-    "Noise",
     "Ordered",
     "PReLU",
     "PiecewiseLinear",
@@ -65,13 +64,9 @@ __all__ = [
     "SiLU",
     "Softmax",
     "Softplus",
+    "StochasticLayer",
     "Tanh",
-    "check_fits",
     "check_number",
-    "counted",
     "layer",
     "logistic",
-    "places",
-    "row_maxima",
-    "row_sums",
 ]

@@ -5,11 +5,11 @@ from numbers import Real
 import numpy as np
 
 from skdnn.nn.layers.base import check_number, layer
-from skdnn.nn.layers.noise import Noise
+from skdnn.nn.layers.noise import StochasticLayer
 
 
 @layer
-class Dropout(Noise):
+class Dropout(StochasticLayer):
     """Inverted dropout: ``Y = A M / (1 - rate)``, with M 0 or 1 at random.
 
     Each activation is dropped with probability `rate`, independently; those that stay

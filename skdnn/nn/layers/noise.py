@@ -8,7 +8,7 @@ import numpy as np
 from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
 
 
-class Noise(Layer):
+class StochasticLayer(Layer):
     """Base of the layers that draw random numbers in training: each time new ones.
 
     At inference they are the identity. `numbers` names the one field that says how
@@ -41,7 +41,7 @@ class Noise(Layer):
 
 
 @layer
-class GaussianNoise(Noise):
+class GaussianNoise(StochasticLayer):
     """Noise that is added: ``Y = A + std N``, ``dA = dY``, with N normal, N(0, 1).
 
     Each activation gets its own. The network must do with what it knows only to within

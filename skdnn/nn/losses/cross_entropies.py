@@ -7,15 +7,8 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers import (
-    Logistic,
-    Softmax,
-    check_number,
-    logistic,
-    places,
-    row_maxima,
-    row_sums,
-)
+from skdnn.nn.layers import Logistic, Softmax, check_number, logistic
+from skdnn.nn.layers.softmax import places, row_maxima, row_sums
 from skdnn.nn.losses.base import Loss, loss
 
 

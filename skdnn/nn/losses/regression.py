@@ -12,9 +12,9 @@ from skdnn.nn.layers import (
     GaussianOutput,
     Identity,
     Ordered,
-    check_fits,
     check_number,
 )
+from skdnn.nn.layers.base import check_fits
 from skdnn.nn.losses.base import Loss, loss
 
 
