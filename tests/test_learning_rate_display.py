@@ -105,9 +105,7 @@ def test_mini_batches_without_weight_are_no_steps(diabetes):
     reg = regressor(batch_size=10, shuffle=False)
     options = {"n_steps": 25, **CONSTANT}
     losses = losses_of(reg, X, y, sample_weight=weights, **options)
-    assert_allclose(losses[0], np.mean(losses[:1]))
-    assert len(losses) == 25
-    assert losses[-1] < losses[0]  # it is the same ten again and again
+    assert_allclose(losses, losses_of(reg, X[:10], y[:10], **options), rtol=1e-5)
 
 
 def test_rates_rise_geometrically_over_several_epochs(iris):
@@ -270,6 +268,7 @@ def test_the_suggestion_trains_well(solver, split_digits):
     assert score(display.suggestion_ * 100) < max(scores) - 0.1
 
 
+@pytest.mark.filterwarnings("ignore:.*overflow:RuntimeWarning")  # at the highest
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_the_suggestion_trains_a_regressor_well(solver, diabetes):
     X, y = diabetes
@@ -404,10 +403,8 @@ def test_lbfgs_has_no_learning_rate(iris):
     ids=lambda estimator: type(estimator).__name__,
 )
 def test_estimators_without_a_learning_rate(estimator, iris):
-    name = type(estimator).__name__
-    with pytest.raises(
-        ValueError, match=f"(?s)estimator={name}.*give a network of this"
-    ):
+    message = f"(?s)estimator={type(estimator).__name__}.*give a network of this"
+    with pytest.raises(ValueError, match=message):
         LearningRateDisplay.from_estimator(estimator, *iris)
 
 
