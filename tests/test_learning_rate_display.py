@@ -268,7 +268,6 @@ def test_the_suggestion_trains_well(solver, split_digits):
     assert score(display.suggestion_ * 100) < max(scores) - 0.1
 
 
-@pytest.mark.filterwarnings("ignore:.*overflow:RuntimeWarning")  # at the highest
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_the_suggestion_trains_a_regressor_well(solver, diabetes):
     X, y = diabetes
@@ -276,13 +275,9 @@ def test_the_suggestion_trains_a_regressor_well(solver, diabetes):
     suggestion = LearningRateDisplay.from_estimator(reg, X, y).suggestion_
 
     def loss(rate):
-        try:
-            fitted = clone(reg).set_params(learning_rate_init=rate).fit(X, y)
-        except ValueError:
-            return np.inf
-        return fitted.loss_
+        return clone(reg).set_params(learning_rate_init=rate).fit(X, y).loss_
 
-    lowest = min(loss(rate) for rate in 10.0 ** np.arange(-4, 1))
+    lowest = min(loss(rate) for rate in (1e-4, 1e-3, 1e-2, 0.1))
     assert loss(suggestion) < 1.3 * lowest
     assert loss(suggestion / 100) > 1.5 * lowest
 
