@@ -127,10 +127,10 @@ def test_rates_are_the_ones_of_the_steps(iris):
     assert_allclose(drops[10:] / drops[9:-1], rates[10:] / rates[9:-1], rtol=0.1)
 
 
-@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("solver", ["adam", "adamw"])
 def test_it_ends_where_training_diverges(solver, digits):
     clf = classifier(solver=solver)
-    display = LearningRateDisplay.from_estimator(clf, *digits, max_rate=1e6)
+    display = LearningRateDisplay.from_estimator(clf, *digits)
     assert 50 < len(display.losses) < 200
     assert len(display.rates) == len(display.losses)
     assert np.isfinite(display.losses).all()

@@ -27,14 +27,6 @@ WARM_UP = 10  # steps, before which it is a mean of too few to be compared with
 FALLEN = 0.8  # the part of its way down that the loss has gone at the suggestion
 MARGIN = 10.0  # that the suggestion keeps from the rate with the lowest loss
 TOO_HIGH = 1.5  # so many times its way down, or the lowest loss, above it: diverged
-# Of the estimator, so that there is one network that begins anew and leaves no files.
-ALONE = {
-    "n_networks": 1,
-    "resampling": None,
-    "warm_start": False,
-    "checkpoint_dir": None,
-    "learning_rate": "constant",
-}
 
 
 class LearningRateDisplay:
@@ -315,7 +307,7 @@ def _network_behind(estimator, X, y):
 
 def _trainer_for(estimator, X, y, sample_weight):
     """Return what would train the network in `fit`, with its data loaded."""
-    network = clone(estimator).set_params(**ALONE)
+    network = clone(estimator).set_params(n_networks=1, resampling=None)
     network._validate_params()
     # A copy, also of NumPy's global one, which `fit` is to find as it was.
     network.random_state = deepcopy(check_random_state(network.random_state))
