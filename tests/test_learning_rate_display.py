@@ -312,6 +312,8 @@ def test_chance_in_the_first_steps_does_not_count():
     rates = np.geomspace(1e-9, 10, 150)
     display = LearningRateDisplay(rates=rates, losses=losses).plot()
     assert rates[50] < display.suggestion_ < rates[80]
+    low, high = display.ax_.get_ylim()
+    assert low < 0.5 < display.smoothed_losses_[9] < high
 
 
 def test_no_suggestion_where_the_loss_does_not_fall():

@@ -192,7 +192,7 @@ class LearningRateDisplay:
             "learning_rate_init", self.learning_rate_init, "0.3", linestyle=":"
         )
         # What is far above the start would press all that matters into a line.
-        bottom, top = losses.min(), smoothed[0]
+        bottom, top = losses.min(), smoothed[:WARM_UP].max()
         height = top - bottom or 1.0
         self.ax_.set_ylim(bottom - 0.05 * height, top + 0.4 * height)
         scale_log(self.ax_, "x")
