@@ -10,6 +10,7 @@ from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.diagnosis import DiagnosisDisplay
 from skdnn.displays.grids import PredictionGridDisplay, WeightGridDisplay
 from skdnn.displays.importance import FeatureImportanceDisplay
+from skdnn.displays.learning_rate import LearningRateDisplay
 from skdnn.displays.uncertainty import UncertaintyDisplay
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "DiagnosisDisplay",
     "FeatureImportanceDisplay",
     "GradientNormDisplay",
+    "LearningRateDisplay",
     "PredictionGridDisplay",
     "TrainingCurveDisplay",
     "UncertaintyDisplay",
