@@ -41,13 +41,9 @@ SHARED = {
     "alpha": 0.05,
     "learning_rate": "one_cycle",
     "batch_size": 256,
-}
-FAST = {"learning_rate_init": 0.01}
-DEFORMED = {
-    "augmentation": [Affine(rotation=8), Elastic(alpha=1, sigma=5)],
-    "learning_rate_init": 0.004,
     "label_smoothing": 0.1,
 }
+DEFORMED = [Affine(rotation=8), Elastic(alpha=1, sigma=5)]
 # Of copies whose predictions are averaged: half as much as in training.
 GENTLY = [Affine(4, 0.05, 0.05, 0.5), Elastic(alpha=0.5, sigma=5)]
 
@@ -83,9 +79,26 @@ class Rung:
 
 # By the error that is aimed at, in percent.
 RUNGS = {
-    2.0: Rung(1, 10, {"hidden_layer_sizes": (256, 128), "max_iter": 2, **FAST}),
-    1.5: Rung(4, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 4, **FAST}),
-    1.0: Rung(20, 10, {"hidden_layer_sizes": (512, 256), "max_iter": 12, **DEFORMED}),
+    2.0: Rung(
+        1,
+        10,
+        {"hidden_layer_sizes": (128, 64), "max_iter": 3, "learning_rate_init": 0.02},
+    ),
+    1.5: Rung(
+        4,
+        10,
+        {"hidden_layer_sizes": (256, 128), "max_iter": 5, "learning_rate_init": 0.01},
+    ),
+    1.0: Rung(
+        20,
+        10,
+        {
+            "hidden_layer_sizes": (512, 256),
+            "max_iter": 9,
+            "learning_rate_init": 0.008,
+            "augmentation": DEFORMED,
+        },
+    ),
     0.8: Rung(
         600,
         3,
@@ -95,11 +108,25 @@ RUNGS = {
             "learning_rate_init": 0.004,
         },
     ),
-    0.6: Rung(120, 3, {"hidden_layer_sizes": (800, 800), "max_iter": 30, **DEFORMED}),
+    0.6: Rung(
+        120,
+        3,
+        {
+            "hidden_layer_sizes": (800, 800),
+            "max_iter": 30,
+            "learning_rate_init": 0.004,
+            "augmentation": DEFORMED,
+        },
+    ),
     0.45: Rung(
         900,
         1,
-        {"hidden_layer_sizes": (1500, 1000, 500), "max_iter": 95, **DEFORMED},
+        {
+            "hidden_layer_sizes": (1500, 1000, 500),
+            "max_iter": 95,
+            "learning_rate_init": 0.004,
+            "augmentation": DEFORMED,
+        },
         n_copies=32,
     ),
 }
@@ -254,7 +281,7 @@ def measure_torch(recipe, seed, data, _):
         learning_rate=recipe["learning_rate_init"],
         one_cycle=True,
         weight_decay=recipe["alpha"],
-        label_smoothing=recipe.get("label_smoothing", 0.0),
+        label_smoothing=recipe["label_smoothing"],
         augmentation=recipe.get("augmentation"),
         seed=seed,
         batch_norm=True,
@@ -343,7 +370,7 @@ def draw_deformed(dataset, path):
     chosen = [np.flatnonzero(dataset.y_train == label)[0] for label in range(10)]
     figure, ax = plt.subplots(figsize=(8, 8), layout="constrained")
     AugmentationDisplay.from_augmentation(
-        DEFORMED["augmentation"], dataset.X_train[chosen], n_copies=9, ax=ax
+        DEFORMED, dataset.X_train[chosen], n_copies=9, ax=ax
     )
     figure.savefig(path, dpi=100)
     plt.close(figure)
