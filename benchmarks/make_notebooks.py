@@ -5,12 +5,15 @@ empty folder, and what changes from run to run without need is left out. A noteb
 fails, or that warns, is not written.
 """
 
+import base64
+import io
 import tempfile
 from pathlib import Path
 
 import jupytext
 from common import Parser, output_dir
 from nbclient import NotebookClient
+from PIL import Image
 
 NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "skdnn" / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS_DIR.glob("*.py"))
@@ -67,9 +70,19 @@ def run(script):
                 raise RuntimeError(f"{script.name} warns: {output.text}")
             if "metadata" in output:
                 output.metadata = {}
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = smaller(output.data["image/png"])
     notebook.metadata = METADATA  # the kernel has added its version
     notebook.nbformat_minor = 4
     return notebook
+
+
+def smaller(png):
+    """Return a picture, in base64, with a palette of 256 colours, in half the bytes."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB").quantize(256)
+    file = io.BytesIO()
+    image.save(file, format="png", optimize=True)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 if __name__ == "__main__":

@@ -159,12 +159,17 @@ print(f"L = {L:.4f}; a network that knows nothing has log 3 = {np.log(3):.4f}")
 # %%
 dZ2 = (P - Y) / m
 
-figure, axes = plt.subplots(1, 3, figsize=(6, 3))
-for ax, name, values in zip(
-    axes, ["P", "Y", "dZ2 = (P - Y) / m"], [P, Y, dZ2], strict=True
+figure, axes = plt.subplots(1, 3, figsize=(7.5, 3))
+for ax, name, values, cmap in zip(
+    axes,
+    ["P", "Y", "dZ2 = (P - Y) / m"],
+    [P, Y, dZ2],
+    ["Greys", "Greys", "RdBu_r"],
+    strict=True,
 ):
     limit = np.abs(values).max()
-    ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    low = -limit if cmap == "RdBu_r" else 0
+    ax.imshow(values, cmap=cmap, vmin=low, vmax=limit, aspect="auto")
     for (i, k), value in np.ndenumerate(values):
         color = "white" if abs(value) > 0.6 * limit else "black"
         ax.text(k, i, f"{value:.2f}", ha="center", va="center", color=color)
@@ -295,8 +300,8 @@ ax.set(xlabel="step h", ylabel="relative error of dW2")
 ax.grid(color="0.9")
 
 # %% [markdown]
-# `gradient_check` does this for every parameter and for the input. Far below a
-# thousandth is right; a mistake is rarely below a hundredth.
+# `gradient_check` does this for every parameter and for the input. Right
+# gradients agree to many digits, wrong ones to one or two at best.
 
 # %%
 for name, error in gradient_check(network, X, Y, cross_entropy).items():

@@ -239,11 +239,11 @@ _ = TrainingCurveDisplay.from_estimator(
 # Now the dashed line is *above* the solid one: what is learned from is harder than what
 # is asked. Nothing is learned by heart any more.
 #
-# What does it look for? The weights of five units of the first layer, as images: ink is
+# What does it look for? The weights of ten units of the first layer, as images: ink is
 # good where they are red, and bad where they are blue.
 
 # %%
-_ = WeightGridDisplay.from_estimator(deformed, order="norm", n_units=5)
+_ = WeightGridDisplay.from_estimator(deformed, order="norm", n_units=10, n_columns=5)
 
 # %% [markdown]
 # ## Choose, then read the test set
