@@ -8,6 +8,8 @@ the network and falls back to the digits of scikit-learn.
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ pytest.importorskip("ipykernel", reason="ipykernel is not installed")
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted((ROOT / "skdnn" / "notebooks").glob("*.py"))
 NEEDS = {"table": ("pandas", "onnxruntime")}
-SECONDS = 300  # for a cell; more than it takes on a machine that has much else to do
+SECONDS = 600  # for a cell; more than it takes on a machine that has much else to do
 
 of_each = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 
@@ -107,3 +109,21 @@ def test_it_runs(script, tmp_path, environment):
     )
     client.execute()
     check_outputs(notebook)
+
+
+def test_the_script_that_makes_them(tmp_path):
+    name = "backpropagation"
+    script = ROOT / "benchmarks" / "make_notebooks.py"
+    arguments = ["--names", name, "--output-dir", str(tmp_path / "made")]
+    subprocess.run([sys.executable, script, *arguments], cwd=tmp_path, check=True)
+    made = tmp_path / "made" / f"{name}.ipynb"
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
+    notebook = jupytext.read(made)
+    check_outputs(notebook)
+    shown = read_shown(ROOT / "skdnn" / "notebooks" / f"{name}.py")
+    for mine, its in zip(notebook.cells, shown.cells, strict=True):
+        assert mine.source == its.source
+        assert mine.metadata == its.metadata == {}
+        kinds = [output.output_type for output in mine.get("outputs", [])]
+        assert kinds == [output.output_type for output in its.get("outputs", [])]
+    assert notebook.metadata.kernelspec == shown.metadata.kernelspec

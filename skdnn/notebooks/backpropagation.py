@@ -43,9 +43,8 @@ def same(name, mine, theirs):
 # A sample is a row: `X` has a row for each point. `Y` has a 1 in the column of the
 # right arm, and 0 in the others.
 
+
 # %%
-
-
 def spiral(n_per_arm, seed):
     """Return points on three arms, and the arm of each."""
     rng = np.random.default_rng(seed)
