@@ -3,7 +3,7 @@
 #
 # 70,000 digits, written by hand, and a network that learns to read them: the "hello
 # world" of machine learning. We begin with nothing, and end with a model in a file that
-# reads 99 of 100 digits right. All it needs is NumPy and a few minutes.
+# reads 99 of 100 digits right. It takes a few minutes, and no GPU.
 #
 # Every choice on the way is made with *validation* data. The test set is read once, at
 # the end.
