@@ -173,7 +173,8 @@ def main():
             recipe.pop("batch_norm")
         ours, theirs = [], []
         for seed in range(args.seeds or rung.seeds):
-            picture = None if seed else plots / f"{name}_mistakes_{error}.png"
+            is_best = error == min(args.rungs) and seed == 0
+            picture = plots / f"{name}_mistakes.png" if is_best else None
             ours.append(records.of(measure, recipe, seed, data, rung, picture))
             print(error, seed, ours[-1], flush=True)
             if args.torch and rung.seconds <= TORCH_AT_MOST:

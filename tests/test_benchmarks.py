@@ -627,13 +627,41 @@ def test_real_mnist(tmp_path, real_home):
 
 
 def test_the_ladder(tmp_path):
-    arguments = "--dataset digits --epochs 2 --seeds 2 --rungs 2.0 1.0 --set-aside"
+    arguments = "--dataset digits --epochs 2 --seeds 2 --rungs 2.0 0.45 --set-aside"
     for _ in range(2):
         run_well("ladder", *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
     # The second run finds what the first one has measured.
-    assert len((tmp_path / "ladder.jsonl").read_text().splitlines()) == 4
+    lines = (tmp_path / "ladder.jsonl").read_text().splitlines()
+    assert len(lines) == 4
     table = read_table(tmp_path / "ladder_set_aside.md")
-    assert [row["error, at most"] for row in table] == ["2.00 %", "1.00 %"]
+    assert [row["error, at most"] for row in table] == ["2.00 %", "0.45 %"]
     assert all(row["met"] == "**no**, yes" for row in table)
     assert "Elastic" in table[1]["recipe"]
-    assert imread(tmp_path / "plots" / "ladder_set_aside.png").shape[1] == 800
+    best = [json.loads(line) for line in lines[2:]]
+    mean = np.mean([row["averaged"] for row in best])
+    assert table[1]["averaged"].startswith(f"{mean:.2f} ± ")
+    for name in ("ladder_set_aside", "ladder_set_aside_mistakes", "deformed"):
+        assert imread(tmp_path / "plots" / f"{name}.png").shape[1] >= 800
+    assert (tmp_path / "checkpoints").exists()  # of the long fits
+
+
+def test_the_ladder_in_torch(tmp_path):
+    pytest.importorskip("torch", reason="torch is not installed")
+    arguments = "--dataset digits --epochs 20 --seeds 1 --rungs 2.0 0.8 --torch"
+    run_well("ladder", *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+    for row in read_table(tmp_path / "ladder.md"):
+        errors = row["error"], row["torch: error"]
+        ours, theirs = (float(it.split()[0]) for it in errors)
+        assert ours < 8 and theirs < 8
+
+
+def test_a_learning_rate(tmp_path):
+    arguments = "--dataset digits --epochs 2".split()
+    run_well("learning_rate", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+    *grid, suggested = (
+        float(row["validation error"].split()[0])
+        for row in read_table(tmp_path / "learning_rate.md")
+    )
+    assert len(grid) == 13
+    assert suggested < np.median(grid)
+    assert imread(tmp_path / "plots" / "learning_rate.png").shape[1] == 800

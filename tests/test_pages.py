@@ -184,3 +184,76 @@ def test_how_links_and_headings_are_read():
     assert anchors(text) == {"what-it_does-a-link--1m", "again", "again-1", "here"}
     found = ["https://a.org", "one.md", "two.md#x", "three_(b).md", "four.png"]
     assert link_targets(text) == [*found, "six.md", "#five"]
+
+
+# ------------------------------------------------------------------------- figures
+
+
+def table_rows(text):
+    """Return the cells of each row of the tables in a text, without what marks them."""
+    lines = (line for line in text.splitlines() if line.startswith("|"))
+    rows = [[cell.strip(" `*") for cell in line.split("|")[1:-1]] for line in lines]
+    return [row for row in rows if not set("".join(row)) <= set("-:")]
+
+
+def results(name):
+    return table_rows((ROOT / "benchmarks" / "results" / name).read_text())
+
+
+def rounds_to(shown, value):
+    """Return whether a text is a number, rounded to the digits that are shown."""
+    n_digits = len(shown.partition(".")[2])
+    return abs(float(shown) - float(value)) <= 0.5001 * 10**-n_digits
+
+
+FRONT = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## How good")[2]
+
+
+def test_the_front_page_shows_the_speed_that_was_measured():
+    text = FRONT.partition("**Speed.**")[2].partition("**Tables.**")[0]
+    measured = {(case, peer): rest for case, peer, *rest in results("mnist/speed.md")}
+    _, *rows = table_rows(text)
+    assert len(rows) == 3
+    for case, ours, *theirs in rows:
+        case = case.replace(", ", ", batches of ")
+        peers = "scikit-learn", "scikit-learn, float64 input", "torch"
+        for peer, shown in zip(peers, theirs, strict=True):
+            assert rounds_to(shown, measured[case, peer][0].split()[0])
+        assert rounds_to(ours, measured[case, "scikit-learn"][1].split()[0])
+
+
+def test_the_front_page_shows_the_tables_that_were_measured():
+    text = FRONT.partition("**Tables.**")[2].partition("**The ladder.**")[0]
+    both = {name: row for name, *row in results("tables/classification-final.md")}
+    for name, *row in results("tables/regression-final.md"):
+        both[name] += row
+    names = {
+        "TabularClassifierDIY`, `TabularRegressorDIY": "Tabular...DIY",
+        "RealMLP-TD-S (PyTorch)": "RealMLP-TD-S",
+        "scikit-learn's HistGradientBoosting": "HistGradientBoosting",
+        "scikit-learn's MLP, in skrub's pipeline": "MLP of scikit-learn, skrub",
+    }
+    _, *rows = table_rows(text)
+    assert len(rows) == 5
+    for name, *shown, seconds in rows:
+        *scores, classify, r2, rank, regress = both[names.get(name, name)]
+        assert shown == [*scores, r2, rank], name
+        assert float(seconds) == float(classify) + float(regress), name
+
+
+def test_the_front_page_shows_the_ladder_that_was_climbed():
+    text = FRONT.partition("**The ladder.**")[2].partition("\n## ")[0]
+    header, *climbed = results("mnist/ladder.md")
+    climbed = [dict(zip(header, row, strict=True)) for row in climbed]
+    _, *rows = table_rows(text)
+    assert len(rows) == len(climbed)
+    for (what, error, averaged, seconds, n_seeds, torch, its), row in zip(
+        rows, climbed, strict=True
+    ):
+        sizes, epochs, *_ = what.split("; ")
+        assert f"=({sizes})" in row["recipe"]
+        assert f"max_iter={epochs.split()[0]}," in row["recipe"]
+        assert (error, averaged) == (row["error"], row["averaged"])
+        assert (n_seeds, torch) == (row["seeds"], row["torch: error"])
+        assert rounds_to(seconds, row["seconds"])
+        assert its == row["seconds there"] or rounds_to(its, row["seconds there"])
