@@ -33,6 +33,7 @@ from sklearn.model_selection import train_test_split
 from skdnn import MLPClassifierDIY
 from skdnn.augmentation import Affine, AveragedOverCopies, Elastic
 from skdnn.displays import AugmentationDisplay, PredictionGridDisplay
+from skdnn.displays.common import scale_log
 from skdnn.nn import BatchNorm, Dense, GaussianNoise, ReLU
 
 SHARED = {
@@ -346,7 +347,7 @@ def spread(errors):
 def draw(points, path):
     """Draw errors over seconds, with what was published."""
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-    ax.loglog(*zip(*points, strict=True), "o-", color="#0072B2", label="skdnn")
+    ax.plot(*zip(*points, strict=True), "o-", color="#0072B2", label="skdnn")
     for (text, (error, seconds)), color in zip(
         PUBLISHED.items(), ("#D55E00", "#009E73"), strict=True
     ):
@@ -356,11 +357,9 @@ def draw(points, path):
         else:
             ax.plot(seconds, error, "*", color=color, label=f"{text}: {error:.2f} %")
     ax.set(xlabel="Seconds of fit", ylabel="Error (%)")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter("{x:g}")
-    ax.tick_params(which="both", labelsize="small")
-    ax.grid(which="both", color="0.9")
+    scale_log(ax, "x")
+    scale_log(ax)
+    ax.grid(color="0.9")
     ax.legend(fontsize="small")
     figure.savefig(path, dpi=100)
     plt.close(figure)
