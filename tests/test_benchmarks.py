@@ -656,7 +656,7 @@ def test_the_ladder_in_torch(tmp_path):
 
 
 def test_a_learning_rate(tmp_path):
-    arguments = "--dataset digits --epochs 2".split()
+    arguments = ["--dataset", "digits", "--epochs", "2"]
     run_well("learning_rate", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
     *grid, suggested = (
         float(row["validation error"].split()[0])
