@@ -17,7 +17,6 @@ from skdnn.displays.common import (
     unwrapped,
 )
 from skdnn.estimators.base import BaseMLP
-from skdnn.estimators.data import check_weights
 from skdnn.estimators.ensemble import plans_for
 from skdnn.estimators.validation import Fit
 from skdnn.training.lockstep import Lockstep
@@ -312,11 +311,9 @@ def _trainer_for(estimator, X, y, sample_weight):
     # A copy, also of NumPy's global one, which `fit` is to find as it was.
     network.random_state = deepcopy(check_random_state(network.random_state))
     as_given = X, y
-    X, y = network._validate(X, y, reset=True)
-    sample_weight = check_weights(sample_weight, X)
-    targets = network._read_targets(y, sample_weight)
-    encoded = targets.encode(y)
-    weights = network._weigh(targets, encoded, sample_weight)
+    X, targets, encoded, weights, sample_weight = network._prepare(
+        X, y, sample_weight, network._read_targets, reset=True
+    )
     (plan,) = plans_for(network, None, targets, encoded)
     fit = Fit(X, encoded, weights, sample_weight, targets, None, as_given)
     member = network._member(fit, 0, plan, warm=False)

@@ -162,15 +162,10 @@ class BaseMLP(
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
-            X, y = self._validate(X, y, reset=not warm)
-            sample_weight = check_weights(sample_weight, X)
-            if warm:
-                targets = self._continued_targets()
-                targets.check_same(y)
-            else:
-                targets = self._read_targets(y, sample_weight)
-            encoded = targets.encode(y)
-            weights = self._weigh(targets, encoded, sample_weight)
+            read = self._same_targets if warm else self._read_targets
+            X, targets, encoded, weights, sample_weight = self._prepare(
+                X, y, sample_weight, read, reset=not warm
+            )
             given = check_given(self, targets, X_val, y_val, sample_weight_val)
             checkpoints = checkpoints_for(
                 self,
@@ -231,11 +226,9 @@ class BaseMLP(
         with _unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X
-            X, y = self._validate(X, y, reset=not fitted)
-            sample_weight = check_weights(sample_weight, X)
-            targets = read_targets(y, sample_weight)
-            encoded = targets.encode(y)
-            weights = self._weigh(targets, encoded, sample_weight)
+            X, targets, encoded, weights, _ = self._prepare(
+                X, y, sample_weight, read_targets, reset=not fitted
+            )
             trainers, plans = self._trainers_to_go_on(X, targets, encoded)
             if not fitted:
                 network = trainers[0].network
@@ -307,6 +300,37 @@ class BaseMLP(
                 f" Set n_networks={len(each)}, or warm_start=False."
             )
         return each
+
+    def _same_targets(self, y, sample_weight):
+        """Return the targets of the last fit, which y must have."""
+        targets = self._continued_targets()
+        targets.check_same(y)
+        return targets
+
+    def _prepare(self, X, y, sample_weight, read_targets, *, reset):
+        """Check what there is to learn, and return it as training takes it.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As `fit` takes them.
+        read_targets : callable
+            See :meth:`_partial_fit`.
+        reset : bool
+            Whether X may have other columns than before.
+
+        Returns
+        -------
+        X, targets, encoded, weights, sample_weight
+            The rows; what the targets are, and these as numbers; what each row
+            weighs in the loss, and as it was given, checked.
+        """
+        X, y = self._validate(X, y, reset=reset)
+        sample_weight = check_weights(sample_weight, X)
+        targets = read_targets(y, sample_weight)
+        encoded = targets.encode(y)
+        weights = self._weigh(targets, encoded, sample_weight)
+        return X, targets, encoded, weights, sample_weight
 
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
