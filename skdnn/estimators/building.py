@@ -237,10 +237,7 @@ def augmentation_for(estimator):
 
 
 def _check_lbfgs(estimator, network):
-    layers = (node.layer for node in network.walk())
-    noise = next(
-        (layer for layer in layers if isinstance(layer, nn.StochasticLayer)), None
-    )
+    noise = network.find(nn.StochasticLayer)
     if noise is not None:
         raise ValueError(
             f"{noise} is not available with solver='lbfgs', which needs the same loss"

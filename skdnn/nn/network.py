@@ -210,9 +210,14 @@ class Network:
         for node in self.nodes:
             yield from node.walk()
 
+    def find(self, kind):
+        """Return the first layer of a kind, or None."""
+        layers = (node.layer for node in self.walk())
+        return next((layer for layer in layers if isinstance(layer, kind)), None)
+
     def has(self, kind):
         """Return whether there is a layer of a kind."""
-        return any(isinstance(node.layer, kind) for node in self.walk())
+        return self.find(kind) is not None
 
     @classmethod
     def stacked(cls, networks):
