@@ -100,17 +100,16 @@ def train_torch(
     X, y = torch.from_numpy(X), torch.from_numpy(y)
     model = make_torch_network(X.shape[1], hidden, n_classes, **extra)
     cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-    weights = [it for it in model.parameters() if it.ndim == 2]
-    others = [it for it in model.parameters() if it.ndim != 2]
-    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
-    optimizer = kind(
-        [
+    kind, parameters = torch.optim.Adam, list(model.parameters())
+    if weight_decay:
+        kind = torch.optim.AdamW
+        weights = [it for it in parameters if it.ndim == 2]
+        others = [it for it in parameters if it.ndim != 2]
+        parameters = [
             {"params": weights, "weight_decay": weight_decay},
             {"params": others, "weight_decay": 0.0},
-        ],
-        lr=learning_rate,
-        fused=True,
-    )
+        ]
+    optimizer = kind(parameters, lr=learning_rate, fused=True)
     change = None if augmentation is None else InARow(augmentation).change
     rng = np.random.default_rng(seed)
     schedule = None
