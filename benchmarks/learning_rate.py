@@ -15,7 +15,6 @@ from common import (
     number,
     output_dir,
     report,
-    training_samples,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -34,15 +33,15 @@ def main():
     parser.add_argument("--epochs", type=number(int, 1), default=5)
     args = parser.parse_args()
     dataset = parser.load_dataset(args.dataset, args.data_home)
+    n_validation = min(N_VALIDATION, len(dataset.X_train) // 4)
     X, X_val, y, y_val = train_test_split(
         dataset.X_train,
         dataset.y_train,
-        test_size=min(N_VALIDATION, len(dataset.X_train) // 4),
+        train_size=min(args.n_samples, len(dataset.X_train) - n_validation),
+        test_size=n_validation,
         stratify=dataset.y_train,
         random_state=0,
     )
-    dataset.X_train, dataset.y_train = X, y
-    X, y = training_samples(dataset, args.n_samples)
     clf = MLPClassifierDIY(max_iter=args.epochs, random_state=0)
     figure, (above, below) = plt.subplots(
         2, sharex=True, figsize=(8, 5.5), height_ratios=(3, 2), layout="constrained"
