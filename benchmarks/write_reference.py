@@ -19,7 +19,7 @@ INTRODUCTION = """\
 # Reference
 
 Every public name of skdnn, what it is, and the file that defines it; `help` of a name
-says the rest. [README.md](../README.md) shows them at work, and
+says the rest. [The guide](README.md) shows them at work, and
 [the book](nn/README.md) derives the equations. What an estimator inherits from
 scikit-learn alone, as `get_params` or a classifier's `score`, is left out.
 
