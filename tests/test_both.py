@@ -286,7 +286,6 @@ def test_a_fit_that_diverges_says_so_and_keeps_the_last_one(iris, fitted):
     before = outputs(fitted, X)
     fitted.set_params(solver="sgd", learning_rate_init=1e38, max_iter=20)
     with (
-        np.errstate(all="ignore"),
         pytest.raises(ValueError, match="non-finite parameter weights"),
     ):
         fitted.fit(X * 1e3, y)
@@ -311,7 +310,7 @@ def test_a_loss_that_is_not_finite_ends_training_at_the_epoch_before(
     X, y = iris
     settings = {"batch_size": 50, **EXPLODES, **settings}
     ends = []
-    with np.errstate(all="ignore"), pytest.warns(ConvergenceWarning) as record:
+    with pytest.warns(ConvergenceWarning) as record:
         clf = quick(**{**settings, "max_iter": 100})
         clf.set_callbacks(Ends(ends)).fit(X, y)
     assert re.fullmatch(
@@ -366,5 +365,5 @@ def test_parameters_that_are_not_finite_end_training_too(iris, monkeypatch, quic
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_loss_that_is_not_finite_to_begin_with(iris, solver, quick):
     X, y = iris
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="non-finite param"):
+    with pytest.raises(ValueError, match="non-finite param"):
         quick(solver=solver, weight_init=Normal(1e30)).fit(X, y)

@@ -260,7 +260,6 @@ def test_the_warning_of_a_fit_that_ran_out_of_epochs_comes_again(tmp_path):
             quick(tmp_path).fit(X, y)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_fit_that_diverged_is_finished_and_says_so_again(tmp_path):
     original = Lockstep.epoch
 

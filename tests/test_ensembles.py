@@ -488,7 +488,6 @@ def test_callbacks_see_all_networks_and_can_end_training():
     assert_array_equal(listener.seen[-1][1], clf.predict_proba(IRIS))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_network_that_diverges_leaves_the_others_alone():
     original = Lockstep.epoch
 

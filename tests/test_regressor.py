@@ -251,7 +251,7 @@ def test_a_fit_that_explodes_with_early_stopping_says_so():
     X, y = np.ones((30, 1)), np.arange(30.0) * 1000
     reg = quick(loss="poisson", solver="sgd", learning_rate_init=0.01, max_iter=20)
     reg.set_params(early_stopping=True, dtype="float64")
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="finite"):
         reg.fit(X, y)
 
 

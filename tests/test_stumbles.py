@@ -612,7 +612,6 @@ def test_numbers_whose_squares_overflow(iris):
     match = r"Columns \[2\] of X hold numbers as large as .* overflow float32"
     with (
         pytest.warns(UserWarning, match=match),
-        np.errstate(all="ignore"),
     ):
         MLPClassifierDIY(max_iter=1).fit(X, y)
 
@@ -706,7 +705,6 @@ def test_training_that_diverged_in_silence(iris):
     X, y = iris
     clf = MLPClassifierDIY(solver="sgd", max_iter=60, learning_rate_init=0.02)
     with (
-        np.errstate(all="ignore"),
         pytest.warns(ConvergenceWarning, match="has diverged: parameters are as large"),
     ):
         clf.fit(X * 1000, y)

@@ -118,7 +118,7 @@ def inputs(draw, kinds=("small", *WILD), n_features=(1, 2, 3, 4, 6)):
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     plain = values(rng, n, p, draw(st.sampled_from(kinds)))
     dtype = np.dtype(draw(st.sampled_from(DTYPES)))
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         X = plain.astype(dtype)
         plain = X.astype(np.float64)
@@ -254,7 +254,7 @@ def bits(data):
 
 def attempt(call, *args, clear=CLEAR, **kwargs):
     """Return the result, or None where there was a clear error."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             result = call(*args, **kwargs)
@@ -426,7 +426,6 @@ def plain_data():
     return X, (X[:, 0] > 0).astype(int)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_sums_that_overflow(n_classes):
@@ -442,7 +441,6 @@ def test_sums_that_overflow(n_classes):
             method(np.full((2, 3), 2e37))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_first_partial_fit_that_fails_says_why():
     X, y = plain_data()
     clf = MLPClassifierDIY(dropout=0.5, ema_decay=0.9, batch_norm=True)

@@ -24,6 +24,12 @@ def column(numbers, dtype):
     return float(numbers)  # NumPy takes it in the dtype of the array beside it
 
 
+# For arithmetic whose results are looked at: what is not finite ends training, with
+# words that say what to change.
+may_overflow = np.errstate(over="ignore", invalid="ignore")
+
+
+@may_overflow
 def all_finite(vectors):
     """Return whether all numbers are finite."""
     vector = vectors.reshape(-1)

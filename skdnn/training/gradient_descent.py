@@ -12,6 +12,7 @@ import numpy as np
 from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
+from skdnn.nn.vectors import may_overflow
 from skdnn.training.lockstep import Lockstep
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.together import fit_together
@@ -324,6 +325,7 @@ class GradientDescent(Trainer):
         self.average_statistics(network)
         return network
 
+    @may_overflow
     def average_statistics(self, network):
         """Average batch normalization's statistics anew, at the weights that predict.
 
@@ -376,8 +378,12 @@ class GradientDescent(Trainer):
         row = self.history.pop()
         self.n_epochs -= 1
         self.samples_seen -= len(self.order)
+        remedy = (
+            f"Lower learning_rate_init (it is {self.initial_rate:g}),"
+            " set max_grad_norm, or scale X."
+        )
         if not self.n_epochs:
-            raise ValueError(NOT_FINITE)
+            raise ValueError(f"{NOT_FINITE} {remedy}")
         self.result().restore(good)
         finite = isfinite(row["loss"])
         what = "Parameters" if finite else "The loss"
@@ -385,8 +391,7 @@ class GradientDescent(Trainer):
         kept = "best epoch before it" if keeps_best else "epoch before it"
         self.complaint = (
             f"{what} became {how} in epoch {row['epoch']}: training ends, and the"
-            f" parameters of the {kept} are kept. Lower learning_rate_init (it is"
-            f" {self.initial_rate:g}), set max_grad_norm, or scale X."
+            f" parameters of the {kept} are kept. {remedy}"
         )
 
     def judge(

@@ -7,7 +7,7 @@ import numpy as np
 
 from skdnn.nn import Network
 from skdnn.nn.optimizers import clip_by_global_norm
-from skdnn.nn.vectors import column
+from skdnn.nn.vectors import column, may_overflow
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.objective import Objective
 
@@ -84,6 +84,7 @@ class Lockstep(Objective):
                 trainer.optimizer.state[name] = vectors[k]
             trainer.bind_optimizer()
 
+    @may_overflow
     def epoch(self):
         """Train on every sample once.
 

@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
+from skdnn.nn.vectors import may_overflow
 from skdnn.training.objective import Objective
 from skdnn.training.user_warnings import warn_user
 
@@ -165,6 +166,7 @@ class Trainer(Objective):
         self.n_epochs += 1
         return row
 
+    @may_overflow
     def evaluate(self, validate, row):
         """Add the validation loss and score to a row of the history.
 
