@@ -174,6 +174,17 @@ def format_table(rows):
     )
 
 
+def read_table(path):
+    """Return the rows of the table that `report` wrote to a file, if it is there."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("|")
+    ]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
 def report(path, title, rows, notes, machine):
     """Print a table, and write it to a file with title, notes and machine."""
     table = format_table(rows)
@@ -210,12 +221,13 @@ def describe_machine():
     }
     parts = [f"{name} {version}" for name, version in versions.items()]
     return (
-        f"{_processor()}, {joblib.cpu_count()} cores; {', '.join(parts)};"
+        f"{processor()}, {joblib.cpu_count()} cores; {', '.join(parts)};"
         f" {', '.join(sorted(blas)) or 'BLAS unknown'}."
     )
 
 
-def _processor():
+def processor():
+    """Return the name of the processor."""
     if os.path.exists("/proc/cpuinfo"):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):

@@ -645,6 +645,36 @@ def test_the_ladder(tmp_path):
     assert (tmp_path / "checkpoints").exists()  # of the long fits
 
 
+def test_the_ladder_keeps_rungs_that_a_run_leaves_out(tmp_path):
+    def climb(rung):
+        arguments = ["--dataset", "digits", "--seeds", 1, "--rungs", rung]
+        run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+        return read_table(path)
+
+    path = tmp_path / "ladder.md"
+    (row,) = climb(2.0)
+    path.write_text(path.read_text().replace(row["machine"], "Another"))
+    kept, new = climb(1.5)
+    assert kept == row | {"machine": "Another"}
+    assert (new["error, at most"], new["machine"]) == ("1.50 %", row["machine"])
+    machines = [line for line in path.read_text().splitlines() if " cores; " in line]
+    assert [line.partition(", ")[0] for line in machines] == ["Another", row["machine"]]
+    path.write_text(path.read_text().replace("max_iter=3", "max_iter=4"))
+    assert climb(1.5) == [new]  # the other recipe is another by now
+
+
+def test_the_ladder_with_several_networks(tmp_path):
+    arguments = ["--dataset", "digits", "--epochs", 2, "--rungs", 0.31]
+    run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+    (result,) = map(json.loads, (tmp_path / "ladder.jsonl").read_text().splitlines())
+    each = result["averaged of each"]
+    assert len(each) == 2
+    (row,) = read_table(tmp_path / "ladder.md")
+    assert row["of each network"].startswith(f"{np.mean(each):.2f} ± ")
+    assert row["averaged"] == f"{result['averaged']:.2f} %"
+    assert float(row["seconds"]) > 0
+
+
 def test_the_ladder_in_torch(tmp_path):
     pytest.importorskip("torch", reason="torch is not installed")
     arguments = "--dataset digits --epochs 20 --seeds 1 --rungs 2.0 0.8 --torch"
@@ -653,6 +683,25 @@ def test_the_ladder_in_torch(tmp_path):
         errors = row["error"], row["torch: error"]
         ours, theirs = (float(it.split()[0]) for it in errors)
         assert ours < 8 and theirs < 8
+
+
+def test_what_augmentations_cost(tmp_path):
+    arguments = ["--dataset", "digits", "--repeats", 1, "--hidden-layer-sizes", 20, 10]
+    run_well("augmentation", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+    rows = read_table(tmp_path / "augmentation.md")
+    assert [row["case"] for row in rows][:2] == ["affine and elastic", "affine"]
+    for row in rows:
+        assert row["compared with"] == "none"
+        before, after = map(milliseconds, (row["its time"], row["our time"]))
+        cost = float(row["result"].split()[0])
+        # Of one round, the cost follows from its two times, but for their rounding.
+        assert cost == pytest.approx(100 * after / before - 100, rel=0.02, abs=2)
+
+
+def milliseconds(text):
+    """Return the median of times as they are written."""
+    median, *_, unit = text.split()
+    return float(median) * {"s": 1e3, "ms": 1, "µs": 1e-3}[unit]
 
 
 def test_a_learning_rate(tmp_path):

@@ -1,0 +1,61 @@
+"""What each augmentation adds to the time of an epoch.
+
+A whole `fit` for one epoch, without and with, in turn.
+"""
+
+import warnings
+from functools import partial
+
+from common import Parser, describe_machine, number, output_dir, report
+from ladder import DEFORMED, SHARED
+from measure import compare, interleave
+from sklearn.exceptions import ConvergenceWarning
+
+from skdnn import MLPClassifierDIY
+from skdnn.augmentation import Affine, Elastic, Erase, MixUp, Noise
+
+SIZES = (1500, 1000, 500)
+AUGMENTATIONS = {
+    "affine and elastic": DEFORMED,
+    "affine": Affine(),
+    "elastic": Elastic(),
+    "erase": Erase(),
+    "noise": Noise(),
+    "mix-up": MixUp(),
+}
+AT_MOST = 10  # percent
+
+
+def main():
+    """Run the script."""
+    parser = Parser(__doc__.split("\n\n")[0])
+    parser.add_argument("--repeats", type=number(int, 1), default=5)
+    parser.add_argument("--hidden-layer-sizes", nargs="+", type=int, default=SIZES)
+    args = parser.parse_args()
+    dataset = parser.load_dataset(args.dataset, args.data_home)
+    X, y = dataset.X_train, dataset.y_train
+    clf = partial(MLPClassifierDIY, args.hidden_layer_sizes, random_state=0)
+    clf = partial(clf, **SHARED | {"max_iter": 1})
+    systems = {
+        name: partial(clf(augmentation=augmentation).fit, X, y)
+        for name, augmentation in ({"none": None} | AUGMENTATIONS).items()
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        seconds, _ = interleave(systems, args.repeats)
+    report(
+        output_dir(args, dataset.name) / "augmentation.md",
+        f"What augmentations add to an epoch: {dataset.name}",
+        [
+            compare(name, seconds, "none", "cost", AT_MOST, ours=name)
+            for name in AUGMENTATIONS
+        ],
+        f"A whole `fit` for one epoch of {len(X):,} images, with hidden layers of"
+        f" {', '.join(map(str, args.hidden_layer_sizes))} units in batches of"
+        f" {SHARED['batch_size']}: medians of {args.repeats} rounds, with quartiles.",
+        describe_machine(),
+    )
+
+
+if __name__ == "__main__":
+    main()
