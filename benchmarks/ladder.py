@@ -91,7 +91,7 @@ RUNGS = {
     2.0: Rung(
         1,
         10,
-        {"hidden_layer_sizes": (128, 64), "max_iter": 3, "learning_rate_init": 0.02},
+        {"hidden_layer_sizes": (192, 64), "max_iter": 2, "learning_rate_init": 0.02},
     ),
     1.5: Rung(
         4,
@@ -135,7 +135,8 @@ RUNGS = {
             "hidden_layer_sizes": (1500, 1000, 500),
             "max_iter": 95,
             "learning_rate_init": 0.004,
-            "augmentation": DEFORMED,
+            "alpha": 0.1,
+            "augmentation": DEFORMED_MORE,
         },
         n_copies=32,
     ),
