@@ -151,8 +151,12 @@ def _is_kept(character):
 
 @of_pages(PAGES)
 def test_links_lead_somewhere(page):
-    page = ROOT / page
-    targets = link_targets(page.read_text(encoding="utf-8"))
+    check_links(ROOT / page, (ROOT / page).read_text(encoding="utf-8"))
+
+
+def check_links(page, text):
+    """Check that all links of a page that lead into the repository arrive there."""
+    targets = link_targets(text)
     relative = [target for target in targets if not re.match(r"[a-z]+:", target)]
     assert relative
     for target in relative:
