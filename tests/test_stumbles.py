@@ -18,7 +18,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY, diagnose
+from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.displays import ArchitectureComparisonDisplay, TrainingCurveDisplay
 from skdnn.nn import Dense, ReLU, Softmax
 
@@ -668,6 +668,27 @@ def test_dates_and_durations(iris, unit):
     for X in (column[:, np.newaxis], pandas.DataFrame({"x": y, "when": column})):
         with pytest.raises(ValueError, match="X has dates or durations"):
             MLPClassifierDIY().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "instead"),
+    [
+        (MLPClassifierDIY, "TabularClassifierDIY"),
+        (MLPRegressorDIY, "TabularRegressorDIY"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["str", "object", "category"])
+def test_text_in_a_column(iris, Estimator, instead, dtype):
+    pandas = pytest.importorskip("pandas")
+    _, y = iris
+    texts = pandas.Series(["1.5", "Ulm", "Kiel"] * 50).astype(dtype)
+    X = pandas.DataFrame({"x": y, "city": texts})
+    match = f"column 'city', such as 'Ulm'.*{instead}"
+    with pytest.raises(ValueError, match=match):
+        Estimator().fit(X, y)
+    # Text that can be read as numbers is read, as scikit-learn does it.
+    X["city"] = pandas.Series(["1.5", "2", "3"] * 50).astype(dtype)
+    Estimator(max_iter=1).fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     _fit_context,
+    is_classifier,
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -21,6 +22,7 @@ from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.building import checkpoints_for, network_for, trainer_for
 from skdnn.estimators.data import (
     check_no_dates,
+    check_no_text,
     check_not_masked,
     check_range_of_float32,
     check_weights,
@@ -345,15 +347,20 @@ class BaseMLP(
         is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
         mapped = [X.dtype] if is_mapped else []
         check_params = {} if y is NOT_GIVEN else self._target_checks
-        checked = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=floats + mapped + INTEGERS,
-            **check_params,
-        )
+        try:
+            checked = validate_data(
+                self,
+                X,
+                y,
+                reset=reset,
+                accept_sparse="csr",
+                dtype=floats + mapped + INTEGERS,
+                **check_params,
+            )
+        except ValueError:
+            kind = "Classifier" if is_classifier(self) else "Regressor"
+            check_no_text(X, f"Tabular{kind}DIY")
+            raise
         if mapped and np.dtype(floats[0]) == np.float32:
             check_range_of_float32(X)  # cast later, row by row
         return checked

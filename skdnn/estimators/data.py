@@ -66,6 +66,40 @@ def check_no_dates(data, name="X"):
         )
 
 
+def check_no_text(X, instead):
+    """Raise an error if a column of a DataFrame holds text that is no number.
+
+    Parameters
+    ----------
+    X : object
+        As the user has passed it.
+    instead : str
+        The estimator that takes such tables.
+    """
+    for i, name in enumerate(getattr(X, "columns", ())):
+        column = _safe_indexing(X, i, axis=1)
+        if getattr(getattr(column, "dtype", None), "kind", "O") != "O":
+            continue
+        text = next((value for value in column if is_text(value)), None)
+        if text is not None:
+            raise ValueError(
+                f"X has text in column {name!r}, such as {text!r}. Encode it, for"
+                f" example with OneHotEncoder, or use {instead}, which takes tables as"
+                " they are."
+            )
+
+
+def is_text(value):
+    """Return whether an object is a string that can't be read as a number."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
 def check_not_missing(y, name, cure="Leave these rows out"):
     """Raise an error if values are missing among objects."""
     dtype = getattr(y, "dtype", None)
