@@ -87,6 +87,9 @@ class BaseMLP(
     """
 
     _target_checks = {"multi_output": True}
+    # Whether Ctrl-C, which leaves what was learned so far, is an error after all: for
+    # one of several fits that make a model only together.
+    _raises_interrupt = False
 
     def _read_targets(self, y, sample_weight):
         """Return the targets that y holds, an array, to begin anew with."""
@@ -160,7 +163,7 @@ class BaseMLP(
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
@@ -187,6 +190,8 @@ class BaseMLP(
             self._warn_of_settings(targets, encoded, weights)
             members, converged = self._train(members, fit, data)
             trainers = [member.trainer for member in members]
+            if self._raises_interrupt and any(it.was_interrupted for it in trainers):
+                raise KeyboardInterrupt
             self._publish(trainers, targets, plans)
             if self.resampling is not None:
                 self._score_left_out(fit, plans)
@@ -225,7 +230,7 @@ class BaseMLP(
                 f"partial_fit does not support resampling={self.resampling!r}, which"
                 " needs all samples. Set resampling=None."
             )
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X
             X, targets, encoded, weights, _ = self._prepare(
@@ -711,7 +716,7 @@ def _dense_views(network):
 
 
 @contextmanager
-def _unchanged_on_error(estimator):
+def unchanged_on_error(estimator):
     """Give an estimator its fitted attributes back if the fit fails."""
 
     def fitted():

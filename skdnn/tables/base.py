@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdnn.estimators.base import unchanged_on_error
 from skdnn.estimators.data import check_weights, to_numpy
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
@@ -148,6 +149,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     ):
         """Encode a table, and train networks on it.
 
+        All kinds of networks make the model together: Ctrl-C raises KeyboardInterrupt,
+        and the estimator stays as it was. With `checkpoint_dir`, the next fit goes on.
+
         Parameters
         ----------
         X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
@@ -182,25 +186,33 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             outputs = [getattr(it, self._left_out) for it in networks]
         y = np.asarray(to_numpy(y))
         shares = self._shares_for(networks[0], outputs, y, sample_weight)
-        shares = np.where(shares < SMALLEST_SHARE, 0, shares)
-        # Nothing can fail from here on.
+        with unchanged_on_error(self):  # Ctrl-C, say
+            self._publish(encoder, networks, shares)
+            if not given:
+                self._score_left_out(outputs, Z, y, sample_weight)
+        return self
+
+    def _publish(self, encoder, networks, shares):
+        """Set the fitted attributes, those about rows left out apart."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         self.encoder_, self.networks_ = encoder, networks
+        shares = np.where(shares < SMALLEST_SHARE, 0, shares)
         self.shares_ = shares / shares.sum()
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
                 setattr(self, name, getattr(encoder, name))
         for name in self._from_network:
             setattr(self, name, getattr(networks[0], name))
-        if not given:
-            blended = self._blend(outputs)
-            setattr(self, self._left_out, blended)
-            self.oof_score_ = self._score_of(blended, y, sample_weight)
-            if self.importances:
-                result = importances(self, Z, y, sample_weight)
-                self.feature_importances_, self.feature_importances_std_ = result
-        return self
+
+    def _score_left_out(self, outputs, Z, y, sample_weight):
+        """Set what is said of rows left out, and what that scores."""
+        blended = self._blend(outputs)
+        setattr(self, self._left_out, blended)
+        self.oof_score_ = self._score_of(blended, y, sample_weight)
+        if self.importances:
+            result = importances(self, Z, y, sample_weight)
+            self.feature_importances_, self.feature_importances_std_ = result
 
     def _given(self, encoder, X_val, y_val, sample_weight_val):
         """Return the validation set that was passed to `fit`, as networks take it."""
@@ -258,7 +270,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
                 **arguments,
             )
             network.set_callbacks(*getattr(self, "_skl_callbacks", ()))
+            network._raises_interrupt = True
             networks.append(network.fit(Z, y, sample_weight, **given))
+            del network._raises_interrupt
         return networks
 
     def _n_epochs(self, n_samples):

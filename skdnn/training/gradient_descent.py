@@ -309,6 +309,7 @@ class GradientDescent(Trainer):
 
     def interrupted(self):
         """Leave what is there in order after Ctrl-C."""
+        self.was_interrupted = True
         self.share_statistics()
         if self.good is not None and not self.network.is_finite():
             self.result().restore(self.good)
@@ -369,6 +370,7 @@ class GradientDescent(Trainer):
                     network.forward(X, batches[m].workspace)
         except KeyboardInterrupt:
             warn_user(INTERRUPTED)
+            self.was_interrupted = True
             network.restore(before)
         if not network.is_finite():  # sums that overflow
             network.restore(before)

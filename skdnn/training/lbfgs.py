@@ -142,6 +142,7 @@ class LBFGS(Trainer):
             accepted[:] = result.x
         except KeyboardInterrupt:
             warn_user(INTERRUPTED)
+            self.was_interrupted = True
             result = None
         if in_epoch:  # an iteration that came to nothing
             on_epoch_end(None)

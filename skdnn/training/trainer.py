@@ -54,6 +54,8 @@ class Trainer(Objective):
         The network's state in the best epoch, if training is to go back to it.
     ended : bool
         Whether training ended before `max_epochs`, other than by Ctrl-C.
+    was_interrupted : bool
+        Whether Ctrl-C ended it.
     """
 
     takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
@@ -83,6 +85,7 @@ class Trainer(Objective):
         self.best_loss, self.best_score = best_loss, -inf
         self.best_state = None
         self.ended = False
+        self.was_interrupted = False
 
     @property
     def finished(self):

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from skdnn import (
 from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import architecture
 from skdnn.tables.blend import least_squares_shares, likelihood_shares
+from skdnn.training import GradientDescent
 
 N = 240
 
@@ -345,6 +347,40 @@ def test_a_fit_that_fails_leaves_what_was_there(name):
     assert_array_equal(says(estimator, X), before)
     with pytest.raises(NotFittedError):
         quick(name)[0].predict(X)
+
+
+@both
+@pytest.mark.parametrize("epoch", [13, 30])  # of 10 for each of three kinds
+def test_ctrl_c_ends_all_kinds(name, epoch, tmp_path, monkeypatch):
+    def interrupt(self, row):
+        monkeypatch.setattr(GradientDescent, "n_seen", GradientDescent.n_seen + 1)
+        if GradientDescent.n_seen == 2 * epoch:
+            raise KeyboardInterrupt
+        return after_epoch(self, row)
+
+    estimator, y = quick(name, checkpoint_dir=tmp_path)
+    whole = says(quick(name)[0].fit(X, y), X)
+    after_epoch = GradientDescent.after_epoch
+    monkeypatch.setattr(GradientDescent, "n_seen", 0, raising=False)
+    monkeypatch.setattr(GradientDescent, "after_epoch", interrupt)
+    warned = pytest.warns(UserWarning, match="interrupted by user")
+    with warned, pytest.raises(KeyboardInterrupt):
+        estimator.fit(X, y)
+    assert GradientDescent.n_seen == 2 * epoch
+    assert not [it for it in vars(estimator) if it.endswith("_")]
+    assert_array_equal(says(estimator.fit(X, y), X), whole)
+
+
+def test_ctrl_c_while_importances_are_measured():
+    clf, _ = quick("classifier")
+    before = says(clf.fit(X, LABELS), X)
+    clf.set_params(importances=True, random_state=1)
+    interrupted = mock.patch(
+        "skdnn.tables.base.importances", side_effect=KeyboardInterrupt
+    )
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        clf.fit(X, LABELS)
+    assert_array_equal(says(clf, X), before)
 
 
 @both
