@@ -58,7 +58,7 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
         If `estimator` is something else, its labels are neither numbers nor strings, or
         it has a layer of a kind that is not this package's.
     ValueError
-        If `opset` is out of range.
+        If `opset` is out of range, or a column of a table has "" for a category.
 
     Examples
     --------

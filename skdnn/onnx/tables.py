@@ -118,8 +118,14 @@ def _number(graph, column):
 def _category(graph, column):
     """Add what :class:`CategoryColumn` makes of levels; return the names.
 
-    An empty string stands for a missing one.
+    An empty string stands for a missing one, so it can't be a level as well.
     """
+    if "" in column.levels:
+        raise ValueError(
+            "In ONNX an empty string stands for a missing value, but column"
+            f" {column.name!r} held '' as a category in fit. Replace it before fit: by"
+            " None where it says that a value is missing, or by a word of its own."
+        )
     width = len(column.names)
     places = [min(i, column.n_single) for i in range(len(column.levels))]
     missing = width - 1 if column.may_be_missing else -1

@@ -77,6 +77,20 @@ def test_a_regressor(n_targets):
     assert_allclose(outputs.squeeze(), reg.predict(X_new), rtol=1e-6)
 
 
+def test_an_empty_string_is_a_level_or_missing_but_not_both():
+    X = pd.DataFrame({"a": ["", "x", None, "x"] * 10, "same": ""})
+    y = ["no", "yes", "yes", "yes"] * 10
+    clf = TabularClassifierDIY((4,), max_iter=2, n_networks=2)
+    with pytest.warns(UserWarning, match="same"):
+        clf.fit(X, y)
+    with pytest.raises(ValueError, match="column 'a' held '' as a category in fit"):
+        to_onnx(clf)
+    X["a"] = X["a"].replace("", "empty")
+    with pytest.warns(UserWarning, match="same"):
+        clf.fit(X, y)
+    assert_allclose(run(clf, X)["probabilities"], clf.predict_proba(X), atol=1e-5)
+
+
 def test_levels_that_onnx_does_not_know():
     X = pd.DataFrame({"a": [1, "x", 2.5, "y"] * 10})
     clf = TabularClassifierDIY((4,), max_iter=2, n_networks=2).fit(X, [0, 1] * 20)
