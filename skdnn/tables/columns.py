@@ -16,8 +16,9 @@ from skdnn.estimators.data import check_not_masked, is_missing
 DATES = (
     "{where} of X holds dates or durations, which are no numbers before they have an"
     " origin and a unit, and are hardly ever categories. Put what matters of them into"
-    " columns of their own: for example (t - t.min()).dt.total_seconds() / 86400,"
-    " t.dt.month or t.dt.dayofweek."
+    " columns of their own: for example, with an origin that is the same in fit and"
+    " predict, (t - datetime(2020, 1, 1)).dt.total_seconds() / 86400; or t.dt.month or"
+    " t.dt.day_of_week, which polars calls t.dt.month() and t.dt.weekday()."
 )
 
 
@@ -57,6 +58,11 @@ class Column:
         if kind in "iufb":
             return "number"
         return "object" if kind == "O" and str(dtype) == "object" else "category"
+
+    @property
+    def is_declared_category(self):
+        """Whether the dtype says that these are categories, whatever they look like."""
+        return str(self.data.dtype).lower().startswith(("categor", "enum"))
 
     def is_category(self):
         """Return whether the column is none of numbers, as far as can be seen."""
@@ -119,7 +125,7 @@ class Column:
             for value, number in numbers.items():
                 if is_missing(value):
                     continue
-                if hasattr(value, "isoformat") or isinstance(value, np.timedelta64):
+                if _is_time(value):
                     raise ValueError(DATES.format(where=self.where))
                 if isinstance(value, (tuple, frozenset)):
                     raise self._nested(type(value).__name__)
@@ -181,6 +187,13 @@ def _as_array(X):
         mixed = any(isinstance(v, str) for row in X for v in np.atleast_1d(row).flat)
         X = np.array(X, dtype=object) if mixed else X
     return check_array(X, dtype=None, ensure_all_finite=False)
+
+
+def _is_time(value):
+    """Return whether a value is a date, a time, a duration or a period."""
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return True
+    return any(hasattr(value, it) for it in ("isoformat", "total_seconds", "asfreq"))
 
 
 def _is_hashable(value):

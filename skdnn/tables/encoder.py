@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.estimators.data import some_columns
 from skdnn.tables.columns import columns_of
+from skdnn.tables.text import warn_of_text
 from skdnn.training.user_warnings import warn_user
 
 # From so many values a row, sparse rows of which at most this part is not 0 take less
@@ -34,6 +35,7 @@ class NumberColumn:
     scale: float
     varies: bool
     may_be_missing: bool
+    all_different = False  # where it is, numbers say the more
 
     @classmethod
     def fit(cls, column, name):
@@ -171,7 +173,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     missing in `fit` have a feature that says so.
 
     Columns from which nothing can be learned are left out, and named in a warning:
-    those with one value only, and those with a text that is different in each row.
+    those with one value only, and those of categories that are different in each row.
+    Another warning names columns that hold numbers or dates as text.
 
     Parameters
     ----------
@@ -299,19 +302,36 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             else:
                 its = NumberColumn.fit(column, str(name))
             found.append(its)
-        useless = [its.name for its in found if not its.names]
-        if len(useless) == len(found):
-            raise ValueError(
-                f"X has no column to learn from: {some_columns(useless)} hold one value"
-                " only, or a text that is different in each row."
-            )
-        if useless:
-            warn_user(
-                f"{some_columns(useless)} of X hold one value only, or a text that is"
-                " different in each row: they are left out."
-            )
+        self._warn_of_columns(columns, found)
         self.columns_ = found
         return columns
+
+    def _warn_of_columns(self, columns, found):
+        """Warn of columns of text that is none, and of those that are left out.
+
+        It is an error where no column is left.
+        """
+        different = [its.name for its in found if its.all_different]
+        undeclared = {
+            its.name: column
+            for its, column in zip(found, columns, strict=True)
+            if isinstance(its, CategoryColumn) and not column.is_declared_category
+        }
+        explained = set()
+        if isinstance(self.categorical_features, str):
+            explained = warn_of_text(undeclared, left_out=set(different))
+        useless = [its.name for its in found if not its.names]
+        reasons = {
+            "hold one value only, or none": [n for n in useless if n not in different],
+            "hold categories that are different in each row": different,
+        }
+        if len(useless) == len(found):
+            texts = [f"{some_columns(v)} {k}." for k, v in reasons.items() if v]
+            raise ValueError(f"X has no column to learn from: {' '.join(texts)}")
+        for reason, names in reasons.items():
+            names = [name for name in names if name not in explained]
+            if names:
+                warn_user(f"{some_columns(names)} of X {reason}: they are left out.")
 
     def _categories(self, columns):
         """Return for each column whether it is a category."""

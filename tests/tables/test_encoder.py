@@ -1,6 +1,8 @@
 """A table as numbers: what comes out for what goes in, and what is refused."""
 
 import datetime
+import re
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -159,6 +161,7 @@ def test_rare_levels_share_a_feature():
 def test_sparse_where_it_pays():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 80, (500, 5)).astype(str)
+    codes = np.char.add("no. ", codes)
     X = pd.DataFrame(codes, columns=list("abcde")).assign(n=rng.normal(size=500))
     sparse = TableEncoder().fit_transform(X)
     dense = TableEncoder(sparse_output=False).fit_transform(X)
@@ -178,14 +181,78 @@ def test_useless_columns_are_named():
     X = table().assign(
         same=1, empty=np.nan, key=[f"id{i}" for i in range(N)], nothing=None
     )
-    names = r"\['same', 'empty', 'key', 'nothing'\]"
-    with pytest.warns(UserWarning, match=names):
+    constant = r"\['same', 'empty', 'nothing'\] of X hold one value only, or none"
+    different = r"\['key'\] of X hold categories that are different in each row"
+    with (
+        pytest.warns(UserWarning, match=constant),
+        pytest.warns(UserWarning, match=different),
+    ):
         encoder = TableEncoder().fit(X)
     plain = TableEncoder().fit(table())
     assert_array_equal(encoder.get_feature_names_out(), plain.get_feature_names_out())
     assert_array_equal(encoder.transform(X), plain.transform(table()))
     with pytest.raises(ValueError, match=r"no column to learn from: Columns \['same'"):
         TableEncoder().fit(X[["same", "empty"]])
+    both = r"Columns \['same'\] hold one .* none. Columns \['key'\] hold categories"
+    with pytest.raises(ValueError, match=both):
+        TableEncoder().fit(X[["same", "key"]])
+
+
+DAYS = pd.date_range("2020-01-01", periods=30).strftime("%Y-%m-%d").tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (DAYS * 2, r"dates as text, such as '2020-01-01', and are taken"),
+        (
+            [*map(str, range(59)), "?"],
+            r"such as '0', and are left out, as .* different",
+        ),
+        (
+            [*map(str, range(30)), "?", None] * 2,
+            r"'0', and are taken as .*numeric\(col",
+        ),
+        ([f"{i},25" for i in range(30)] * 2, r"'0,25', .*replace\(',', '.'\), errors"),
+        ([*range(30), "?"] * 2, r"numbers (and|as) text, such as '(\?|0)', and"),
+        (np.array([*map(str, range(30))] * 2, dtype=object), "such as '0', and"),
+    ],
+    ids=["dates", "different", "question mark", "comma", "mixed", "array"],
+)
+@pytest.mark.parametrize("holder", ["pandas", "polars"])
+def test_numbers_and_dates_as_text_are_named(values, text, holder):
+    X = {"x": list(values), "n": np.arange(len(values))}
+    if holder == "polars":
+        polars = pytest.importorskip("polars")
+        X = polars.DataFrame(X, strict=False)
+    else:
+        X = pd.DataFrame(X)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        encoder = TableEncoder().fit(X)
+        encoder.transform(X)
+    (warning,) = caught
+    assert str(warning.message).startswith("Columns ['x'] of X hold")
+    assert re.search(text, str(warning.message))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [str(i) for i in range(20)] * 3,
+        [f"{i:05}" for i in range(0, 60_000, 2000)] * 2,
+        pd.Categorical([str(i) for i in range(30)] * 2),
+        [f"flat {i}" for i in range(30)] * 2,
+        [f"2020-{i}" for i in range(30)] * 2,
+    ],
+    ids=["few", "zip codes", "declared", "text", "no dates"],
+)
+def test_categories_in_digits_are_left_in_peace(values):
+    X = pd.DataFrame({"x": values, "n": np.arange(60)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TableEncoder().fit(X)
+        TableEncoder(categorical_features=["x"]).fit(X.assign(x=[*DAYS, *DAYS]))
 
 
 @pytest.mark.parametrize(
@@ -195,17 +262,45 @@ def test_useless_columns_are_named():
         (pd.date_range("2020", periods=3), ValueError, "'bad' of X holds dates"),
         (pd.to_timedelta([1, 2, 3]), ValueError, "'bad' of X holds dates"),
         ([datetime.date(2020, 1, 1)] * 3, ValueError, "'bad' of X holds dates"),
+        (pd.period_range("2020", periods=3), ValueError, "'bad' of X holds dates"),
+        (
+            pd.Series([datetime.timedelta(1)] * 3, dtype=object),
+            ValueError,
+            "'bad' of X holds dates",
+        ),
         ([[1], [2], [3]], TypeError, "'bad' of X holds objects of type list"),
         ([{}, {}, {}], TypeError, "'bad' of X holds objects of type dict"),
         ([(1, 2), None, (1,)], TypeError, "'bad' of X holds objects of type tuple"),
         ([1j, 2j, 3], ValueError, "Complex data not supported: Column 'bad'"),
     ],
-    ids=["inf", "dates", "durations", "date", "list", "dict", "tuple", "complex"],
+    ids=[
+        *("inf", "dates", "durations", "date", "periods", "timedelta"),
+        *("list", "dict", "tuple", "complex"),
+    ],
 )
 def test_columns_that_are_refused_are_named(values, error, text):
     X = pd.DataFrame({"good": [1, 2, 3], "bad": values})
     with pytest.raises(error, match=text):
         TableEncoder().fit(X)
+
+
+@pytest.mark.parametrize("holder", ["pandas", "polars"])
+def test_what_the_error_says_of_dates_can_be_done(holder):
+    module = pytest.importorskip(holder)
+    times = [datetime.datetime(2020, 1, 2), datetime.datetime(2020, 1, 3, 12)] * 2
+    t = module.Series("t", times) if holder == "polars" else module.Series(times)
+    with pytest.raises(ValueError, match="origin that is the same") as caught:
+        TableEncoder().fit(module.DataFrame({"t": t}))
+    pattern = r"\(t - .*? / 86400|t\.dt\.\w+(?:\(\))?"
+    expressions = re.findall(pattern, str(caught.value))
+    assert len(expressions) == 5
+    names = {"t": t, "datetime": datetime.datetime}
+    days = eval(expressions[0], names)
+    assert days.to_list() == [1, 2.5] * 2
+    own = expressions[1:3] if holder == "pandas" else expressions[3:]
+    assert [eval(it, names).to_list()[0] for it in own] == (
+        [1, 3] if holder == "pandas" else [1, 4]
+    )
 
 
 def test_tables_that_are_refused():

@@ -416,7 +416,7 @@ def test_the_recipe_for_pipelines_of_ones_own():
 def test_sparse_encodings_are_learned():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 60, (N, 6))
-    X = pd.DataFrame(codes.astype(str)).rename(columns="c{}".format)
+    X = pd.DataFrame(np.char.add("no. ", codes.astype(str)), columns=list("abcdef"))
     X["n"] = rng.normal(size=N)
     y = codes[:, 0] % 2
     clf, _ = quick("classifier", max_iter=60)
