@@ -5,6 +5,7 @@ Each number here was chosen on tables set aside for choosing, see
 """
 
 import numpy as np
+from sklearn.utils import check_array
 
 from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
 
@@ -28,7 +29,7 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned", dropout=0.3
 
     Parameters
     ----------
-    X : {ndarray, sparse array} of shape (n_samples, n_features)
+    X : {array-like, sparse array} of shape (n_samples, n_features)
         The data to learn from, as :class:`TableEncoder` encodes them: the bins are
         quantiles of them.
     hidden_layer_sizes : tuple of int, default=(256, 256)
@@ -87,6 +88,12 @@ def architectures(X, hidden_layer_sizes, dropout):
 
 def _dense(X, n_rows=10_000):
     """Return rows spread over X, as many as quantiles need, as an array."""
+    try:
+        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"X must hold numbers, as TableEncoder returns them: {error}"
+        ) from error
     if X.shape[0] > n_rows:
         X = X[np.linspace(0, X.shape[0] - 1, n_rows).astype(int)]
     return X if isinstance(X, np.ndarray) else X.toarray()

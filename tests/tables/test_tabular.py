@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import coo_array
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
@@ -411,6 +412,13 @@ def test_the_recipe_for_pipelines_of_ones_own():
     assert additive == binned[:1]
     with pytest.raises(ValueError, match=r"kind must be one of \['smooth', 'binned'"):
         architecture(Z, kind="curved")
+    for holder in (pd.DataFrame, coo_array):
+        assert architecture(holder(Z), (16,)) == binned
+    Z = Z.astype(float)
+    assert architecture(Z.tolist()) == architecture(Z)
+    for table in (X, X.to_numpy().tolist()):
+        with pytest.raises(ValueError, match="X must hold numbers, as TableEncoder"):
+            architecture(table)
 
 
 def test_sparse_encodings_are_learned():
