@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
+from skdnn.estimators.data import plain
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
@@ -41,8 +42,8 @@ class Labels(Targets):
     def __init__(self, classes, multilabel=False, label_smoothing=0.0):
         if len(classes) == 1 and not multilabel:
             raise ValueError(
-                "MLPClassifierDIY needs samples of at least 2 classes in y, but y"
-                f" contains only one class: {classes[0]!r}."
+                "A classifier needs samples of at least 2 classes in y, but y contains"
+                f" only one class: {plain(classes[0])!r}."
             )
         self.classes = classes
         self.multilabel = multilabel

@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, column_or_1d
 
 from skdnn import nn
-from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
+from skdnn.estimators.data import check_no_dates, check_not_missing, plain, to_numpy
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
@@ -204,11 +204,14 @@ def check_numbers(y, name="y"):
     check_not_missing(array, name)
     for value in array.flat:
         if not isinstance(value, (Real, Decimal)):
-            cure = "For classes there is MLPClassifierDIY"
+            cure = (
+                "For classes there are MLPClassifierDIY and, where rows are those of a"
+                " table, TabularClassifierDIY"
+            )
             if hasattr(value, "total_seconds"):
                 cure = "Of a duration, take its total_seconds()"
             raise ValueError(
-                f"{name} must be numbers, got values such as {value!r}. {cure}."
+                f"{name} must be numbers, got values such as {plain(value)!r}. {cure}."
             )
     return array.astype(np.float64)
 

@@ -452,3 +452,13 @@ def test_displays_and_diagnosis_take_its_networks():
 def test_a_target_that_is_constant():
     reg = TabularRegressorDIY((32,), random_state=0).fit(X, np.full(N, 7.0))
     assert_allclose(reg.predict(X), 7, atol=0.1)
+
+
+def test_errors_about_y_name_what_there_is_for_tables():
+    clf, reg = quick("classifier")[0], quick("regressor")[0]
+    with pytest.raises(ValueError, match="^A classifier needs .* one class: 'low'"):
+        clf.fit(X, np.full(N, "low"))
+    with pytest.raises(
+        ValueError, match="such as '(low|high)'. .*TabularClassifierDIY"
+    ):
+        reg.fit(X, LABELS)
