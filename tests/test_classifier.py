@@ -320,3 +320,20 @@ def test_a_validation_set_needs_both_parts(iris):
         quick().fit(X, y, X_val=X[:1], y_val=[7])
     with pytest.raises(ValueError, match="X_val does not go with X: X has 3 features"):
         quick().fit(X, y, X_val=X[:, :3], y_val=y)
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"class_weight": {np.int64(0): np.float64(-1.0)}}, "{0: -1.0}: weights must"),
+        ({"hidden_layer_sizes": [np.int64(0)]}, r"must be > 0, got \[0\]"),
+        ({"dropout": [np.float64(0.2)] * 2}, r"2 rates, \[0.2, 0.2\], for 1 hidden"),
+        ({"dropout": np.float64(0.5), "architecture": []}, "dropout=0.5 has no effect"),
+    ],
+    ids=["class_weight", "sizes", "rates", "no effect"],
+)
+def test_values_in_errors_are_plain(iris, params, text):
+    with pytest.raises(ValueError, match=text):
+        MLPClassifierDIY(**params).fit(*iris)
+    with pytest.raises(ValueError, match="got 2.0"):
+        Dropout(np.float64(2))

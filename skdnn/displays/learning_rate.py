@@ -19,6 +19,7 @@ from skdnn.displays.common import (
 from skdnn.estimators.base import BaseMLP
 from skdnn.estimators.ensemble import plans_for
 from skdnn.estimators.validation import Fit
+from skdnn.nn.layers.base import plain
 from skdnn.training.lockstep import Lockstep
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten
@@ -153,8 +154,8 @@ class LearningRateDisplay:
                 test.epoch()
         if not test.losses:
             raise ValueError(
-                f"The loss is not finite in the first step, at min_rate={min_rate!r}:"
-                " scale X, and y if it holds numbers."
+                "The loss is not finite in the first step, at"
+                f" min_rate={plain(min_rate)!r}: scale X, and y if it holds numbers."
             )
         return cls(
             rates=rates[: len(test.losses)],
@@ -273,14 +274,17 @@ def _rising(min_rate, max_rate, n_steps):
     """Return rates that rise geometrically."""
     for name, rate in (("min_rate", min_rate), ("max_rate", max_rate)):
         if not isinstance(rate, Real) or not 0 < rate < np.inf:
-            raise ValueError(f"{name}={rate!r} must be a finite number greater than 0.")
+            raise ValueError(
+                f"{name}={plain(rate)!r} must be a finite number greater than 0."
+            )
     if min_rate >= max_rate:
         raise ValueError(
-            f"min_rate={min_rate!r} must be less than max_rate={max_rate!r}."
+            f"min_rate={plain(min_rate)!r} must be less than"
+            f" max_rate={plain(max_rate)!r}."
         )
     if not isinstance(n_steps, Integral) or n_steps < 2 * WARM_UP:
         raise ValueError(
-            f"n_steps={n_steps!r} must be an integer of at least {2 * WARM_UP}."
+            f"n_steps={plain(n_steps)!r} must be an integer of at least {2 * WARM_UP}."
         )
     return np.geomspace(min_rate, max_rate, n_steps)
 

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation import InARow
-from skdnn.nn.layers.base import check_fits, counted
+from skdnn.nn.layers.base import check_fits, counted, plain
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint
@@ -106,14 +106,14 @@ def _simple_hidden_layers(estimator):
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if np.ndim(sizes) else [sizes]
     if not all(isinstance(size, Integral) for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
+        raise ValueError(f"hidden_layer_sizes must be integers, got {plain(sizes)}.")
     if any(size <= 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {plain(sizes)}.")
     rates = estimator.dropout
     rates = list(rates) if np.ndim(rates) else [rates] * len(sizes)
     if len(rates) != len(sizes):
         raise ValueError(
-            f"dropout has {counted(len(rates), 'rate')}, {rates}, for"
+            f"dropout has {counted(len(rates), 'rate')}, {plain(rates)}, for"
             f" {counted(len(sizes), 'hidden layer')}: give one for each, or a single"
             " number."
         )
@@ -137,8 +137,8 @@ def _explicit_layers(estimator):
     for name in ("batch_norm", "dropout", "input_dropout"):
         if np.any(getattr(estimator, name)):
             raise ValueError(
-                f"{name}={getattr(estimator, name)!r} has no effect where architecture"
-                " names every layer: put the layer into the list."
+                f"{name}={plain(getattr(estimator, name))!r} has no effect where"
+                " architecture names every layer: put the layer into the list."
             )
     check_layers(estimator.architecture)
     return list(estimator.architecture)

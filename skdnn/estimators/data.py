@@ -123,11 +123,6 @@ def is_missing(value):
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def plain(value):
-    """Return what NumPy holds as Python's own, which reads well in a sentence."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def check_not_masked(data, name):
     """Raise an error if data has masked entries, which would be taken for numbers."""
     if np.ma.is_masked(data):

@@ -12,9 +12,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
-from skdnn.estimators.data import plain
 from skdnn.estimators.targets import Targets
-from skdnn.nn.layers.base import counted
+from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
@@ -196,7 +195,7 @@ class Labels(Targets):
         else:
             counts = np.bincount(targets, minlength=len(self.classes))
             absent = self.classes[counts == 0].tolist()
-            parts = [f"no sample is of class {label!r}" for label in absent]
+            parts = [f"no sample is of class {plain(label)!r}" for label in absent]
         return " and ".join(parts[:5])
 
     def may_fail(self, targets):
@@ -260,12 +259,12 @@ def weigh(targets, labels, class_weight, sample_weight):
         return sample_weight
     if labels.multilabel:
         raise ValueError(
-            f"class_weight={class_weight!r} is not supported for multi-label targets;"
-            " pass sample_weight to fit instead."
+            f"class_weight={plain(class_weight)!r} is not supported for multi-label"
+            " targets; pass sample_weight to fit instead."
         )
     if isinstance(class_weight, dict):
         classes = set(labels.classes)
-        unknown = [label for label in class_weight if label not in classes]
+        unknown = [plain(label) for label in class_weight if label not in classes]
         unweighted = [label for label in labels.classes if label not in class_weight]
         if unknown and unweighted:  # else a fold, say, has no sample of a class
             raise ValueError(
@@ -275,8 +274,8 @@ def weigh(targets, labels, class_weight, sample_weight):
         of_class = [class_weight.get(label, 1.0) for label in labels.classes]
         if not all(isinstance(w, Real) and 0 <= w < np.inf for w in of_class):
             raise ValueError(
-                f"class_weight={class_weight!r}: weights must be numbers, finite and at"
-                " least 0."
+                f"class_weight={plain(class_weight)!r}: weights must be numbers,"
+                " finite and at least 0."
             )
         of_class = np.array(of_class, dtype=np.float64)
     else:
@@ -290,7 +289,7 @@ def weigh(targets, labels, class_weight, sample_weight):
     weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
     if not weights.any():
         raise ValueError(
-            f"class_weight={class_weight!r}: the weights of class and sample multiply"
-            " to 0 for every sample; at least one must be positive."
+            f"class_weight={plain(class_weight)!r}: the weights of class and sample"
+            " multiply to 0 for every sample; at least one must be positive."
         )
     return weights

@@ -8,9 +8,9 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, column_or_1d
 
 from skdnn import nn
-from skdnn.estimators.data import check_no_dates, check_not_missing, plain, to_numpy
+from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
 from skdnn.estimators.targets import Targets
-from skdnn.nn.layers.base import counted
+from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user
 
 

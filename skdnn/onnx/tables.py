@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 
+from skdnn.nn.layers.base import plain
 from skdnn.onnx.networks import ClassifierExport, RegressorExport
 from skdnn.tables.encoder import BOUND, HUGE, NumberColumn
 
@@ -89,7 +90,7 @@ def _dtype_of(column):
         return np.dtype(np.float64)
     raise TypeError(
         f"ONNX has columns of numbers or of strings, but {column.name!r} holds"
-        f" {column.levels[:5]}. Make them all strings before fit."
+        f" {[*map(plain, column.levels[:5])]}. Make them all strings before fit."
     )
 
 

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from skdnn.estimators.data import check_not_masked, is_missing
+from skdnn.nn.layers.base import plain
 
 DATES = (
     "{where} of X holds dates or durations, which are no numbers before they have an"
@@ -81,10 +82,11 @@ class Column:
             except (TypeError, ValueError):
                 text = next(v for v in levels if not isinstance(v, (Real, Decimal)))
                 raise ValueError(
-                    f"{self.where} of X should hold numbers, but holds {text!r}, as it"
-                    " is not among the categorical_features, or held numbers in fit."
-                    " Convert it, for example with pandas.to_numeric(column,"
-                    " errors='coerce'), or name it in categorical_features."
+                    f"{self.where} of X should hold numbers, but holds"
+                    f" {plain(text)!r}, as it is not among the categorical_features, or"
+                    " held numbers in fit. Convert it, for example with"
+                    " pandas.to_numeric(column, errors='coerce'), or name it in"
+                    " categorical_features."
                 ) from None
             values = values[codes]  # -1 is the last one
         elif isinstance(data.dtype, np.dtype):  # first: pandas is slow to say no

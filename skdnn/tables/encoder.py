@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.estimators.data import some_columns
+from skdnn.nn.layers.base import plain
 from skdnn.tables.columns import columns_of
 from skdnn.tables.text import warn_of_text
 from skdnn.training.user_warnings import warn_user
@@ -470,6 +471,6 @@ def _check_kind(its, column):
         levels = column.levels()
         if levels and not any(isinstance(v, str) for v in levels):
             raise ValueError(
-                f"{column.where} of X held text in fit, such as {its.levels[0]!r}, but"
-                f" holds {levels[0]!r} now."
+                f"{column.where} of X held text in fit, such as"
+                f" {plain(its.levels[0])!r}, but holds {plain(levels[0])!r} now."
             )

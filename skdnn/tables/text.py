@@ -3,7 +3,8 @@
 from datetime import datetime
 from numbers import Real
 
-from skdnn.estimators.data import plain, some_columns
+from skdnn.estimators.data import some_columns
+from skdnn.nn.layers.base import plain
 from skdnn.training.user_warnings import warn_user
 
 # Categories are often written in digits: months, ratings, the codes of a form. Where

@@ -343,3 +343,13 @@ def test_feature_names():
     assert len(encoder.get_feature_names_out(list(table()))) == 9
     with pytest.raises(ValueError, match="input_features is not equal"):
         encoder.get_feature_names_out(["a"])
+
+
+def test_values_in_errors_are_plain():
+    texts = pd.DataFrame({"x": np.array([np.str_("a"), np.str_("b")], dtype=object)})
+    encoder = TableEncoder().fit(texts)
+    numbers = pd.DataFrame({"x": np.array([np.int64(2), np.int64(3)], dtype=object)})
+    with pytest.raises(ValueError, match="such as 'a', but holds 2 now"):
+        encoder.transform(numbers)
+    with pytest.raises(ValueError, match="but holds 'a', as it is not among"):
+        TableEncoder().fit(numbers).transform(texts)

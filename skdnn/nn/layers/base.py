@@ -76,17 +76,30 @@ def check_number(owner, name, value, kind, low, high=np.inf, *, low_is_valid=Tru
     """Raise an error that names the parameter unless low <= value < high."""
     what = "an integer" if kind is Integral else "a number"
     if not isinstance(value, kind) or isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: {name} must be {what}, got {value!r}.")
+        raise TypeError(f"{owner}: {name} must be {what}, got {plain(value)!r}.")
     if not ((low <= value if low_is_valid else low < value) and value < high):
         bracket = "[" if low_is_valid else "("
         raise ValueError(
-            f"{owner}: {name} must be {what} in {bracket}{low}, {high}), got {value!r}."
+            f"{owner}: {name} must be {what} in {bracket}{low}, {high}), got"
+            f" {plain(value)!r}."
         )
 
 
 def counted(n, what):
     """Return a number and what it counts: "1 feature", "2 features"."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def plain(value):
+    """Return NumPy's scalars as Python's own, also in lists and dictionaries.
+
+    So they read well in a sentence: 0.5, not np.float64(0.5).
+    """
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def check_fits(owner, name, value, dtype, *, may_vanish=False):
@@ -100,5 +113,6 @@ def check_fits(owner, name, value, dtype, *, may_vanish=False):
         right = f"at most {high:.3g}" if may_vanish else f"in [{low:.3g}, {high:.3g}]"
         wider = "" if dtype == np.float64 else " Or use float64."
         raise ValueError(
-            f"{owner}: {name} must be {right} with {info.dtype}, got {value!r}.{wider}"
+            f"{owner}: {name} must be {right} with {info.dtype}, got"
+            f" {plain(value)!r}.{wider}"
         )
