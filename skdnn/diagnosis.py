@@ -3,11 +3,12 @@
 import warnings
 from dataclasses import dataclass
 from html import escape
-from math import isfinite, isnan, nan, sqrt
+from math import isfinite, isnan, log, nan, sqrt
 from types import SimpleNamespace
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_consistent_length
 
 from skdnn.displays import DiagnosisDisplay
@@ -44,6 +45,12 @@ EXPLODED = 100.0  # gradient norm of all layers: cross-entropies begin near 1
 INPUT_RANGE = 0.01, 30.0  # root mean square of the largest feature
 OVERFIT_GAP = 0.1  # accuracy, or R², in training less that in validation
 OVERFIT_RISE = 1.5  # validation loss, relative to its lowest
+N_ERRORS = 2  # standard errors of a score beside the gap: few rows may err by chance
+MIN_ROWS = 30  # with fewer, a score says nothing of whether anything was learned
+SAME = 1e-5  # spread of the outputs over the rows, relative to the largest: rounding
+NOTHING_LEARNED = 0.99  # training loss, relative to that of equal probabilities
+LARGE_UPDATE = 0.01  # with which a loss that stays high has not merely begun to fall
+RECALL_GAP = 0.05  # mean recall, less that of one label for all, that is chance
 N_STEPS = 40  # of which the second half is measured
 
 COLUMNS = {  # of the printed table: its head, and how a number is written
@@ -141,8 +148,10 @@ def diagnose(estimator, X, y=None):
     """Look at what a trained network does with X, and say what is wrong with it.
 
     Named are dead and saturated units, vanishing and exploding gradients, updates that
-    are too large or too small, inputs that were not scaled, and overfitting where the
-    history has a validation set. The limits are rules of thumb.
+    are too large or too small, inputs that were not scaled, a fit that has diverged, a
+    network that says the same of every row, and overfitting: where the history has a
+    validation set, or where X and y are new rows, on which the score is much lower than
+    it was in training. The limits are rules of thumb.
 
     The network is looked at as it predicts. How large updates are is measured: an
     optimizer as the estimator's, begun anew, takes 40 steps on a copy of the network,
@@ -158,10 +167,13 @@ def diagnose(estimator, X, y=None):
         A fitted :class:`~skdnn.MLPClassifierDIY` or :class:`~skdnn.MLPRegressorDIY`, or
         a pipeline or search that ends in one.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Samples like those of training, at least 2; some hundreds are enough.
+        Samples like those of training, at least 2; some hundreds are enough. With new
+        ones, and `y`, overfitting is found without a validation set.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        Their targets, for the steps. Without them, targets are drawn at random as the
-        predictions say, which amounts to the same as far as these are calibrated.
+        Their targets, for the steps, and to score the predictions, weighted by
+        `class_weight` as in training, but not by a `sample_weight`. Without them,
+        nothing is scored, and targets are drawn at random as the predictions say, which
+        amounts to the same as far as these are calibrated.
 
     Returns
     -------
@@ -199,15 +211,16 @@ def diagnose(estimator, X, y=None):
         each.append(_describe_layers(alone, X.shape[0], outputs, ratios))
     layers = [_mean_row(rows) for rows in zip(*each, strict=True)]
     targets = estimator._fitted_targets()
+    answers = _answers(estimator, X, y)
     if y is None:
-        network = estimator._each()[0].network_
-        y = targets.loss_for(network).decide(network.predict(X, -1))
+        y = answers.decisions[0]
     case = SimpleNamespace(
         estimator=estimator,
         history=estimator.history_,
         layers=layers,
         input_sizes=input_sizes,
         target_size=targets.size_of(y),
+        answers=answers,
     )
     findings = [sentence for check in CHECKS for sentence in check(case)]
     return Diagnosis(layers, findings)
@@ -230,6 +243,41 @@ def _unwrap(clf, X, y):
         check_consistent_length(X, y)
         y = estimator._fitted_targets().encode(estimator._check_labels(y, "y"))
     return estimator, X, y
+
+
+def _answers(estimator, X, y):
+    """Return what the networks say of X, and how good that is where y is known."""
+    targets = estimator._fitted_targets()
+    answers = SimpleNamespace(y=y, decisions=[], is_same=True, score=nan, error=nan)
+    weights, row_scores = _class_weights(estimator, y), []
+    for alone in estimator._each():
+        loss = targets.loss_for(alone.network_)
+        with np.errstate(all="ignore"):
+            Z = alone.network_.predict(X, -1)
+            answers.decisions.append(loss.decide(Z))
+            answers.is_same &= bool(np.ptp(Z, axis=0).max() <= SAME * np.abs(Z).max())
+            if y is not None:
+                row_scores.append(loss.row_scorer(y, weights)(Z, y))
+    if y is not None:
+        of_rows = np.mean(row_scores, axis=0, dtype=np.float64)
+        shares = np.ones(len(of_rows)) if weights is None else weights
+        answers.shares = shares / shares.sum()
+        answers.score = float(answers.shares @ of_rows)
+        errors = answers.shares * (of_rows - answers.score)
+        answers.error = float(np.linalg.norm(errors))
+    return answers
+
+
+def _class_weights(estimator, y):
+    """Return what each row counts for its class, as in the scores of training."""
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is None or y is None:
+        return None
+    if class_weight == "balanced":
+        return 1 / np.bincount(y)[y]
+    of_class = [class_weight.get(label, 1.0) for label in estimator.classes_]
+    weights = np.array(of_class, np.float64)[y]
+    return weights if weights.any() else None
 
 
 def _observe(network, X):
@@ -355,19 +403,21 @@ def _check_dead_units(case):
         if row["dead"] > LIMITS["dead"]:
             leaks = "LeakyReLU" in row["name"] or "PReLU" in row["name"]
             cure = "set batch_norm=True" if leaks else "use LeakyReLU"
+            rate = "lower learning_rate_init, or " if _has_rate(case) else ""
             yield (
                 f"{_percent(row['dead'])} of the units of layer {row['layer']} never"
-                f" fire: lower learning_rate_init, or {cure}."
+                f" fire: {rate}{cure}."
             )
 
 
 def _check_saturated_units(case):
+    rate = "lower learning_rate_init, " if _has_rate(case) else ""
     for row in case.layers:
         if row["saturated"] > LIMITS["saturated"]:
             yield (
                 f"{_percent(row['saturated'])} of the units of layer {row['layer']} are"
-                " saturated: scale X, lower learning_rate_init, start with smaller"
-                " weights, or normalize batches."
+                f" saturated: scale X, {rate}start with smaller weights, or normalize"
+                " batches."
             )
 
 
@@ -390,9 +440,12 @@ def _check_exploding_gradients(case):
     ]
     largest = max(norms, default=0.0)
     if largest > EXPLODED and case.estimator.max_grad_norm is None:
+        cure = "scale X, lower learning_rate_init, or set max_grad_norm=1"
+        if not _has_rate(case):  # "lbfgs" clips no gradient either
+            cure = "scale X, or start with smaller weights"
         yield (
             f"The gradient norm was {largest:.3g} in epoch {1 + norms.index(largest)}:"
-            " scale X, lower learning_rate_init, or set max_grad_norm=1."
+            f" {cure}."
         )
 
 
@@ -432,28 +485,151 @@ def _check_inputs(case):
         )
 
 
+def _check_divergence(case):
+    losses = [row["loss"] for row in case.history]
+    largest = max(row["update_ratio"] for row in case.layers)
+    # A fit that has merely begun is no better, but its steps are small.
+    steps_are_large = largest > LARGE_UPDATE or _is_blocked(case)
+    if len(losses) < 2 or not steps_are_large or not _has_rate(case):
+        return
+    rate = f"lower learning_rate_init={case.estimator.learning_rate_init!r}"
+    if is_classifier(case.estimator):
+        chance = _loss_of_equal_probabilities(case.estimator)
+        if losses[-1] >= NOTHING_LEARNED * chance:
+            yield (
+                f"The training loss is {losses[-1]:.3g} in the end, where equal"
+                f" probabilities for every row have {chance:.3g}: training has"
+                f" diverged: {rate}."
+            )
+    # Targets and inputs that are far from 1 are findings of their own.
+    elif not any(_check_targets(case)) and not any(_check_inputs(case)):
+        score = case.history[-1]["score"]
+        if score < 0:
+            yield (
+                f"The score is {score:.3g} in training in the end, where one number for"
+                f" every row has 0: training has diverged: {rate}."
+            )
+
+
+def _loss_of_equal_probabilities(clf):
+    n_classes = len(clf.classes_)
+    if clf._fitted_targets().multilabel:
+        return n_classes * log(2)  # summed over the labels
+    return log(n_classes)
+
+
+def _check_same_answer(case):
+    answers, clf = case.answers, case.estimator
+    n_rows = len(answers.decisions[0])
+    if n_rows < MIN_ROWS or _is_one_answer(answers.y) or any(_check_divergence(case)):
+        return
+    if answers.is_same:
+        cures = ["scale X"]
+        if _has_rate(case):
+            cures.append(f"lower learning_rate_init={clf.learning_rate_init!r}")
+        yield (
+            "The network says the same of every row, whatever is in it:"
+            f" {', '.join(cures)}, or lower alpha={clf.alpha!r}."
+        )
+    elif (
+        is_classifier(clf)
+        and answers.y is not None
+        and all(map(_is_one_answer, answers.decisions))
+    ):
+        decision = answers.decisions[0]
+        label = clf._fitted_targets().decode(decision[:1])[0].tolist()
+        others = (decision.reshape(n_rows, -1) != answers.y.reshape(n_rows, -1)).any(1)
+        yield (
+            f"The network predicts {label!r} for every row, though"
+            f" {_percent(others.mean())} of y are others: set class_weight='balanced',"
+            " or decide by predict_proba with another threshold, train longer, and"
+            " judge by a score that counts all classes alike, such as"
+            " 'balanced_accuracy'."
+        )
+
+
+def _is_one_answer(answers):
+    return answers is not None and bool((answers == answers[0]).all())
+
+
+def _check_no_better_than_constant(case):
+    answers = case.answers
+    if answers.y is None or len(answers.y) < MIN_ROWS or _is_one_answer(answers.y):
+        return
+    causes = _check_divergence, _check_same_answer, _check_small_updates
+    if any(any(check(case)) for check in (*causes, _check_overfitting)):
+        return
+    if not is_classifier(case.estimator):
+        constant = 0.0
+        is_found = answers.score <= constant
+    elif answers.y.ndim == 1:
+        constant = float(np.bincount(answers.y, answers.shares).max())
+        # A network that was to weigh classes alike, by a sample_weight that is not
+        # known here, errs in the most frequent one.
+        is_found = answers.score <= constant and not _tells_classes_apart(answers)
+    else:
+        return
+    if is_found:
+        yield (
+            f"The score on X and y is {answers.score:.3f}, no better than the"
+            f" {constant:.3f} of a constant prediction: check that the rows of X and y"
+            " belong together, scale X, train longer, or take more units."
+        )
+
+
+def _tells_classes_apart(answers):
+    """Return whether the mean recall is above that of one label for all."""
+    classes = np.unique(answers.y)
+    recalls = [
+        np.mean(decisions.reshape(-1)[answers.y == k] == k)
+        for decisions in answers.decisions
+        for k in classes
+    ]
+    return np.mean(recalls) > 1 / len(classes) + RECALL_GAP
+
+
 def _check_overfitting(case):
-    cure = "stop early, or use dropout, a larger alpha or more data"
+    cure = _cure_of_overfitting(case)
     # Those of the last fit: the weights of earlier ones are gone.
     latest = case.history[-case.estimator.n_iter_ :]
-    rows = [row for row in latest if isfinite(row.get("validation_score", nan))]
-    if not rows:
+    if not latest:
         return
-    row = rows[-1]
-    best = min(rows, key=lambda row: row["validation_loss"])
-    if case.estimator.early_stopping:  # the weights are those of the best epoch
-        row = best = max(rows, key=lambda row: row["validation_score"])
-    gap = row["score"] - row["validation_score"]
-    if case.estimator.scoring is None and gap > OVERFIT_GAP:
+    rows = [row for row in latest if isfinite(row.get("validation_score", nan))]
+    row = latest[-1]
+    if rows:
+        row = rows[-1]
+        best = min(rows, key=lambda row: row["validation_loss"])
+        if case.estimator.early_stopping:  # the weights are those of the best epoch
+            row = best = max(rows, key=lambda row: row["validation_score"])
+        gap = row["score"] - row["validation_score"]
+        if case.estimator.scoring is None and gap > OVERFIT_GAP:
+            yield (
+                f"The score is {row['score']:.3f} in training and"
+                f" {row['validation_score']:.3f} in validation: {cure}."
+            )
+            return
+        if row["validation_loss"] > OVERFIT_RISE * best["validation_loss"]:
+            yield (
+                f"The validation loss has risen from {best['validation_loss']:.3g} in"
+                f" epoch {best['epoch']} to {row['validation_loss']:.3g}: {cure}."
+            )
+            return
+    # In training, dropout and augmentation only make the score lower, as does that each
+    # mini-batch is scored before its step.
+    gap = row["score"] - case.answers.score
+    is_large = gap > OVERFIT_GAP + N_ERRORS * case.answers.error  # not if it is NaN
+    if is_large and not any(_check_divergence(case)):
         yield (
-            f"The score is {row['score']:.3f} in training and"
-            f" {row['validation_score']:.3f} in validation: {cure}."
+            f"The score is {row['score']:.3f} in training and {case.answers.score:.3f}"
+            f" on X and y: {cure}. Or these are of another kind than those of training."
         )
-    elif row["validation_loss"] > OVERFIT_RISE * best["validation_loss"]:
-        yield (
-            f"The validation loss has risen from {best['validation_loss']:.3g} in epoch"
-            f" {best['epoch']} to {row['validation_loss']:.3g}: {cure}."
-        )
+
+
+def _cure_of_overfitting(case):
+    if not _has_rate(case):  # "lbfgs" has neither early stopping nor random numbers
+        return "use a larger alpha, fewer units, or more data"
+    stop = "" if case.estimator.early_stopping else "stop early, or "
+    return f"{stop}use dropout, a larger alpha, augmentation or more data"
 
 
 def _check_targets(case):
@@ -475,8 +651,16 @@ CHECKS = (
     _check_exploding_gradients,
     _check_large_updates,
     _check_small_updates,
+    _check_divergence,
+    _check_same_answer,
+    _check_no_better_than_constant,
     _check_overfitting,
 )
+
+
+def _has_rate(case):
+    """Return whether the solver has a learning rate."""
+    return case.estimator.solver != "lbfgs"
 
 
 def _is_blocked(case):

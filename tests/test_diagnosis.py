@@ -108,11 +108,11 @@ def test_healthy_networks_have_no_findings(data, hidden, params, with_y):
 
 
 def findings(clf, X=X, y=Y):
-    """Return what is found, as one text; the labels make no difference to it."""
-    assert [text[:25] for text in diagnose(clf, X).findings] == [
-        text[:25] for text in diagnose(clf, X, y).findings
-    ]
-    return "\n".join(diagnose(clf, X, y).findings)
+    """Return what is found, as one text; labels only add to it."""
+    without = [text[:25] for text in diagnose(clf, X).findings]
+    found = diagnose(clf, X, y).findings
+    assert [text[:25] for text in found if text[:25] in without] == without
+    return "\n".join(found)
 
 
 def test_dead_units():
@@ -246,6 +246,129 @@ def test_validation_loss_that_rises():
     assert "has risen from 0.3 in epoch 3 to 0.6: stop early" in findings(clf)
     clf.early_stopping = True  # then the weights are those of the best epoch
     assert findings(clf) == ""
+
+
+NOISE = np.random.RandomState(0).normal(size=(400, 20))
+COINS = np.random.RandomState(1).randint(0, 2, 400)
+HALVES = slice(100), slice(100, 400)
+
+
+def test_labels_learned_by_heart_are_found_on_new_rows():
+    old, new = HALVES
+    clf = fit((300,), NOISE[old], COINS[old], max_iter=300)
+    score = clf.score(NOISE[new], COINS[new])
+    expected = f"The score is 1.000 in training and {score:.3f} on X and y: stop early,"
+    (text,) = diagnose(clf, NOISE[new], COINS[new]).findings
+    assert text.startswith(f"{expected} or use dropout, a larger alpha, augmentation")
+    # Neither the rows of training nor rows without labels show it.
+    assert diagnose(clf, NOISE[old], COINS[old]).findings == []
+    assert diagnose(clf, NOISE[new]).findings == []
+    # Of a few rows, many may be wrong by chance.
+    assert diagnose(clf, NOISE[100:103], 1 - clf.predict(NOISE[100:103])).findings
+    assert diagnose(clf, NOISE[100:103], [1, 0, 0]).findings == []
+
+
+@pytest.mark.parametrize("params", [{}, {"n_networks": 2}], ids=str)
+def test_numbers_learned_by_heart_are_found_on_new_rows(params):
+    old, new = HALVES
+    targets = NOISE[:, 0] + 2 * COINS
+    settings = {"max_iter": 300, "random_state": 0, **params}
+    reg = MLPRegressorDIY(hidden_layer_sizes=(300,), **settings)
+    reg.fit(NOISE[old], targets[old])
+    (text,) = diagnose(reg, NOISE[new], targets[new]).findings
+    assert re.match(r"The score is 0\.99\d in training and -?0\.\d+ on X and y", text)
+
+
+def test_other_cures_of_overfitting():
+    old, new = HALVES
+    clf = fit((50,), NOISE[old], COINS[old], solver="lbfgs", max_iter=200)
+    (text,) = diagnose(clf, NOISE[new], COINS[new]).findings
+    assert "on X and y: use a larger alpha, fewer units, or more data" in text
+    params = {"early_stopping": True, "learning_rate_init": 0.01}
+    clf = fit((300,), NOISE[old], COINS[old], **params)
+    assert ": use dropout, a larger alpha" in str(diagnose(clf, NOISE[new], COINS[new]))
+
+
+def test_new_rows_that_are_predicted_well_have_no_finding():
+    clf = fit((50,), X[:1000], Y[:1000], max_iter=60)
+    assert diagnose(clf, X[1000:], Y[1000:]).findings == []
+
+
+def test_one_label_for_every_row():
+    labels = np.where(np.arange(400) % 20 == 0, "rare", "frequent")
+    clf = fit((5,), NOISE, labels, learning_rate_init=0.02)
+    assert set(clf.predict(NOISE)) == {"frequent"}
+    (text,) = diagnose(clf, NOISE, labels).findings
+    start = "The network predicts 'frequent' for every row, though 5 % of y are others:"
+    assert text.startswith(f"{start} set class_weight='balanced'")
+    assert diagnose(clf, NOISE).findings == []  # as it may well be right
+    few = np.flatnonzero(labels == "frequent")[:50]
+    assert diagnose(clf, NOISE[few], labels[few]).findings == []
+
+
+def test_no_better_than_a_constant():
+    clf = fit((5,), NOISE, COINS)
+    others = COINS[::-1]
+    (text,) = diagnose(clf, NOISE, others).findings
+    constant = max(others.mean(), 1 - others.mean())
+    score = clf.score(NOISE, others)
+    assert f"is {score:.3f}, no better than the {constant:.3f} of a constant" in text
+    reg = MLPRegressorDIY(hidden_layer_sizes=(5,), max_iter=10, random_state=0)
+    (text,) = diagnose(reg.fit(NOISE, NOISE[:, 0]), NOISE, NOISE[::-1, 0]).findings
+    assert "no better than the 0.000 of a constant" in text
+
+
+def test_weighing_classes_alike_is_no_finding():
+    """It costs accuracy, which one label for all may then exceed."""
+    labels = (NOISE[:, 0] + 3 * NOISE[:, 1] > 5).astype(int)
+    weights = {0: 1.0, 1: 15.0}
+    clf = fit((5,), NOISE, labels, class_weight="balanced", max_iter=100)
+    other = fit((5,), NOISE, labels, class_weight=weights, max_iter=100)
+    weighted = MLPClassifierDIY((5,), max_iter=100, random_state=0)
+    weighted.fit(NOISE, labels, np.where(labels, 15.0, 1.0))
+    for its in (clf, other, weighted):
+        assert its.score(NOISE, labels) <= 1 - labels.mean()
+    assert diagnose(clf, NOISE, labels).findings == []
+    assert diagnose(other, NOISE, labels).findings == []
+    assert "no better" not in str(diagnose(weighted, NOISE, labels))
+
+
+@pytest.mark.parametrize("rate", [1, 100])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_fit_that_diverged(rate, solver):
+    rate = rate * 10 if solver == "sgd" else rate
+    clf = fit(learning_rate_init=rate, solver=solver, max_iter=5)
+    loss = clf.history_[-1]["loss"]
+    text = str(diagnose(clf, X, Y))
+    assert f"The training loss is {loss:.3g} in the end, where equal prob" in text
+    assert f"diverged: lower learning_rate_init={rate}." in text
+
+
+def test_a_regression_that_diverged():
+    reg = MLPRegressorDIY(learning_rate_init=10, max_iter=20, random_state=0)
+    text = str(diagnose(reg.fit(IRIS, IRIS[:, 0]), IRIS, IRIS[:, 0]))
+    assert "training has diverged: lower learning_rate_init=10" in text
+
+
+def test_a_network_that_says_the_same_of_every_row():
+    clf = fit(activation="relu", solver="lbfgs", max_iter=2)
+    clf.coefs_[-1][:] = 0
+    expected = "The network says the same of every row, whatever is in it: scale X, or"
+    assert f"{expected} lower alpha=0.0001." in findings(clf)
+
+
+def test_no_advice_on_a_rate_where_there_is_none():
+    init = {"solver": "lbfgs", "max_iter": 1}
+    sick = [
+        fit(weight_init=biased(-100.0), **init),
+        fit(activation="tanh", weight_init=Normal(3.0), **init),
+        fit((50,) * 4, weight_init=Normal(3.0), **init),
+    ]
+    for clf, illness in zip(sick, ["never fire", "saturated", "norm was"], strict=True):
+        text = findings(clf)
+        assert illness in text
+        assert "learning_rate" not in text
+        assert "max_grad_norm" not in text
 
 
 # What is measured
