@@ -520,6 +520,10 @@ def test_errors(samples, targets, message):
 def test_only_fitted_networks():
     with pytest.raises(NotFittedError):
         diagnose(MLPClassifierDIY(), X)
+    with pytest.raises(
+        TypeError, match=r"got an object of type ndarray\. It comes first"
+    ):
+        diagnose(X, fit(max_iter=1))
     with pytest.raises(ValueError, match="estimator=MinMax.* has no network_"):
         diagnose(MinMaxScaler().fit(X), X)
 

@@ -34,6 +34,12 @@ def final_estimator(
     kind="network of this package",
 ):
     """Return the fitted network that a search or pipeline ends in, or itself."""
+    if not hasattr(estimator, "fit"):
+        raise TypeError(
+            f"estimator must be a fitted {kind}, or a pipeline or search that ends in"
+            f" one, got an object of type {type(estimator).__name__}. It comes first,"
+            " before X."
+        )
     check_is_fitted(estimator)
     *_, estimator = unwrapped(estimator)
     if not getattr(estimator, attribute, None):
