@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -187,8 +188,16 @@ def test_errors(digits, monkeypatch):
     for opset in (12, 1000):
         with pytest.raises(ValueError, match=rf"opset must be in \[13, .*got {opset}"):
             skdnn.to_onnx(clf, opset=opset)
+    for dtype in ("int7", "U5", complex):
+        with pytest.raises(ValueError, match=r"input_dtype must be None or .*, got .*"):
+            skdnn.to_onnx(clf, input_dtype=dtype)
     with pytest.raises(TypeError, match=r"got Pipeline[^.]*. For a pipeline"):
         skdnn.to_onnx(make_pipeline(clf))
+    search = GridSearchCV(clone(clf), {"alpha": [0.1]}, cv=2)
+    with pytest.raises(
+        TypeError, match=r"(?s)got GridSearchCV.*must be fitted, with refit"
+    ):
+        skdnn.to_onnx(search)
     with pytest.raises(ValueError, match="not fitted"):
         skdnn.to_onnx(clone(clf))
     days = np.arange(10).astype("datetime64[D]")
@@ -200,6 +209,12 @@ def test_errors(digits, monkeypatch):
         skdnn.to_onnx(clf)
     with pytest.raises(ImportError, match=r"needs skl2onnx: pip .*skdnn\[onnx\]"):
         register_converter()
+
+
+def test_the_best_estimator_of_a_search(digits):
+    X, y = digits
+    search = GridSearchCV(quick(), {"alpha": [0.1]}, cv=2).fit(X, y)
+    assert skdnn.to_onnx(search) == skdnn.to_onnx(search.best_estimator_)
 
 
 @dataclass(frozen=True)

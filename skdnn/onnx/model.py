@@ -28,7 +28,8 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
     ----------
     estimator : MLPClassifierDIY, MLPRegressorDIY, TabularClassifierDIY or \
             TabularRegressorDIY
-        A fitted one. For a whole pipeline, see :func:`register_converter`.
+        A fitted one, or a search that has fitted it: its `best_estimator_`. For a whole
+        pipeline, see :func:`register_converter`.
     input_name : str, default="X"
         The name of the input, of shape (n_samples, n_features). Those for tables have
         an input for each column, of its name and of shape (n_samples, 1): float64, NaN
@@ -58,7 +59,8 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
         If `estimator` is something else, its labels are neither numbers nor strings, or
         it has a layer of a kind that is not this package's.
     ValueError
-        If `opset` is out of range, or a column of a table has "" for a category.
+        If `opset` is out of range, `input_dtype` is no dtype of numbers, or a column of
+        a table has "" for a category.
 
     Examples
     --------
@@ -71,13 +73,28 @@ def to_onnx(estimator, *, input_name="X", input_dtype=None, opset=17):
         import onnx
     except ImportError as error:
         raise ImportError(needs("to_onnx", "onnx")) from error
+    while hasattr(estimator, "best_estimator_"):
+        estimator = estimator.best_estimator_
     export = export_of(estimator)
     check_is_fitted(estimator)
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"opset must be in [{OLDEST_OPSET}, {newest}], got {opset!r}.")
+    _check_input_dtype(input_dtype)
     outputs = export.outputs(estimator)
     return model_of(onnx, estimator, export, input_name, input_dtype, outputs, opset)
+
+
+def _check_input_dtype(dtype):
+    try:
+        is_valid = dtype is None or np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        is_valid = False
+    if not is_valid:
+        raise ValueError(
+            "input_dtype must be None or a dtype of numbers, such as 'float32' or"
+            f" 'uint8', got {dtype!r}."
+        )
 
 
 def model_of(onnx, estimator, export, input_name, input_dtype, outputs, opset):
@@ -121,7 +138,7 @@ def export_of(estimator):
         f"to_onnx converts {', '.join(kind.__name__ for kind in EXPORTS)}, got"
         f" {estimator!r}."
         " For a pipeline, call skdnn.onnx.register_converter() and then"
-        " skl2onnx.to_onnx."
+        " skl2onnx.to_onnx. A search must be fitted, with refit=True."
     )
 
 
