@@ -611,9 +611,33 @@ def test_what_a_crash_left_is_removed_later(tmp_path):
     long_ago = time.time() - 4000
     for name in ("name.old.tmp", "other.old.tmp", "name.npz"):
         os.utime(tmp_path / name, (long_ago, long_ago))
-    kept.probe()
+    kept.begin(0)
     names = {"name.npz", "name.previous.npz", "name.new.tmp", "other.old.tmp"}
     assert set(os.listdir(tmp_path)) == names
+
+
+def test_what_a_crash_left_goes_with_the_end_of_the_fit(tmp_path):
+    """At once, but for a file that another process is writing."""
+    fcntl = pytest.importorskip("fcntl", reason="there are no such locks here")
+    with pytest.raises(Crash), crash(2):
+        quick(tmp_path).fit(X, y)
+    (name,) = {path.name.split(".")[0] for path in tmp_path.iterdir()}
+    a_while_ago = time.time() - 10
+
+    def leave(suffix):
+        path = tmp_path / f"{name}.{suffix}.tmp"
+        path.write_bytes(b"half of it")
+        os.utime(path, (a_while_ago, a_while_ago))
+        return path
+
+    left, written = leave("left"), leave("written")
+    with open(written, "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        quick(tmp_path).fit(X, y)  # goes on, and finishes
+        assert [left.exists(), written.exists()] == [False, True]
+    left = leave("left")
+    quick(tmp_path).fit(X, y)  # has nothing to do
+    assert set(os.listdir(tmp_path)) == {f"{name}.npz", f"{name}.previous.npz"}
 
 
 # ---------------------------------------------------------------------------- kills

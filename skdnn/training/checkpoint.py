@@ -19,8 +19,16 @@ from sklearn.utils import check_random_state
 from skdnn.training.fingerprint import BLOCK
 from skdnn.training.user_warnings import warn_user
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
 FORMAT = 3  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size
+# Seconds after its last change for which a file that seems to be left is not touched:
+# between making it and locking it, and where locks are not to be had.
+YOUNG, OLD = 1, 3600
 
 
 class Checkpoint:
@@ -52,6 +60,7 @@ class Checkpoint:
 
         Where `random_state` is None, these are the ones that it started with before.
         """
+        self._remove_what_a_crash_left()
         self._state = self.load()
         rng = check_random_state(random_state)
         if random_state is None:
@@ -84,6 +93,8 @@ class Checkpoint:
         if trainer.finished or trainer.n_epochs % self.every == 0:
             state = trainer.state(copy=np.asarray)
             self.save({"start": self._start, "trainer": state})
+        if trainer.finished:  # this fit may never begin again
+            self._remove_what_a_crash_left()
 
     def probe(self):
         """Make the directory, and raise an OSError if nothing can be written there."""
@@ -97,15 +108,12 @@ class Checkpoint:
                 f"checkpoint_dir={self.directory!r} must be a directory that can be"
                 f" written to: {error}"
             ) from error
-        self._remove_what_a_crash_left()
 
-    def _remove_what_a_crash_left(self, age=3600):
-        for name in os.listdir(self.directory):
-            path = os.path.join(self.directory, name)
-            if name.startswith(self.fingerprint) and name.endswith(".tmp"):
-                with suppress(OSError):  # as another process may do the same
-                    if time.time() - os.path.getmtime(path) > age:
-                        os.unlink(path)
+    def _remove_what_a_crash_left(self):
+        with suppress(OSError):  # of a directory that is not there yet
+            for name in os.listdir(self.directory):
+                if name.startswith(self.fingerprint) and name.endswith(".tmp"):
+                    _remove_if_left(os.path.join(self.directory, name))
 
     def save(self, state):
         """Write a state, and keep the one before it.
@@ -124,6 +132,7 @@ class Checkpoint:
                 ".tmp", self.fingerprint + ".", self.directory
             )
             with open(descriptor, "w+b") as file:
+                _lock(file)  # as long as this process lives, it is not left
                 _write(file, {"fingerprint": self.fingerprint, "state": state})
                 _sync(file)
             if self._path_is_good:
@@ -163,6 +172,30 @@ class Checkpoint:
                 self._path_is_good = path == self.path
                 return content["state"]
         return None
+
+
+def _remove_if_left(path):
+    """Remove a file unless a process may still be writing it."""
+    with suppress(OSError):  # as another process may do the same
+        age = time.time() - os.path.getmtime(path)
+        if age > OLD or (age > YOUNG and _is_unlocked(path)):
+            os.unlink(path)
+
+
+def _is_unlocked(path):
+    with open(path, "r+b") as file:
+        return _lock(file)
+
+
+def _lock(file):
+    """Lock a file until it is closed; return whether that was possible."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # another process has, or the file system knows no locks
+        return False
+    return True
 
 
 def _write(file, content):
