@@ -15,7 +15,21 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import MLPClassifierDIY, MLPRegressorDIY, __version__
+from skdnn import (
+    MLPClassifierDIY,
+    MLPRegressorDIY,
+    TabularClassifierDIY,
+    TabularRegressorDIY,
+    __version__,
+)
+from skdnn.augmentation import (
+    Affine,
+    AveragedOverCopies,
+    Elastic,
+    Erase,
+    MixUp,
+    Noise,
+)
 from skdnn.estimators import files
 from skdnn.nn import (
     ELU,
@@ -252,6 +266,44 @@ def test_skops_needs_trust_in_the_types_of_the_readme_and_no_others():
             assert_array_equal(goes_on(twin), goes_on(clf))
     assert sorted(needed) == sorted(trusted())
     assert all(name.startswith("skdnn.") for name in needed)
+
+
+def augmented():
+    clf = quick(augmentation=[Affine(), Elastic(), Noise(), Erase(), MixUp()])
+    return clf.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        augmented,
+        lambda: quick(augmentation=Affine(shape=(8, 8)), n_networks=2).fit(X, y),
+        lambda: AveragedOverCopies(augmented(), Affine()).fit(X, y),
+        lambda: make_pipeline(StandardScaler(), augmented()).fit(X, y),
+        lambda: TabularClassifierDIY(n_networks=2, max_iter=2).fit(table(), y % 2),
+        lambda: TabularRegressorDIY(n_networks=2, max_iter=2).fit(table(), y),
+    ],
+    ids=["augmented", "networks", "averaged", "pipeline", "classes", "numbers"],
+)
+def test_the_types_that_skops_asks_for_are_of_this_package(make, tmp_path):
+    """So that a file can be loaded by trusting what the package itself defines."""
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    estimator, path = make(), tmp_path / "model.skops"
+    skops.dump(estimator, path)
+    types = skops.get_untrusted_types(file=path)
+    loaded = skops.load(path, trusted=[t for t in types if t.startswith("skdnn.")])
+    data = table() if hasattr(estimator, "encoder_") else X
+    method = "predict_proba" if is_classifier(estimator) else "predict"
+    assert_array_equal(getattr(loaded, method)(data), getattr(estimator, method)(data))
+
+
+def table():
+    """Return a table with a column of texts, in which some are missing."""
+    pandas = pytest.importorskip("pandas")
+    columns = pandas.DataFrame(X[:, 20:24], columns=list("abcd"))
+    columns["kind"] = np.where(y > 4, "high", "low").astype(object)
+    columns.loc[3, ["a", "kind"]] = np.nan, None
+    return columns
 
 
 def test_skops_refuses_a_newer_format(monkeypatch, tmp_path):
