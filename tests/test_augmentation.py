@@ -313,8 +313,10 @@ def test_deformed_digits_are_learned_better():
             ValueError,
             r"\(5, 5\) must be .* with 64 numbers",
         ),
+        (Affine(shape="8x8"), ValueError, "shape must be None or a tuple .*got '8x8'"),
+        (Erase(shape=(8.0, 8)), ValueError, r"shape must be .* got \(8.0, 8\)"),
     ],
-    ids=["class", "number", "string", "shape", "image"],
+    ids=["class", "number", "string", "shape", "image", "text", "fraction"],
 )
 def test_what_is_refused(augmentation, error, text):
     clf = network().fit(X, Y)
@@ -327,6 +329,9 @@ def test_what_is_refused(augmentation, error, text):
 def test_images_that_are_none():
     with pytest.raises(ValueError, match="63 features, which are no square image"):
         network(augmentation=Elastic()).fit(X[:, 1:], Y)
+    with pytest.raises(ValueError, match="4 features, which are no .* give the shape"):
+        network(augmentation=Affine()).fit(X[:, :4], Y)
+    network(augmentation=Affine(shape=(2, 2)), max_iter=1).fit(X[:, :4], Y)
     with pytest.raises(TypeError, match="needs dense rows, but X is sparse"):
         network(augmentation=Noise()).fit(sparse.csr_array(X), Y)
     with pytest.raises(ValueError, match="not available with solver='lbfgs'"):
@@ -366,6 +371,15 @@ def test_predictions_averaged_over_copies():
         averaged.predict(X[:, 1:])
     with pytest.raises(NotFittedError):
         AveragedOverCopies(network(), Affine()).predict(X)
+    reg = MLPRegressorDIY(max_iter=1).fit(X, Y)
+    averaged = AveragedOverCopies(reg, Affine())
+    for method in (
+        averaged.predict,
+        averaged.predict_proba,
+        lambda X: averaged.fit(X, Y),
+    ):
+        with pytest.raises(TypeError, match="estimator must .* got MLPRegressorDIY"):
+            method(X)
     with pytest.raises(ValueError, match="n_copies must be 0 or more, got -1"):
         AveragedOverCopies(clf, Affine(), n_copies=-1).predict(X)
 

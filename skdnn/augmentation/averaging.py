@@ -60,8 +60,16 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         -------
         self : AveragedOverCopies
         """
-        check_is_fitted(self.estimator)
+        self._check_estimator()
         return self
+
+    def _check_estimator(self):
+        if not hasattr(self.estimator, "predict_proba"):
+            raise TypeError(
+                "AveragedOverCopies: estimator must be a fitted classifier with"
+                f" predict_proba, got {self.estimator!r}."
+            )
+        check_is_fitted(self.estimator)
 
     def __sklearn_is_fitted__(self):
         return True
@@ -87,7 +95,7 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         -------
         P : ndarray of shape (n_samples, n_classes)
         """
-        check_is_fitted(self.estimator)
+        self._check_estimator()
         if self.n_copies < 0:
             raise ValueError(f"n_copies must be 0 or more, got {self.n_copies!r}.")
         X = validate_data(

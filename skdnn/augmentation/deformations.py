@@ -8,6 +8,7 @@ of a mini-batch do; with the order of the samples, their company changes each ti
 
 from functools import lru_cache
 from math import isqrt, prod, radians
+from numbers import Integral
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +16,7 @@ from scipy import sparse
 from skdnn.augmentation.base import Augmentation, augmentation
 
 IMAGES_PER_MAP = 25
+SMALLEST_SIDE = 4  # of a square that is guessed: 4 or 9 features are hardly an image
 
 
 class Deformation(Augmentation):
@@ -170,12 +172,21 @@ def image_shape(shape, n_features):
     """Return (height, width, channels) of images of so many features."""
     if shape is None:
         side = isqrt(n_features)
-        if side**2 != n_features:
+        if side**2 != n_features or side < SMALLEST_SIDE:
             raise ValueError(
-                f"augmentation: X has {n_features} features, which are no square image:"
-                " give the shape of an image, for example Affine(shape=(28, 20))."
+                f"augmentation: X has {n_features} features, which are no square image"
+                f" of {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels or more: give the shape"
+                " of an image, for example Affine(shape=(28, 20))."
             )
         return side, side, 1
+    is_valid = isinstance(shape, (tuple, list)) and all(
+        isinstance(size, Integral) and size > 0 for size in shape
+    )
+    if not is_valid:
+        raise ValueError(
+            "augmentation: shape must be None or a tuple of integers above 0, (height,"
+            f" width) or (height, width, channels), got {shape!r}."
+        )
     if len(shape) not in (2, 3) or prod(shape) != n_features:
         raise ValueError(
             f"augmentation: shape={shape!r} must be (height, width) or (height, width,"
