@@ -140,7 +140,7 @@ def _explicit_layers(estimator):
                 f"{name}={plain(getattr(estimator, name))!r} has no effect where"
                 " architecture names every layer: put the layer into the list."
             )
-    check_layers(estimator.architecture)
+    check_layers(estimator.architecture, "architecture")
     return list(estimator.architecture)
 
 

@@ -555,16 +555,21 @@ class Network:
 def _check_start(initializer, start, view):
     """Raise an error unless weights and bias are such as a layer can start with."""
     shapes = view["weights"].shape, view["bias"].shape
+    if not isinstance(start, (tuple, list)):
+        raise TypeError(
+            f"weight_init: {initializer!r} must return weights and bias, two arrays of"
+            f" the shapes {shapes}, got {start!r}."
+        )
     got = tuple(map(np.shape, start))
     if got != shapes:
         raise ValueError(
-            f"{initializer!r} must return weights and bias of the shapes {shapes}, got"
-            f" {got}."
+            f"weight_init: {initializer!r} must return weights and bias of the shapes"
+            f" {shapes}, got {got}."
         )
     if not all(np.isfinite(array).all() for array in start):
         raise ValueError(
-            f"{initializer!r} must return finite weights and bias; for those of shape"
-            f" {shapes[0]} it did not."
+            f"weight_init: {initializer!r} must return finite weights and bias; for"
+            f" those of shape {shapes[0]} it did not."
         )
 
 
@@ -602,20 +607,24 @@ def kind_of(value):
     return type(value), {name: getattr(value, name) for name in names}
 
 
-def check_layers(layers):
-    """Raise an error unless `layers` is a sequence of layers that makes sense."""
+def check_layers(layers, name="layers"):
+    """Raise an error unless `layers` is a sequence of layers that makes sense.
+
+    The error calls them by the name of the argument.
+    """
     for i, layer in enumerate(layers):
         if isinstance(layer, type) and issubclass(layer, Layer):
             raise TypeError(
-                f"Layer {i} is the class {layer.__name__}; an instance is needed: "
-                f"{layer.__name__}(...)."
+                f"{name}: Layer {i} is the class {layer.__name__}; an instance is"
+                f" needed: {layer.__name__}(...)."
             )
         if not isinstance(layer, Layer):
             raise TypeError(
-                f"Layer {i} must be a layer of skdnn.nn, such as Dense(50) or ReLU(), "
-                f"got {layer!r}."
+                f"{name}: Layer {i} must be a layer of skdnn.nn, such as Dense(50) or"
+                f" ReLU(), got {layer!r}."
             )
         if isinstance(layer, Softmax) and i < len(layers) - 1:
             raise ValueError(
-                f"Softmax() is layer {i} of {len(layers)}; it can only be the last one."
+                f"{name}: Softmax() is layer {i} of {len(layers)}; it can only be the"
+                " last one."
             )

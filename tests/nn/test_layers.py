@@ -726,3 +726,5 @@ def test_edges_must_rise(edges):
         Network([PiecewiseLinear([(), ()])], 3)
     with pytest.raises(TypeError, match="an edge must be a number"):
         PiecewiseLinear([("a", "b")])
+    with pytest.raises(TypeError, match=r"edges must hold a tuple .* got \[0, 1\]"):
+        PiecewiseLinear([0, 1])

@@ -49,7 +49,13 @@ class PiecewiseLinear(Layer):
     in_place = False
 
     def __post_init__(self):
-        edges = tuple(tuple(its) for its in self.edges)
+        try:
+            edges = tuple(tuple(its) for its in self.edges)
+        except TypeError as error:
+            raise TypeError(
+                "PiecewiseLinear: edges must hold a tuple of numbers for each input,"
+                f" such as ((0.0, 1.0, 3.0), ()), got {self.edges!r}."
+            ) from error
         object.__setattr__(self, "edges", edges)
         for its in edges:
             for edge in its:
