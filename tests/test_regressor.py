@@ -728,11 +728,14 @@ BAD_ARGUMENTS = [
     ({"loss": "huber", "delta": 0}, r"'delta' .* range \(0.0, inf\). Got 0"),
     ({"loss": "quantile", "quantile": 1.0}, r"'quantile' .*\(0.0, 1.0\). Got 1.0"),
     ({"loss": "quantile", "quantile": "median"}, "'quantile' .* Got 'median'"),
-    ({"loss": "quantile", "quantile": [0.5, 1.2]}, r"in \(0, 1\), got \(0.5, 1.2\)"),
-    ({"loss": "quantile", "quantile": []}, r"numbers in \(0, 1\), got \(\)"),
-    ({"loss": "quantile", "quantile": ["low"]}, r"numbers in \(0, 1\), got \('low',\)"),
-    ({"loss": "quantile", "quantile": [[0.5]]}, r"numbers in \(0, 1\)"),
-    ({"loss": "quantile", "quantile": [0.9, 0.1]}, r"ascending order, got \(0.9, 0.1"),
+    ({"loss": "quantile", "quantile": [0.5, 1.2]}, r"quantile must .*got \[0.5, 1.2\]"),
+    (
+        {"loss": "quantile", "quantile": []},
+        r"quantile must be a number in \(0, 1\).* got \[\]",
+    ),
+    ({"loss": "quantile", "quantile": ["low"]}, r"quantile must .* got \['low'\]"),
+    ({"loss": "quantile", "quantile": [[0.5]]}, r"quantile must .* in \(0, 1\)"),
+    ({"loss": "quantile", "quantile": [0.9, 0.1]}, r"ascending order, got \[0.9, 0.1"),
     ({"loss": "quantile", "quantile": [0.5, 0.5]}, "ascending order"),
     (
         {"loss": "poisson", "standardize_target": True},
@@ -780,7 +783,11 @@ def test_bad_arguments_say_what_is_right(diabetes, arguments, message):
 
 def test_a_standard_deviation_needs_a_loss_that_learns_one(diabetes):
     reg = quick().fit(*diabetes)
-    with pytest.raises(ValueError, match="return_std=True needs loss='gaussian'"):
+    message = "return_std=True needs loss='gaussian'.* of the fit was 'squared_error'"
+    with pytest.raises(ValueError, match=message):
+        reg.predict(diabetes[0], return_std=True)
+    reg = quick(loss="quantile").fit(*diabetes)
+    with pytest.raises(ValueError, match="the loss of the fit was 'quantile'"):
         reg.predict(diabetes[0], return_std=True)
 
 

@@ -16,6 +16,15 @@ from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
 from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
 
+NAMES = {  # of the losses, as the argument `loss` has them
+    nn.SquaredError: "squared_error",
+    nn.PoissonDeviance: "poisson",
+    nn.AbsoluteError: "absolute_error",
+    nn.Huber: "huber",
+    nn.PinballLoss: "quantile",
+    nn.GaussianLikelihood: "gaussian",
+}
+
 
 @with_arguments_of(SharedArguments)
 class MLPRegressorDIY(RegressorMixin, BaseMLP):
@@ -159,13 +168,14 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         if self.loss == "huber":
             return nn.Huber(float(self.delta))
         if self.loss == "quantile":
-            return nn.PinballLoss(tuple(np.atleast_1d(self.quantile).tolist()))
-        return {
-            "squared_error": nn.SquaredError(),
-            "poisson": nn.PoissonDeviance(),
-            "absolute_error": nn.AbsoluteError(),
-            "gaussian": nn.GaussianLikelihood(),
-        }[self.loss]
+            try:
+                return nn.PinballLoss(tuple(np.atleast_1d(self.quantile).tolist()))
+            except ValueError as error:  # which calls them by another name
+                raise ValueError(
+                    "quantile must be a number in (0, 1), or several in ascending"
+                    f" order, got {self.quantile!r}."
+                ) from error
+        return next(kind for kind, name in NAMES.items() if name == self.loss)()
 
     @staticmethod
     def _check_labels(y, name):
@@ -223,7 +233,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         if return_std and targets.loss != nn.GaussianLikelihood():
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
-                f" deviation; the loss of the fit was {targets.loss!r}."
+                f" deviation; the loss of the fit was {NAMES[type(targets.loss)]!r}."
             )
         Z = self._outputs(X, stop=-1)
         decisions = targets.loss.decide(Z)
