@@ -791,6 +791,29 @@ def test_a_standard_deviation_needs_a_loss_that_learns_one(diabetes):
         reg.predict(diabetes[0], return_std=True)
 
 
+@pytest.mark.parametrize(
+    ("ignored", "message"),
+    [
+        (
+            {"quantile": [0.1, 0.9]},
+            r"quantile=\[0.1, 0.9\] has no effect with loss='sq",
+        ),
+        ({"delta": 3}, "delta=3 has no effect .* It is for loss='huber'"),
+    ],
+    ids=str,
+)
+def test_an_argument_that_the_loss_ignores_is_a_warning(diabetes, ignored, message):
+    with pytest.warns(UserWarning, match=message) as record:
+        quick(**ignored).fit(*diabetes)
+    ours = [w for w in record if "no effect" in str(w.message)]
+    assert [w.filename for w in ours] == [__file__]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        (name,) = ignored
+        quick(loss={"delta": "huber"}.get(name, name), **ignored).fit(*diabetes)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "gaussian", "quantile"])
 @pytest.mark.parametrize("standardize", [False, True])
 def test_a_constant_target_is_a_warning_that_names_it(diabetes, loss, standardize):

@@ -1,5 +1,6 @@
 """A regressor: numbers to predict."""
 
+from inspect import signature
 from numbers import Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from skdnn.estimators.arguments import SharedArguments, with_arguments_of
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
 from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
+from skdnn.training.user_warnings import warn_user
 
 NAMES = {  # of the losses, as the argument `loss` has them
     nn.SquaredError: "squared_error",
@@ -187,7 +189,19 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 "standardize_target=True is not available with loss='poisson', whose"
                 " rates are learned as logarithms. Set standardize_target=False."
             )
+        self._warn_of_what_the_loss_ignores()
         return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
+
+    def _warn_of_what_the_loss_ignores(self):
+        arguments = signature(type(self)).parameters
+        for name, loss in (("delta", "huber"), ("quantile", "quantile")):
+            value = getattr(self, name)
+            is_set = not np.array_equal(value, arguments[name].default)
+            if is_set and self.loss != loss:
+                warn_user(
+                    f"{name}={value!r} has no effect with loss={self.loss!r}. It is for"
+                    f" loss={loss!r}."
+                )
 
     def _fitted_targets(self):
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
