@@ -248,8 +248,10 @@ def test_lbfgs_with_batch_norm_keeps_the_statistics_of_all_samples(digits):
 
 def test_lbfgs_limits_and_warnings(iris):
     X, y = iris
-    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge"):
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge") as record:
         clf = quick(solver="lbfgs", max_iter=3).fit(X, y)
+    assert "Increase the number of iterations" in str(record[0].message)
+    assert [w.filename for w in record] == [__file__]
     assert clf.n_iter_ == 3
     clf = quick(solver="lbfgs", max_iter=1000, max_fun=7).fit(X, y)
     assert 1 <= clf.n_iter_ <= 7

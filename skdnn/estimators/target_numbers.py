@@ -5,7 +5,8 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_array, column_or_1d
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array
 
 from skdnn import nn
 from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
@@ -34,7 +35,11 @@ class Numbers(Targets):
     def of(cls, y, loss, standardize=False, sample_weight=None):
         """Return the way to learn y, an array that scikit-learn has validated."""
         if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+            warn_user(  # as scikit-learn does, which names a line of this package
+                "A column-vector y was passed when a 1d array was expected. Please"
+                " change the shape of y to (n_samples, ), for example using ravel().",
+                DataConversionWarning,
+            )
         y = as_numbers(y)
         constant = np.flatnonzero((y == y[0]).all(axis=0))
         if constant.size and len(y) > 1:

@@ -6,7 +6,6 @@ from time import perf_counter
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.optimize import _check_optimize_result
 
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
@@ -172,10 +171,26 @@ class LBFGS(Trainer):
         """Warn where the outcome is no convergence; there is none after a callback."""
         if self.outcome is not None:
             outcome = OptimizeResult(self.outcome)
-            _check_optimize_result("lbfgs", outcome, self.max_epochs)
+            if outcome.status != 0:
+                warn_user(self._describe_failure(outcome), ConvergenceWarning)
             if outcome.get("stuck"):  # not in files of earlier versions
                 warn_user(self._describe_stuck(outcome), ConvergenceWarning)
         return True
+
+    def _describe_failure(self, outcome):
+        """Return what scikit-learn says, at a line of its own caller."""
+        cure = ""
+        if outcome.nit == self.max_epochs:
+            cure = (
+                "\nIncrease the number of iterations to improve the convergence"
+                f" (max_iter={self.max_epochs})."
+            )
+        return (
+            f"lbfgs failed to converge after {outcome.nit} iteration(s)"
+            f" (status={outcome.status}):\n{outcome.message}\n{cure}"
+            "\nYou might also want to scale the data as shown in:\n"
+            "    https://scikit-learn.org/stable/modules/preprocessing.html"
+        )
 
     def _describe_stuck(self, outcome):
         dtype = self.network.dtype
