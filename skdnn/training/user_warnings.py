@@ -3,7 +3,7 @@
 import sys
 import warnings
 
-NOT_THE_USERS = {"skdnn", "sklearn", "scipy", "joblib", "contextlib"}
+NOT_THE_USERS = {"skdnn", "sklearn", "numpy", "scipy", "joblib", "contextlib"}
 
 
 def warn_user(message, category=UserWarning):
