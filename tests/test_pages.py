@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import pytest
 import sklearn
 
+from skdnn import MLPClassifierDIY, augmentation, nn
+
 ROOT = Path(__file__).resolve().parents[1]
 WITH_EXAMPLES = ["README.md", "skdnn/README.md"]  # that of the book is tested with it
 PAGES = [*WITH_EXAMPLES, "skdnn/REFERENCE.md", "skdnn/nn/README.md"]
@@ -210,6 +212,7 @@ def rounds_to(shown, value):
     return abs(float(shown) - float(value)) <= 0.5001 * 10**-n_digits
 
 
+GUIDE = (ROOT / "skdnn" / "README.md").read_text(encoding="utf-8")
 FRONT = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## How good")[2]
 
 
@@ -255,9 +258,35 @@ def test_the_front_page_shows_the_ladder_that_was_climbed():
         rows, climbed, strict=True
     ):
         sizes, epochs, *_ = what.split("; ")
-        assert f"=({sizes})" in row["recipe"]
-        assert f"max_iter={epochs.split()[0]}," in row["recipe"]
+        recipe = recipe_of(row)
+        n_networks, _, units = sizes.rpartition(" × ")
+        assert recipe.get("n_networks", 1) == int(n_networks or 1)
+        assert recipe["hidden_layer_sizes"] == tuple(map(int, units.split(", ")))
+        assert recipe["max_iter"] == int(epochs.split()[0])
         assert (error, averaged) == (row["error"], row["averaged"])
         assert (n_seeds, torch) == (row["seeds"], row["torch: error"])
         assert rounds_to(seconds, row["seconds"])
         assert its == row["seconds there"] or rounds_to(its, row["seconds there"])
+
+
+def recipe_of(row):
+    """Return the arguments that a row of the ladder names."""
+    text = row["recipe"].partition("; ")[0]
+    recipe = eval(f"dict({text})", vars(augmentation) | vars(nn))
+    if "architecture" in recipe:
+        dense = [it.units for it in recipe["architecture"] if isinstance(it, nn.Dense)]
+        recipe["hidden_layer_sizes"] = tuple(dense)
+    return recipe
+
+
+def test_the_guide_has_the_recipes_of_the_ladder():
+    header, *climbed = results("mnist/ladder.md")
+    recipes = [recipe_of(dict(zip(header, row, strict=True))) for row in climbed]
+    (block,) = (code for _, code in examples(GUIDE) if "a_second" in code)
+    names = vars(augmentation) | {"MLPClassifierDIY": MLPClassifierDIY}
+    exec(block, names)
+    shown = [it for it in names.values() if isinstance(it, MLPClassifierDIY)]
+    recipes = [it for it in recipes if "architecture" not in it]  # the guide leaves out
+    for clf, recipe in zip(shown, recipes, strict=True):
+        for name, value in recipe.items():
+            assert getattr(clf, name) == value, name
