@@ -224,7 +224,7 @@ def main():
         f" fit, medians. Where no others are given, arguments are {SHARED}.",
         "\n\n".join(machines_of(path, rows)),
     )
-    draw(list(map(point_of, rows)), plots / f"{name}.png")
+    draw(rows, plots / f"{name}.png")
     draw_deformed(dataset, plots / "deformed.png")
 
 
@@ -370,18 +370,25 @@ def seconds_of(results):
     return float(np.median([result["seconds"] for result in results]))
 
 
-def draw(points, path):
+def draw(rows, path):
     """Draw errors over seconds, with what was published."""
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-    ax.plot(*zip(*points, strict=True), "o-", color="#0072B2", label="skdnn")
-    for seconds, error in points:
+    points = {"skdnn": [], "skdnn, noise in place of deformations": []}
+    deformed, noisy = points.values()
+    for row in rows:
+        (noisy if "GaussianNoise" in row["recipe"] else deformed).append(point_of(row))
+    for (label, its), style in zip(points.items(), ("o-", "s"), strict=True):
+        if its:
+            ax.plot(*zip(*its, strict=True), style, color="#0072B2", label=label)
+    for seconds, error in (*deformed, *noisy):
         ax.annotate(f"{error:.2f} %", (seconds, error), (6, 5), **OFFSET)
     for (text, error), color in zip(
         PUBLISHED.items(), ("#D55E00", "#009E73"), strict=True
     ):
         ax.axhline(error, color=color, linestyle="--", label=f"{text}: {error:.2f} %")
     ax.set(xlabel="Seconds of fit", ylabel="Error (%)")
-    ax.set_ylim(0.3, max(2.5, 1.2 * max(error for _, error in points)))
+    ax.set_ylim(0.3, max(2.5, 1.2 * max(error for _, error in (*deformed, *noisy))))
+    ax.margins(x=0.1)
     scale_log(ax, "x")
     scale_log(ax)
     ax.grid(color="0.9")

@@ -267,7 +267,11 @@ def test_bad_data_are_named_and_leave_the_estimator_as_it_was(
         check_refusal(estimator, X, spoil(X, y), message)
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS, ids=str)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    BAD_ARGUMENTS,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),  # the same each time
+)
 def test_bad_arguments_are_named_and_leave_the_estimator_as_it_was(
     iris, fitted, arguments, message
 ):
