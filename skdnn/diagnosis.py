@@ -492,22 +492,21 @@ def _check_divergence(case):
     steps_are_large = largest > LARGE_UPDATE or _is_blocked(case)
     if len(losses) < 2 or not steps_are_large or not _has_rate(case):
         return
-    rate = f"lower learning_rate_init={case.estimator.learning_rate_init!r}"
+    rate = f"Lower learning_rate_init={case.estimator.learning_rate_init!r}"
     if is_classifier(case.estimator):
         chance = _loss_of_equal_probabilities(case.estimator)
         if losses[-1] >= NOTHING_LEARNED * chance:
             yield (
-                f"The training loss is {losses[-1]:.3g} in the end, where equal"
-                f" probabilities for every row have {chance:.3g}: training has"
-                f" diverged: {rate}."
+                f"Training has diverged: its loss is {losses[-1]:.3g} in the end, where"
+                f" equal probabilities for every row have {chance:.3g}. {rate}."
             )
     # Targets and inputs that are far from 1 are findings of their own.
     elif not any(_check_targets(case)) and not any(_check_inputs(case)):
         score = case.history[-1]["score"]
         if score < 0:
             yield (
-                f"The score is {score:.3g} in training in the end, where one number for"
-                f" every row has 0: training has diverged: {rate}."
+                f"Training has diverged: its score is {score:.3g} in the end, where one"
+                f" number for every row has 0. {rate}."
             )
 
 
