@@ -3,7 +3,7 @@
 from datetime import datetime
 from numbers import Real
 
-from skdnn.estimators.data import some_columns
+from skdnn.estimators.data import is_text, some_columns
 from skdnn.nn.layers.base import plain
 from skdnn.training.user_warnings import warn_user
 
@@ -15,13 +15,9 @@ N_LEVELS = 1000  # of so many, spread over all, the meaning shows
 
 
 def _is_number(level):
-    if not isinstance(level, str):
-        return isinstance(level, Real)
-    try:
-        float(level.replace(",", ".", 1))
-    except ValueError:
-        return False
-    return True
+    if isinstance(level, str):
+        return not is_text(level.replace(",", ".", 1))
+    return isinstance(level, Real)
 
 
 def _is_date(level):
