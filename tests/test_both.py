@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 from helpers import check_refusal, of_both_pairs, outputs, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
@@ -372,3 +372,13 @@ def test_a_loss_that_is_not_finite_to_begin_with(iris, solver, quick):
     X, y = iris
     with pytest.raises(ValueError, match="non-finite param"):
         quick(solver=solver, weight_init=Normal(1e30)).fit(X, y)
+
+
+def test_a_column_is_a_warning_at_the_users_line(iris, quick):
+    X, y = iris
+    match = "column-vector y was pass"
+    with pytest.warns(DataConversionWarning, match=match) as record:
+        fitted = quick().fit(X, y[:, np.newaxis])
+    ours = [w for w in record if w.category is DataConversionWarning]
+    assert [w.filename for w in ours] == [__file__]
+    assert_array_equal(fitted.predict(X), quick().fit(X, y).predict(X))

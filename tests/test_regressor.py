@@ -15,7 +15,7 @@ from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
@@ -812,17 +812,6 @@ def test_an_argument_that_the_loss_ignores_is_a_warning(diabetes, ignored, messa
         warnings.simplefilter("ignore", ConvergenceWarning)
         (name,) = ignored
         quick(loss={"delta": "huber"}.get(name, name), **ignored).fit(*diabetes)
-
-
-def test_a_column_is_a_warning_at_the_users_line(diabetes):
-    X, y = diabetes
-    with pytest.warns(
-        DataConversionWarning, match="column-vector y was pass"
-    ) as record:
-        reg = quick().fit(X, y[:, np.newaxis])
-    ours = [w for w in record if w.category is DataConversionWarning]
-    assert [w.filename for w in ours] == [__file__]
-    assert_array_equal(reg.predict(X), quick().fit(X, y).predict(X))
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "gaussian", "quantile"])

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
@@ -98,6 +99,16 @@ def is_text(value):
     except ValueError:
         return True
     return False
+
+
+def warn_of_column(y):
+    """Warn of targets in a single column, as scikit-learn does, at the user's line."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn_user(
+            "A column-vector y was passed when a 1d array was expected. Please"
+            " change the shape of y to (n_samples, ), for example using ravel().",
+            DataConversionWarning,
+        )
 
 
 def check_not_missing(y, name, cure="Leave these rows out"):

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
+from skdnn.estimators.data import warn_of_column
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user
@@ -62,7 +63,8 @@ class Labels(Targets):
                     " y.argmax(axis=1)."
                 )
         else:
-            classes, multilabel = np.unique(column_or_1d(y, warn=True)), False
+            warn_of_column(y)
+            classes, multilabel = np.unique(column_or_1d(y)), False
         return cls(classes, multilabel, label_smoothing)
 
     def check_same(self, y):

@@ -5,11 +5,15 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array
 
 from skdnn import nn
-from skdnn.estimators.data import check_no_dates, check_not_missing, to_numpy
+from skdnn.estimators.data import (
+    check_no_dates,
+    check_not_missing,
+    to_numpy,
+    warn_of_column,
+)
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user
@@ -34,12 +38,7 @@ class Numbers(Targets):
     @classmethod
     def of(cls, y, loss, standardize=False, sample_weight=None):
         """Return the way to learn y, an array that scikit-learn has validated."""
-        if y.ndim == 2 and y.shape[1] == 1:
-            warn_user(  # as scikit-learn does, which names a line of this package
-                "A column-vector y was passed when a 1d array was expected. Please"
-                " change the shape of y to (n_samples, ), for example using ravel().",
-                DataConversionWarning,
-            )
+        warn_of_column(y)
         y = as_numbers(y)
         constant = np.flatnonzero((y == y[0]).all(axis=0))
         if constant.size and len(y) > 1:
