@@ -30,15 +30,17 @@ def main():
     """Run the script."""
     parser = Parser(__doc__.split("\n\n")[0])
     parser.add_argument("--repeats", type=number(int, 1), default=5)
-    parser.add_argument("--hidden-layer-sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument(
+        "--hidden-layer-sizes", nargs="+", type=number(int, 1), default=SIZES
+    )
     args = parser.parse_args()
     dataset = parser.load_dataset(args.dataset, args.data_home)
     X, y = dataset.X_train, dataset.y_train
-    clf = partial(MLPClassifierDIY, args.hidden_layer_sizes, random_state=0)
-    clf = partial(clf, **SHARED | {"max_iter": 1})
+    settings = SHARED | {"max_iter": 1, "random_state": 0}
+    settings["hidden_layer_sizes"] = args.hidden_layer_sizes
     systems = {
-        name: partial(clf(augmentation=augmentation).fit, X, y)
-        for name, augmentation in ({"none": None} | AUGMENTATIONS).items()
+        name: partial(MLPClassifierDIY(augmentation=its, **settings).fit, X, y)
+        for name, its in ({"none": None} | AUGMENTATIONS).items()
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -192,11 +192,12 @@ def main():
     )
     path = folder / f"{name}.md"
     before = {row["recipe"]: row for row in read_table(path)}
-    rows = {}
-    for error, rung in RUNGS.items():
-        recipe = SHARED | rung.recipe
-        if error not in args.rungs and describe(recipe, rung) in before:
-            rows[error] = before[describe(recipe, rung)]
+    rows = {
+        error: before[said]
+        for error, rung in RUNGS.items()
+        if error not in args.rungs
+        and (said := describe(SHARED | rung.recipe, rung)) in before
+    }
     best = min([*rows, *args.rungs])
     for error in args.rungs:
         rung = RUNGS[error]

@@ -610,9 +610,7 @@ def test_numbers_whose_squares_overflow(iris):
     X, y = iris
     X = X * [1, 1, 1e20, 1]
     match = r"Columns \[2\] of X hold numbers as large as .* overflow float32"
-    with (
-        pytest.warns(UserWarning, match=match),
-    ):
+    with pytest.warns(UserWarning, match=match):
         MLPClassifierDIY(max_iter=1).fit(X, y)
 
 
@@ -725,9 +723,8 @@ def test_indicators_of_other_numbers(multilabel, values):
 def test_training_that_diverged_in_silence(iris):
     X, y = iris
     clf = MLPClassifierDIY(solver="sgd", max_iter=60, learning_rate_init=0.02)
-    with (
-        pytest.warns(ConvergenceWarning, match="has diverged: parameters are as large"),
-    ):
+    match = "has diverged: parameters are as large"
+    with pytest.warns(ConvergenceWarning, match=match):
         clf.fit(X * 1000, y)
 
 
