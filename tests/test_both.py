@@ -1,6 +1,7 @@
 """What both estimators share beyond scikit-learn: one test for both."""
 
 import re
+import tracemalloc
 import warnings
 from functools import partial
 
@@ -15,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from helpers import check_refusal, of_both_pairs, outputs, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import ELU, Dense, GaussianOutput, Normal, ReLU, Softmax
+from skdnn.training import MiniBatch
 from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -382,3 +384,38 @@ def test_a_column_is_a_warning_at_the_users_line(iris, quick):
     ours = [w for w in record if w.category is DataConversionWarning]
     assert [w.filename for w in ours] == [__file__]
     assert_array_equal(fitted.predict(X), quick().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("form", ["by columns", "every other", "frame", "mapped"])
+def test_mini_batches_cost_their_rows_however_these_lie_in_memory(
+    form, quick, tmp_path, monkeypatch
+):
+    # NumPy takes rows of an array that isn't in C order from a copy of all of it.
+    X = np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32)
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    if form == "every other":
+        given = np.repeat(X, 2, axis=1)[:, ::2]
+    elif form == "frame":
+        given = pytest.importorskip("pandas").DataFrame(X)
+    else:
+        given = np.asfortranarray(X)
+    if form == "mapped":
+        np.save(tmp_path / "X.npy", given)
+        given = np.load(tmp_path / "X.npy", mmap_mode="r")
+    gather, costs = MiniBatch.gather, []
+
+    def watched(batch, X, index):
+        tracemalloc.start()
+        try:
+            return gather(batch, X, index)
+        finally:
+            costs.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+
+    monkeypatch.setattr(MiniBatch, "gather", watched)
+    estimator = quick(max_iter=1, batch_size=200).fit(given, y)
+    assert len(costs) >= 100
+    assert max(costs) < X.nbytes / 10
+    monkeypatch.undo()
+    same = quick(max_iter=1, batch_size=200).fit(X, y)
+    assert_array_equal(outputs(estimator, X), outputs(same, X))

@@ -351,7 +351,9 @@ class BaseMLP(
         # A memory map stays one, of whatever numbers and byte order.
         is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
         mapped = [X.dtype] if is_mapped else []
-        check_params = {} if y is NOT_GIVEN else self._target_checks
+        check_params = {} if y is NOT_GIVEN else dict(self._target_checks)
+        if y is not NOT_GIVEN and not is_mapped:
+            check_params["order"] = "C"  # of which mini-batches take rows fast
         try:
             checked = validate_data(
                 self,

@@ -65,7 +65,7 @@ class MiniBatch:
                 return tuple(map(self._gather_sparse, X, index))
             out = self.X if self.raw is None else self.raw
             for x, rows, its_out in zip(X, index, out, strict=True):
-                x.take(rows, axis=0, out=its_out, mode="clip")
+                take_into(its_out, x, rows)
             if self.raw is not None:
                 np.copyto(self.X, self.raw)
             return self.X
@@ -78,9 +78,7 @@ class MiniBatch:
             if batch.dtype == self.dtype:
                 return batch
         else:
-            # mode="clip" lets take write to `out` directly; no index is out of range.
-            out = self.X if self.raw is None else self.raw
-            batch = X.take(index, axis=0, out=out, mode="clip")
+            batch = take_into(self.X if self.raw is None else self.raw, X, index)
             if self.raw is None:
                 return batch
         np.copyto(self.X, batch)
@@ -97,6 +95,15 @@ class MiniBatch:
         for loss, its_targets, Y in zip(self.loss_of, targets, self.Y, strict=True):
             loss.encode(its_targets, Y)
         return self.Y
+
+
+def take_into(out, X, index):
+    """Write rows of X to `out`, and return it."""
+    if X.flags.c_contiguous:
+        # mode="clip" lets take write to `out` directly; no index is out of range.
+        return X.take(index, axis=0, out=out, mode="clip")
+    out[...] = X[index]  # of a memory map by columns, take would read all
+    return out
 
 
 def first_rows(buffer, n_rows):
