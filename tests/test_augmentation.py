@@ -25,8 +25,8 @@ from skdnn.augmentation import (
     MixUp,
     Noise,
 )
-from skdnn.augmentation.deformations import bilinear_maps, middle_grid
 from skdnn.displays import AugmentationDisplay
+from skdnn.images.pixels import bilinear_maps, middle_grid
 from skdnn.training import GradientDescent
 
 matplotlib.use("agg")

@@ -7,16 +7,14 @@ of a mini-batch do; with the order of the samples, their company changes each ti
 """
 
 from functools import lru_cache
-from math import isqrt, prod, radians
-from numbers import Integral
+from math import prod, radians
 
 import numpy as np
-from scipy import sparse
 
 from skdnn.augmentation.base import Augmentation, augmentation
+from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
 IMAGES_PER_MAP = 25
-SMALLEST_SIDE = 4  # of a square that is guessed: 4 or 9 features are hardly an image
 
 
 class Deformation(Augmentation):
@@ -50,7 +48,7 @@ class Deformation(Augmentation):
 
     def __call__(self, X, rng):
         """Return images deformed, of which what lies outside is as at the edge."""
-        height, width, *channels = image_shape(self.shape, X.shape[1])
+        height, width, *channels = image_shape(self.shape, X.shape[1], "augmentation")
         n_maps = -(-len(X) // IMAGES_PER_MAP)
         places = self.move(
             np.broadcast_to(middle_grid(height, width), (n_maps, 2, height, width)), rng
@@ -168,33 +166,6 @@ class Elastic(Deformation):
         return places + self.alpha * (down @ noise @ across.T)
 
 
-def image_shape(shape, n_features):
-    """Return (height, width, channels) of images of so many features."""
-    if shape is None:
-        side = isqrt(n_features)
-        if side**2 != n_features or side < SMALLEST_SIDE:
-            raise ValueError(
-                f"augmentation: X has {n_features} features, which are no square image"
-                f" of {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels or more: give the shape"
-                " of an image, for example Affine(shape=(28, 20))."
-            )
-        return side, side, 1
-    is_valid = isinstance(shape, (tuple, list)) and all(
-        isinstance(size, Integral) and size > 0 for size in shape
-    )
-    if not is_valid:
-        raise ValueError(
-            "augmentation: shape must be None or a tuple of integers above 0, (height,"
-            f" width) or (height, width, channels), got {shape!r}."
-        )
-    if len(shape) not in (2, 3) or prod(shape) != n_features:
-        raise ValueError(
-            f"augmentation: shape={shape!r} must be (height, width) or (height, width,"
-            f" channels) with {n_features} numbers in all, the features of X."
-        )
-    return (*shape, 1)[:3]
-
-
 def check_amounts(value, *names):
     """Raise an error that names the parameter unless each is a number of 0 or more."""
     for name in names:
@@ -208,52 +179,9 @@ def check_amounts(value, *names):
 
 
 @lru_cache(16)
-def middle_grid(height, width):
-    """Return the places of pixels, counted from the middle, of shape (2, h, w)."""
-    rows, columns = np.arange(height), np.arange(width)
-    grid = np.meshgrid(
-        rows - (height - 1) / 2, columns - (width - 1) / 2, indexing="ij"
-    )
-    return np.array(grid, np.float32)
-
-
-@lru_cache(16)
 def smoother(size, sigma):
     """Return a matrix that smooths a line of noise and keeps its standard deviation."""
     distances = np.subtract.outer(np.arange(size), np.arange(size))
     weights = np.exp(-0.5 * (distances / max(sigma, 1e-6)) ** 2)
     weights /= np.sqrt(np.square(weights).sum(axis=1, keepdims=True))
     return weights.astype(np.float32)
-
-
-def bilinear_maps(places, dtype):
-    """Return the matrix that takes pixels from their places, for several maps.
-
-    Parameters
-    ----------
-    places : ndarray of shape (n_maps, 2, height, width)
-        See :meth:`Deformation.move`.
-    dtype : dtype
-
-    Returns
-    -------
-    maps : csr_array of shape (n_maps * n_pixels, n_maps * n_pixels)
-        One block for each map, with four numbers in a row, in sum 1.
-    """
-    n_maps, _, height, width = places.shape
-    n_pixels = height * width
-    sizes = np.array([height, width], places.dtype).reshape(2, 1, 1)
-    places = np.clip(places + (sizes - 1) / 2, 0, sizes - 1)
-    low = np.minimum(places.astype(np.int32), np.maximum(sizes - 2, 0).astype(np.int32))
-    part = (places - low).astype(dtype)
-    (row, column), (down, across) = low.swapaxes(0, 1), part.swapaxes(0, 1)
-    first = row * width + column
-    first += np.arange(n_maps, dtype=np.int32)[:, np.newaxis, np.newaxis] * n_pixels
-    below, right = width * (height > 1), int(width > 1)
-    up, left = 1 - down, 1 - across
-    indices = np.stack([first + i for i in (0, right, below, below + right)], axis=-1)
-    values = np.stack([up * left, up * across, down * left, down * across], axis=-1)
-    n_rows = n_maps * n_pixels
-    starts = np.arange(0, 4 * n_rows + 1, 4, dtype=np.int32)
-    entries = values.ravel(), indices.ravel(), starts
-    return sparse.csr_array(entries, shape=(n_rows, n_rows))

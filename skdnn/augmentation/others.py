@@ -3,7 +3,8 @@
 import numpy as np
 
 from skdnn.augmentation.base import Augmentation, augmentation
-from skdnn.augmentation.deformations import check_amounts, image_shape
+from skdnn.augmentation.deformations import check_amounts
+from skdnn.images.pixels import image_shape
 
 
 @augmentation
@@ -58,7 +59,7 @@ class Erase(Augmentation):
 
     def __call__(self, X, rng):
         """Return X without the pixels in the rectangles."""
-        height, width, channels = image_shape(self.shape, X.shape[1])
+        height, width, channels = image_shape(self.shape, X.shape[1], "augmentation")
         down, across = (
             _intervals(size, self.size, len(X), rng) for size in (height, width)
         )

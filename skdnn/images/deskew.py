@@ -1,0 +1,149 @@
+"""Images that lean, set upright."""
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
+
+NUMBERS = [np.dtype(kind) for kind in "df" + np.typecodes["AllInteger"]]
+PIXELS_AT_ONCE = 1 << 18
+
+
+class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Images sheared until what they show stands upright.
+
+    Handwriting leans to one side, each hand's differently. A network that sees upright
+    digits has less to learn: on MNIST, deformed in training or not, it errs less.
+
+    Parameters
+    ----------
+    shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of an image; None is a square of
+        one channel.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of pixels, times the channels.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of columns, if X had some, all of them strings.
+
+    Notes
+    -----
+    Pixels are taken for masses: 0 is where nothing is, on the ground, and all channels
+    count. With rows r and columns c counted from the centre of mass, the slant is
+    ``mean(r c) / mean(r²)``: for each row down, what is shown lies so many columns
+    further to the right. A pixel at (r, c) comes from (r, c + slant r), between two
+    pixels in proportion; what lies outside is as at the edge. In the result,
+    ``mean(r c)`` is nearly 0.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to
+    document recognition", section III.A, where data that were deslanted by their
+    moments make every method but the convolutional ones err less.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdnn import MLPClassifierDIY
+    >>> from skdnn.images import Deskew
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = make_pipeline(Deskew(), MLPClassifierDIY(max_iter=20, random_state=0))
+    >>> model.fit(X[:900], y[:900])  # doctest: +SKIP
+    >>> model.score(X[900:], y[900:])  # doctest: +SKIP
+    """
+
+    _parameter_constraints = {"shape": [tuple, list, None]}
+
+    def __init__(self, shape=None):
+        self.shape = shape
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check that these are images: nothing is learned.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of pixels, none below 0.
+        y
+            Ignored.
+
+        Returns
+        -------
+        self : Deskew
+        """
+        self._validate(X, reset=True)
+        return self
+
+    def transform(self, X):
+        """Return the images upright.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of pixels, none below 0.
+
+        Returns
+        -------
+        upright : ndarray of shape (n_samples, n_features)
+            In the dtype of X where that is float32, float64 or one of integers, which
+            are rounded; else float64.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        height, width, channels = image_shape(self.shape, X.shape[1], "Deskew")
+        grid = middle_grid(height, width)
+        upright = np.empty(X.shape, X.dtype)
+        n_images = max(1, PIXELS_AT_ONCE // (height * width))
+        for start in range(0, len(X), n_images):
+            rows = slice(start, start + n_images)
+            dtype = np.result_type(X.dtype, np.float32)
+            images = X[rows].astype(dtype).reshape(-1, height, width, channels)
+            maps = bilinear_maps(upright_places(images.sum(axis=-1), grid), dtype)
+            moved = (maps @ images.reshape(-1, channels)).reshape(-1, X.shape[1])
+            upright[rows] = moved if X.dtype.kind == "f" else np.rint(moved)
+        return upright
+
+    def _validate(self, X, reset):
+        X = validate_data(self, X, reset=reset, dtype=NUMBERS, ensure_non_negative=True)
+        image_shape(self.shape, X.shape[1], "Deskew")
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def upright_places(mass, grid):
+    """Return from where the pixels of upright images come.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_images, height, width)
+    grid : ndarray of shape (2, height, width)
+        Rows and columns, counted from the middle.
+
+    Returns
+    -------
+    places : ndarray of shape (n_images, 2, height, width)
+    """
+    total = np.maximum(mass.sum(axis=(1, 2)), np.finfo(mass.dtype).tiny)
+    middles = np.einsum("nij,kij->kn", mass, grid) / total
+    down, across = grid[:, np.newaxis] - middles[..., np.newaxis, np.newaxis]
+    spread = (mass * down * down).sum(axis=(1, 2))
+    both = (mass * down * across).sum(axis=(1, 2))
+    # An image with all its mass in one row has no slant.
+    slant = np.divide(both, spread, out=np.zeros_like(both), where=spread > 0)
+    rows = np.broadcast_to(grid[0], mass.shape)
+    columns = grid[1] + slant[:, np.newaxis, np.newaxis] * down
+    return np.stack([rows, columns], axis=1)
