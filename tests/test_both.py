@@ -386,7 +386,9 @@ def test_a_column_is_a_warning_at_the_users_line(iris, quick):
     assert_array_equal(fitted.predict(X), quick().fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize("form", ["by columns", "every other", "frame", "mapped"])
+@pytest.mark.parametrize(
+    "form", ["by columns", "every other", "frame", "map by columns", "map with header"]
+)
 def test_mini_batches_cost_their_rows_however_these_lie_in_memory(
     form, quick, tmp_path, monkeypatch
 ):
@@ -399,9 +401,12 @@ def test_mini_batches_cost_their_rows_however_these_lie_in_memory(
         given = pytest.importorskip("pandas").DataFrame(X)
     else:
         given = np.asfortranarray(X)
-    if form == "mapped":
+    if form == "map by columns":
         np.save(tmp_path / "X.npy", given)
         given = np.load(tmp_path / "X.npy", mmap_mode="r")
+    elif form == "map with header":
+        (tmp_path / "X").write_bytes(b"-" + X.tobytes())
+        given = np.memmap(tmp_path / "X", X.dtype, "r", offset=1, shape=X.shape)
     gather, costs = MiniBatch.gather, []
 
     def watched(batch, X, index):

@@ -38,10 +38,14 @@ def blob(height, width, slant):
 
 def test_against_scipy():
     ours = Deskew().fit_transform(DIGITS.reshape(-1, 64)[:50]).reshape(-1, 8, 8)
-    for image, upright in zip(DIGITS, ours, strict=False):
+    for image, upright in zip(DIGITS[:50], ours, strict=True):
         its, middle = slant(image), ndimage.center_of_mass(image)
         theirs = ndimage.affine_transform(
-            image, [[1, 0], [its, 1]], [0, -its * middle[0]], order=1, mode="nearest"
+            image,
+            [[1, 0], [its, 1]],
+            [0, -its * middle[0]],
+            order=1,
+            mode="grid-constant",
         )
         assert_allclose(upright, theirs, atol=1e-10)
 
@@ -77,7 +81,7 @@ def test_channels_move_together():
 
 
 @pytest.mark.parametrize(
-    "dtype", [np.float32, np.float64, np.uint8, np.int16, np.int64, np.uint64]
+    "dtype", [np.float32, np.float64, np.uint8, np.int16, np.int32, np.uint32]
 )
 def test_numbers_keep_their_dtype(dtype):
     X = (DIGITS.reshape(-1, 64)[:9] * 15).astype(dtype)
@@ -92,7 +96,30 @@ def test_numbers_keep_their_dtype(dtype):
 def test_other_numbers_become_floats():
     X = DIGITS.reshape(-1, 64)[:9]
     assert Deskew().fit_transform((X > 7).tolist()).dtype == float
-    assert Deskew().fit_transform(X.astype(np.float16)).dtype == float
+    for dtype in (np.float16, np.int64, np.uint64):
+        upright = Deskew().fit_transform(X.astype(dtype))
+        assert upright.dtype == float
+        assert_allclose(upright, Deskew().fit_transform(X))
+    largest = np.full((1, 64), np.iinfo(np.uint32).max, np.uint32)
+    assert_array_equal(Deskew().fit_transform(largest), largest)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor"),
+    [("f4", 1e37), ("f4", 1e-37), ("f8", 1e300), ("f8", 1e-300), ("f8", 0.5)],
+)
+def test_numbers_of_any_size(dtype, factor):
+    X = DIGITS.reshape(-1, 64)[:20].astype(dtype)
+    upright = Deskew().fit_transform(X * np.dtype(dtype).type(factor))
+    assert upright.dtype == dtype
+    assert_allclose(upright / factor, Deskew().fit_transform(X), atol=1e-4)
+
+
+def test_outside_is_background():
+    leaning = np.eye(8)  # from corner to corner
+    upright = Deskew().fit_transform(leaning.reshape(1, 64)).reshape(8, 8)
+    assert_allclose(upright[:, 3:5], 0.5)
+    assert_allclose(np.delete(upright, [3, 4], axis=1), 0, atol=1e-12)
 
 
 def test_in_parts(monkeypatch):
@@ -111,16 +138,19 @@ def test_as_a_transformer():
         (16,), batch_norm=True, learning_rate_init=0.02, max_iter=15, random_state=0
     )
     model = make_pipeline(Deskew(), clf)
-    search = GridSearchCV(model, {"deskew": [Deskew(), "passthrough"]}, cv=2).fit(X, y)
-    assert search.best_score_ > 0.8
+    grid = {"deskew": [Deskew(), "passthrough"]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    assert min(search.cv_results_["mean_test_score"]) > 0.8
     alone = clone(clf).fit(Deskew().fit_transform(X), y)
     assert_array_equal(
         model.fit(X, y).predict_proba(X),
         alone.predict_proba(Deskew().fit_transform(X)),
     )
-    frame = pandas.DataFrame(X).add_prefix("pixel")
+    frame = pandas.DataFrame(X, index=range(7, 207)).add_prefix("pixel")
     out = Deskew().set_output(transform="pandas").fit_transform(frame)
     assert list(out) == list(frame)
+    assert_array_equal(out, Deskew().fit_transform(X))
+    assert out.index.equals(frame.index)
     again = pickle.loads(pickle.dumps(Deskew((8, 8)).fit(X)))
     assert_array_equal(again.transform(X), Deskew().fit_transform(X))
     with pytest.raises(NotFittedError):

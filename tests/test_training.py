@@ -105,7 +105,9 @@ def test_a_batch_without_weight_changes_nothing():
     assert_array_equal(ours.network.parameters, before)
 
 
-@pytest.mark.parametrize("kind", ["float32", "uint8", "fortran", "sparse", "strided"])
+@pytest.mark.parametrize(
+    "kind", ["float32", "uint8", "fortran", "sparse", "strided", "unaligned"]
+)
 def test_mini_batches_of_any_kind_of_array(kind):
     X = np.random.default_rng(0).integers(0, 9, (30, 4)).astype(float)
     given = {
@@ -114,6 +116,7 @@ def test_mini_batches_of_any_kind_of_array(kind):
         "fortran": np.asfortranarray(X),
         "sparse": scipy.sparse.csr_array(X.astype(np.float32)),
         "strided": np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+        "unaligned": np.frombuffer(b"-" + X.tobytes(), float, offset=1).reshape(30, 4),
     }[kind]
     network = Network([Dense(3), Softmax()], 4, np.float64)
     batch = MiniBatch(network, 5, given, CategoricalCrossEntropy())

@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
-NUMBERS = [np.dtype(kind) for kind in "df" + np.typecodes["AllInteger"]]
+# Integers of more bits are no exact sums of float64.
+NUMBERS = [np.dtype(kind) for kind in ("f8", "f4", *"bBhH", "i4", "u4")]
 PIXELS_AT_ONCE = 1 << 18
 
 
@@ -36,18 +37,18 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Pixels are taken for masses: 0 is where nothing is, on the ground, and all channels
-    count. With rows r and columns c counted from the centre of mass, the slant is
-    ``mean(r c) / mean(r²)``: for each row down, what is shown lies so many columns
-    further to the right. A pixel at (r, c) comes from (r, c + slant r), between two
-    pixels in proportion; what lies outside is as at the edge. In the result,
-    ``mean(r c)`` is nearly 0.
+    Pixels are taken for masses, with 0 as background; that of a pixel is the sum of its
+    channels. With rows r and columns c counted from the centre of mass, and means
+    weighted by mass, the slant is ``mean(r c) / mean(r²)``: for each row down, what is
+    shown lies so many columns further to the right. A pixel at (r, c) comes from
+    (r, c + slant r), between two pixels in proportion. Unless something was moved out
+    of the image, mean(r c) is then nearly 0.
 
     References
     ----------
     LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to
-    document recognition", section III.A, where data that were deslanted by their
-    moments make every method but the convolutional ones err less.
+    document recognition", section III.A, where a linear classifier, nearest neighbours
+    and a network err less on digits that were deslanted by their moments.
 
     Examples
     --------
@@ -95,21 +96,23 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         upright : ndarray of shape (n_samples, n_features)
-            In the dtype of X where that is float32, float64 or one of integers, which
-            are rounded; else float64.
+            In the dtype of X where that is float32, float64 or one of integers of up to
+            32 bits, which are rounded; else float64.
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
         height, width, channels = image_shape(self.shape, X.shape[1], "Deskew")
-        grid = middle_grid(height, width)
         upright = np.empty(X.shape, X.dtype)
         n_images = max(1, PIXELS_AT_ONCE // (height * width))
         for start in range(0, len(X), n_images):
             rows = slice(start, start + n_images)
-            dtype = np.result_type(X.dtype, np.float32)
-            images = X[rows].astype(dtype).reshape(-1, height, width, channels)
-            maps = bilinear_maps(upright_places(images.sum(axis=-1), grid), dtype)
-            moved = (maps @ images.reshape(-1, channels)).reshape(-1, X.shape[1])
+            images = X[rows].astype(np.result_type(X.dtype, np.float32))
+            images = images.reshape(-1, height, width, channels)
+            # A column on each side, from which comes what lies outside.
+            images = np.pad(images, ((0, 0), (0, 0), (1, 1), (0, 0)))
+            maps = bilinear_maps(upright_places(images), images.dtype)
+            moved = (maps @ images.reshape(-1, channels)).reshape(images.shape)
+            moved = moved[:, :, 1:-1].reshape(-1, X.shape[1])
             upright[rows] = moved if X.dtype.kind == "f" else np.rint(moved)
         return upright
 
@@ -121,23 +124,28 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def upright_places(mass, grid):
+def upright_places(images):
     """Return from where the pixels of upright images come.
 
     Parameters
     ----------
-    mass : ndarray of shape (n_images, height, width)
-    grid : ndarray of shape (2, height, width)
-        Rows and columns, counted from the middle.
+    images : ndarray of shape (n_images, height, width, channels)
 
     Returns
     -------
     places : ndarray of shape (n_images, 2, height, width)
+        Rows and columns, counted from the middle of the image.
     """
-    total = np.maximum(mass.sum(axis=(1, 2)), np.finfo(mass.dtype).tiny)
+    # Of whatever size the numbers are, their moments are neither 0 nor infinite.
+    largest = images.max(axis=(1, 2, 3), keepdims=True)
+    mass = np.divide(images, largest, out=np.zeros_like(images), where=largest > 0)
+    mass = mass.sum(axis=3)
+    grid = middle_grid(*mass.shape[1:])
+    total = np.maximum(mass.sum(axis=(1, 2)), 1)
     middles = np.einsum("nij,kij->kn", mass, grid) / total
     down, across = grid[:, np.newaxis] - middles[..., np.newaxis, np.newaxis]
     spread = (mass * down * down).sum(axis=(1, 2))

@@ -99,10 +99,10 @@ class MiniBatch:
 
 def take_into(out, X, index):
     """Write rows of X to `out`, and return it."""
-    if X.flags.c_contiguous:
+    if X.flags.c_contiguous and X.flags.aligned:
         # mode="clip" lets take write to `out` directly; no index is out of range.
         return X.take(index, axis=0, out=out, mode="clip")
-    out[...] = X[index]  # of a memory map by columns, take would read all
+    out[...] = X[index]  # of a memory map by columns, say, take would copy all
     return out
 
 
