@@ -4,6 +4,7 @@ Most use scikit-learn's digits. For the one with the real MNIST see `real_home` 
 """
 
 import csv
+import importlib
 import json
 import os
 import re
@@ -17,8 +18,12 @@ import joblib
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from numpy.testing import assert_array_equal
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
 
+from skdnn import MLPClassifierDIY
+from skdnn.images import Deskew
 from skdnn.images.datasets import load_image_dataset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -663,6 +668,31 @@ def test_the_ladder_keeps_rungs_that_a_run_leaves_out(tmp_path):
     assert climb(1.5) == [new]  # the recipe has changed since
 
 
+def test_the_ladder_sets_images_upright(tmp_path, monkeypatch):
+    arguments = ["--dataset", "digits", "--epochs", 3, "--seeds", 1, "--rungs", 0.6]
+    run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+    (result,) = map(json.loads, (tmp_path / "ladder.jsonl").read_text().splitlines())
+    (row,) = read_table(tmp_path / "ladder.md")
+    assert "; images set upright" in row["recipe"]
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    ladder = importlib.import_module("ladder")
+    recipe = ladder.SHARED | ladder.RUNGS[0.6].recipe | {"max_iter": 3}
+    data = load_image_dataset("digits")
+    pipeline = make_pipeline(Deskew(), MLPClassifierDIY(**recipe, random_state=0))
+    pipeline.fit(data.X_train, data.y_train)
+    error = 100 * (1 - pipeline.score(data.X_test, data.y_test))
+    assert result["error"] == pytest.approx(error)
+
+
+def test_the_last_images_are_set_aside(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    data = load_image_dataset("digits")
+    X, X_judged, y, y_judged = importlib.import_module("ladder").set_aside(data)
+    assert len(X_judged) == len(data.X_train) // 6
+    assert_array_equal(np.vstack([X, X_judged]), data.X_train)
+    assert_array_equal(np.concatenate([y, y_judged]), data.y_train)
+
+
 def test_the_ladder_with_several_networks(tmp_path):
     arguments = ["--dataset", "digits", "--epochs", 2, "--rungs", 0.31]
     run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
@@ -683,6 +713,20 @@ def test_the_ladder_in_torch(tmp_path):
         errors = row["error"], row["torch: error"]
         ours, theirs = (float(it.split()[0]) for it in errors)
         assert ours < 8 and theirs < 8
+
+
+def test_what_setting_images_upright_is_worth(tmp_path):
+    arguments = ["--dataset", "digits", "--seeds", 2]
+    run_well("deskew", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
+    rows = read_table(tmp_path / "deskew.md")
+    assert [row["images"] for row in rows] == ["as they are", "deformed in training"]
+    for row in rows:
+        leaning, upright = (float(row[n].split()[0]) for n in ("error", "set upright"))
+        assert 0 < leaning < 100 and leaning != upright
+        less = float(row["less"].removesuffix(" %"))
+        assert less == pytest.approx(100 * (1 - upright / leaning), abs=0.6)
+        assert row["better"] in ("0 of 2", "1 of 2", "2 of 2")
+    assert imread(tmp_path / "plots" / "deskew.png").shape[1] >= 800
 
 
 def test_what_augmentations_cost(tmp_path):

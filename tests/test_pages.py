@@ -9,8 +9,11 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import sklearn
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skdnn import MLPClassifierDIY, augmentation, nn
+from skdnn.images import Deskew
 
 ROOT = Path(__file__).resolve().parents[1]
 WITH_EXAMPLES = ["README.md", "skdnn/README.md"]  # that of the book is tested with it
@@ -263,10 +266,16 @@ def test_the_front_page_shows_the_ladder_that_was_climbed():
         assert recipe.get("n_networks", 1) == int(n_networks or 1)
         assert recipe["hidden_layer_sizes"] == tuple(map(int, units.split(", ")))
         assert recipe["max_iter"] == int(epochs.split()[0])
+        assert ("upright" in what) == is_upright(row)
         assert (error, averaged) == (row["error"], row["averaged"])
         assert (n_seeds, torch) == (row["seeds"], row["torch: error"])
         assert rounds_to(seconds, row["seconds"])
         assert its == row["seconds there"] or rounds_to(its, row["seconds there"])
+
+
+def is_upright(row):
+    """Return whether the images of a row of the ladder are set upright."""
+    return "; images set upright" in row["recipe"]
 
 
 def recipe_of(row):
@@ -281,12 +290,16 @@ def recipe_of(row):
 
 def test_the_guide_has_the_recipes_of_the_ladder():
     header, *climbed = results("mnist/ladder.md")
-    recipes = [recipe_of(dict(zip(header, row, strict=True))) for row in climbed]
+    climbed = [dict(zip(header, row, strict=True)) for row in climbed]
+    recipes = [(recipe_of(row), is_upright(row)) for row in climbed]
     (block,) = (code for _, code in examples(GUIDE) if "a_second" in code)
     names = vars(augmentation) | {"MLPClassifierDIY": MLPClassifierDIY}
+    names |= {"Deskew": Deskew, "make_pipeline": make_pipeline}
     exec(block, names)
-    shown = [it for it in names.values() if isinstance(it, MLPClassifierDIY)]
-    recipes = [it for it in recipes if "architecture" not in it]  # the guide leaves out
-    for clf, recipe in zip(shown, recipes, strict=True):
+    shown = [it for it in names.values() if isinstance(it, BaseEstimator)]
+    recipes = [it for it in recipes if "architecture" not in it[0]]  # not in the guide
+    for model, (recipe, upright) in zip(shown, recipes, strict=True):
+        *first, clf = model if isinstance(model, Pipeline) else [model]
+        assert [type(step) for step in first] == [Deskew] * upright
         for name, value in recipe.items():
             assert getattr(clf, name) == value, name
