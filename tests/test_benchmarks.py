@@ -457,7 +457,7 @@ def test_the_readme_of_the_experiments_shows_what_was_measured():
     tables = re.findall(
         r"<!-- (\S+) -->\n((?:\|.*\n)+)", (folder / "README.md").read_text()
     )
-    assert len(tables) == 14
+    assert len(tables) == 15
     for path, table in tables:
         assert table in (folder / path).read_text(), path
 
