@@ -26,12 +26,15 @@ def main():
     parser.add_argument("--seeds", type=number(int, 2), default=10)
     args = parser.parse_args()
     dataset = parser.load_dataset(args.dataset, args.data_home)
-    parts = set_aside(dataset)
+    X, X_judged, *labels = set_aside(dataset)
+    kinds = [(X, X_judged), [Deskew().fit_transform(its) for its in (X, X_judged)]]
     rows = []
     for name, rung in CASES.items():
         recipe = SHARED | RUNGS[rung].recipe
-        errors = [measure(recipe, parts, seed) for seed in range(args.seeds)]
-        leaning, upright = np.transpose(errors)
+        leaning, upright = (
+            np.array([measure(recipe, *its, *labels, k) for k in range(args.seeds)])
+            for its in kinds
+        )
         rows.append(
             {
                 "images": name,
@@ -48,7 +51,7 @@ def main():
         folder / "deskew.md",
         f"Images set upright: {dataset.name}",
         rows,
-        f"Errors on {len(parts[1]):,} training images set aside: means over"
+        f"Errors on {len(X_judged):,} training images set aside: means over"
         f" {args.seeds} seeds and their standard deviation. Arguments are those of the"
         " ladder.",
         describe_machine(),
@@ -56,29 +59,26 @@ def main():
     draw(dataset, folder / "plots" / "deskew.png")
 
 
-def measure(recipe, parts, seed):
-    """Return the error in percent without and with :class:`Deskew`."""
-    X, X_judged, y, y_judged = parts
+def measure(recipe, X, X_judged, y, y_judged, seed):
+    """Return the error in percent."""
     clf = MLPClassifierDIY(**recipe, random_state=seed)
-    errors = []
-    for seen in (np.asarray, Deskew().fit_transform):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            clf.fit(seen(X), y)
-        errors.append(100 * (1 - clf.score(seen(X_judged), y_judged)))
-    return errors
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clf.fit(X, y)
+    return 100 * (1 - clf.score(X_judged, y_judged))
 
 
 def draw(dataset, path):
     """Draw a leaning digit of each kind, and what it is upright."""
     X, y = dataset.X_train, dataset.y_train
-    change = np.abs(Deskew().fit_transform(X) - X).sum(axis=1)
+    upright = Deskew().fit_transform(X)
+    change = np.abs(upright - X).sum(axis=1)
     quantile = partial(np.quantile, q=0.9, method="nearest")
     chosen = [
         np.flatnonzero((y == label) & (change == quantile(change[y == label])))[0]
         for label in np.unique(y)
     ]
-    rows = X[chosen], Deskew().fit_transform(X[chosen])
+    rows = X[chosen], upright[chosen]
     height, width = dataset.image_shape
     figure, axes = plt.subplots(2, figsize=(8, 1.9), layout="constrained")
     for ax, name, images in zip(axes, ("as they are", "upright"), rows, strict=True):

@@ -351,9 +351,12 @@ class BaseMLP(
         # A memory map stays one, of whatever numbers and byte order.
         is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
         mapped = [X.dtype] if is_mapped else []
-        check_params = {} if y is NOT_GIVEN else dict(self._target_checks)
-        if y is not NOT_GIVEN and not is_mapped:
-            check_params["order"] = "C"  # of which mini-batches take rows fast
+        check_params = {}
+        if (
+            y is not NOT_GIVEN
+        ):  # mini-batches take rows, fast where these lie in C order
+            order = None if is_mapped else "C"
+            check_params = self._target_checks | {"order": order}
         try:
             checked = validate_data(
                 self,

@@ -100,8 +100,7 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             32 bits, which are rounded; else float64.
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        height, width, channels = image_shape(self.shape, X.shape[1], "Deskew")
+        X, (height, width, channels) = self._validate(X, reset=False)
         upright = np.empty(X.shape, X.dtype)
         n_images = max(1, PIXELS_AT_ONCE // (height * width))
         for start in range(0, len(X), n_images):
@@ -117,9 +116,9 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return upright
 
     def _validate(self, X, reset):
+        """Return rows of pixels, checked, and the shape of an image."""
         X = validate_data(self, X, reset=reset, dtype=NUMBERS, ensure_non_negative=True)
-        image_shape(self.shape, X.shape[1], "Deskew")
-        return X
+        return X, image_shape(self.shape, X.shape[1], "Deskew")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
