@@ -352,9 +352,8 @@ class BaseMLP(
         is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
         mapped = [X.dtype] if is_mapped else []
         check_params = {}
-        if (
-            y is not NOT_GIVEN
-        ):  # mini-batches take rows, fast where these lie in C order
+        if y is not NOT_GIVEN:
+            # Mini-batches take rows, fast where these lie in C order.
             order = None if is_mapped else "C"
             check_params = self._target_checks | {"order": order}
         try:
