@@ -7,6 +7,7 @@ from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.images import fetch_mnist
 from skdnn.onnx import to_onnx
 from skdnn.tables import TableEncoder, TabularClassifierDIY, TabularRegressorDIY
+from skdnn.trusted import trusted_types
 
 __all__ = [
     "MLPClassifierDIY",
@@ -17,4 +18,5 @@ __all__ = [
     "diagnose",
     "fetch_mnist",
     "to_onnx",
+    "trusted_types",
 ]

@@ -4,7 +4,6 @@ import copy
 from contextlib import contextmanager
 from inspect import signature
 from math import prod
-from os import PathLike, fspath
 
 import numpy as np
 from sklearn.base import (
@@ -36,7 +35,7 @@ from skdnn.estimators.ensemble import (
     plans_for,
     predict_left_out,
 )
-from skdnn.estimators.files import opened, stamped
+from skdnn.estimators.files import opened, stamped, without_paths
 from skdnn.estimators.validation import Fit, Validation, check_given, split
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
@@ -697,10 +696,7 @@ class BaseMLP(
         )
 
     def __getstate__(self):
-        state = {**super().__getstate__()}
-        if isinstance(self.checkpoint_dir, PathLike):  # a type that needs no trust
-            state["checkpoint_dir"] = fspath(self.checkpoint_dir)
-        return stamped(state)
+        return stamped(without_paths(super().__getstate__()))
 
     def __setstate__(self, state):
         # Arguments that the version that wrote the file did not have get their default.

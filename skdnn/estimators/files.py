@@ -1,6 +1,7 @@
 """What a saved estimator says about itself: who wrote it, and in which format."""
 
 from dataclasses import dataclass
+from os import PathLike, fspath
 
 from skdnn import __version__
 
@@ -47,3 +48,11 @@ def opened(state):
     if state.pop(KEY, None) is None:
         _check(0, "0.1.0 or before")
     return state
+
+
+def without_paths(state):
+    """Return the state with text in the place of paths, which skops does not trust."""
+    return {
+        name: fspath(value) if isinstance(value, PathLike) else value
+        for name, value in state.items()
+    }

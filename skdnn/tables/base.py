@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.estimators.base import unchanged_on_error
 from skdnn.estimators.data import check_weights, to_numpy
+from skdnn.estimators.files import without_paths
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances
@@ -304,6 +305,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Number of epochs that the networks have been trained for, at most."""
         check_is_fitted(self)
         return max(network.n_iter_ for network in self.networks_)
+
+    def __getstate__(self):
+        return without_paths(super().__getstate__())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
