@@ -19,6 +19,7 @@ from skdnn import (
     TabularClassifierDIY,
     TabularRegressorDIY,
     __version__,
+    trusted_types,
 )
 from skdnn.augmentation import (
     Affine,
@@ -209,9 +210,8 @@ def test_the_stamp_is_no_attribute():
 
 
 def trusted(skops, content):
-    """Return what the guide trusts: the types of this package."""
-    types = skops.get_untrusted_types(data=content)
-    return [name for name in types if name.startswith("skdnn.")]
+    """Return what the guide trusts."""
+    return trusted_types(skops.get_untrusted_types(data=content))
 
 
 def every_kind_of_estimator():

@@ -298,7 +298,7 @@ except ImportError:
 else:
     skops.io.dump(clf, "model.skops")
     types = skops.io.get_untrusted_types(file="model.skops")
-    ours = [name for name in types if name.startswith("skdnn.")]
+    ours = skdnn.trusted_types(types)
     print(f"skops asks to trust {len(types)} types, {len(ours)} of them of skdnn")
     loaded = skops.io.load("model.skops", trusted=ours)
     equal = np.array_equal(loaded.predict_proba(X_test), P)
