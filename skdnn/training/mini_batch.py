@@ -47,13 +47,16 @@ class MiniBatch:
                 if like.raw is not None:
                     self.raw = first_rows(like.raw, n_rows)
 
-    def gather(self, X, index):
+    def gather(self, X, index, to_change=False):
         """Return the rows `index` of X in the network's dtype.
 
         Parameters
         ----------
         X : {ndarray, sparse array}, or tuple of them
         index : slice, or ndarray of int of shape (..., n_rows)
+        to_change : bool, default=False
+            Whether what is returned will be written to: then it is a buffer, and never
+            a part of X.
 
         Returns
         -------
@@ -75,7 +78,7 @@ class MiniBatch:
             return self._gather_sparse(X, index)
         if isinstance(index, slice):
             batch = X[index]
-            if batch.dtype == self.dtype:
+            if batch.dtype == self.dtype and not to_change:
                 return batch
         else:
             batch = take_into(self.X if self.raw is None else self.raw, X, index)
