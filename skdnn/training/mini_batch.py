@@ -47,21 +47,19 @@ class MiniBatch:
                 if like.raw is not None:
                     self.raw = first_rows(like.raw, n_rows)
 
-    def gather(self, X, index, to_change=False):
+    def gather(self, X, index):
         """Return the rows `index` of X in the network's dtype.
 
         Parameters
         ----------
         X : {ndarray, sparse array}, or tuple of them
         index : slice, or ndarray of int of shape (..., n_rows)
-        to_change : bool, default=False
-            Whether what is returned will be written to: then it is a buffer, and never
-            a part of X.
 
         Returns
         -------
         batch : {ndarray, sparse array} of shape (..., n_rows, n_features)
-            Of several networks with sparse rows, a tuple.
+            Of several networks with sparse rows, a tuple. It may be a part of X, and
+            is not to be written to: see :meth:`own`.
         """
         if isinstance(X, tuple):
             if not isinstance(X[0], np.ndarray):
@@ -78,13 +76,19 @@ class MiniBatch:
             return self._gather_sparse(X, index)
         if isinstance(index, slice):
             batch = X[index]
-            if batch.dtype == self.dtype and not to_change:
+            if batch.dtype == self.dtype:
                 return batch
         else:
             batch = take_into(self.X if self.raw is None else self.raw, X, index)
             if self.raw is None:
                 return batch
         np.copyto(self.X, batch)
+        return self.X
+
+    def own(self, batch):
+        """Return dense rows that :meth:`gather` returned, in a buffer of this one."""
+        if batch is not self.X:
+            np.copyto(self.X, batch)
         return self.X
 
     def _gather_sparse(self, X, rows):

@@ -47,11 +47,11 @@ class Objective:
         total_weight = self.weigh(batch, index)
         if not some(total_weight):
             return None
-        is_augmented, mixture = self.augmentation is not None, None
-        X = batch.gather(self.X, index, to_change=is_augmented)
+        X, mixture = batch.gather(self.X, index), None
         targets = take(self.targets, index)
         Y = batch.encode(targets)
-        if is_augmented:
+        if self.augmentation is not None:
+            X = batch.own(X)
             mixture = self._augment(X)
         if mixture is not None:
             total_weight, shares = self._weigh_mixture(batch, index, mixture)
