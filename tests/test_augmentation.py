@@ -11,9 +11,17 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage, sparse
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.validation import check_is_fitted
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.augmentation import (
@@ -143,20 +151,292 @@ def test_erase():
 
 
 def test_mixup():
-    rng = np.random.default_rng(0)
-    targets = np.eye(10)[Y]
-    mixed, mixed_targets = MixUp(0.5).mix(X, targets, rng)
-    # Rows and targets have the same shares of the same others.
-    whole = np.hstack([X, targets])
-    again, _ = MixUp(0.5).mix(whole, targets, np.random.default_rng(0))
-    assert_allclose(again, np.hstack([mixed, mixed_targets]))
-    shares = 1 - (mixed_targets * targets).sum(axis=1)
-    assert_allclose(mixed_targets.sum(axis=1), 1)
-    # Half as MixUp(0.5): the arcsine distribution, of variance 1 / 8; a tenth of the
-    # others have the same label.
-    different = shares > 0
-    assert 0.8 < different.mean() < 0.97
-    assert_allclose(shares[different].std() ** 2, 1 / 8, rtol=0.2)
+    mixed, others, shares = MixUp(0.5).mix(X, np.random.default_rng(0))
+    assert_allclose(mixed, (1 - shares[:, None]) * X + shares[:, None] * X[others])
+    assert_array_equal(np.sort(others), np.arange(300))
+    # Half as MixUp(0.5): the arcsine distribution, of variance 1 / 8.
+    assert_allclose(shares.std() ** 2, 1 / 8, rtol=0.2)
+
+
+class Fixed:
+    """Rows mixed with given others, by given shares."""
+
+    def __init__(self, seed, n_rows, shares=None):
+        rng = np.random.default_rng(seed)
+        self.others = rng.integers(n_rows, size=n_rows)
+        self.shares = rng.random(n_rows) if shares is None else shares
+
+    def mix(self, X, rng):
+        """Mix in place, which is allowed."""
+        X += self.shares[:, None] * (X[self.others] - X)
+        return X, self.others, self.shares
+
+    def __call__(self, X, rng):
+        """Mix."""
+        return self.mix(X, rng)[0]
+
+
+def mixed_by_hand(steps, X, y, weights):
+    """Return rows, targets and weights that have the loss of mixed rows, unmixed."""
+    X, parts = X.copy(), [(y, weights)]
+    for step in steps:
+        if not hasattr(step, "mix"):
+            X = step(X, None)
+            continue
+        j, s = step.others, step.shares
+        X = (1 - s[:, None]) * X + s[:, None] * X[j]
+        # A row that is mixed again takes over what the other one is mixed of.
+        sources = [(t, t[j], w, w[j]) for t, w in parts]
+        parts = [(own, (1 - s) * w) for own, _, w, _ in sources]
+        parts += [(theirs, s * w) for _, theirs, _, w in sources]
+    targets, weights = map(np.concatenate, zip(*parts, strict=True))
+    return np.tile(X, (len(parts), 1)), targets, weights
+
+
+N_MIXED = 24
+SMALL = np.random.default_rng(5).normal(size=(N_MIXED, 3))
+LABELS = np.arange(N_MIXED) % 3
+COUNTS = np.random.default_rng(6).poisson(2, size=N_MIXED).astype(float)
+NUMBERS = np.random.default_rng(7).normal(size=(N_MIXED, 2))
+WEIGHTS = np.random.default_rng(8).integers(0, 4, size=N_MIXED).astype(float)
+MIXED = {
+    "three classes": (MLPClassifierDIY, LABELS, {"label_smoothing": 0.1}),
+    "two classes": (MLPClassifierDIY, LABELS > 0, {"class_weight": {True: 0.3}}),
+    "labels": (MLPClassifierDIY, NUMBERS > 0, {"label_smoothing": 0.2}),
+    "squares": (MLPRegressorDIY, NUMBERS, {}),
+    "absolute": (MLPRegressorDIY, NUMBERS, {"loss": "absolute_error"}),
+    "huber": (MLPRegressorDIY, NUMBERS, {"loss": "huber", "delta": 0.3}),
+    "quantile": (MLPRegressorDIY, NUMBERS, {"loss": "quantile", "quantile": 0.8}),
+    "gaussian": (MLPRegressorDIY, NUMBERS, {"loss": "gaussian"}),
+    "poisson": (MLPRegressorDIY, COUNTS, {"loss": "poisson"}),
+}
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["equal", "weights"])
+@pytest.mark.parametrize("n_times", [1, 2])
+@pytest.mark.parametrize("name", MIXED)
+def test_a_mixed_row_is_learned_as_each_of_its_parts(
+    name, n_times, weights, n_networks
+):
+    """A step on mixed rows is a step on rows of one target each, weighed by hand."""
+    kind, y, settings = MIXED[name]
+    y = y.astype(int) if y.dtype == bool and y.ndim == 2 else y
+    steps = [Fixed(k, N_MIXED) for k in range(n_times)]
+    steps.insert(1, lambda X, rng: X * 1.5 - 0.2)
+    settings = settings | {
+        "hidden_layer_sizes": (4,),
+        "activation": "tanh",
+        "batch_norm": True,
+        "solver": "sgd",
+        "momentum": 0.0,
+        "learning_rate_init": 0.1,
+        "alpha": 0.3,
+        "max_iter": 1,
+        "shuffle": False,
+        "dtype": "float64",
+        "n_networks": n_networks,
+        "random_state": 0,
+    }
+    if n_networks > 1 and weights is not None:
+        weights = weights + 1.0  # a stack may not skip mini-batches
+    mixed = kind(augmentation=steps, batch_size=N_MIXED, **settings)
+    with np.errstate(all="raise"):
+        mixed.fit(SMALL, y, weights)
+    ones = np.ones(N_MIXED) if weights is None else weights
+    rows, targets, shares = mixed_by_hand(steps, SMALL, y, ones)
+    plain = kind(batch_size=len(rows), **settings).fit(rows, targets, shares)
+    assert_allclose(
+        mixed.network_.parameters, plain.network_.parameters, rtol=0, atol=1e-12
+    )
+    assert_allclose(mixed.loss_, plain.loss_)
+    if kind is MLPClassifierDIY:  # R² is relative to all targets, as often as they come
+        assert_allclose(mixed.history_[-1]["score"], plain.history_[-1]["score"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_balanced_classes_stay_balanced(dtype):
+    nothing, y = np.zeros((1000, 1), dtype), (np.arange(1000) < 100).astype(int)
+    settings = {"augmentation": MixUp(), "class_weight": "balanced", "alpha": 0}
+    settings |= {"max_iter": 100, "learning_rate": "cosine", "random_state": 0}
+    clf = MLPClassifierDIY((), learning_rate_init=0.1, **settings).fit(nothing, y)
+    assert_allclose(clf.predict_proba(nothing[:1]), 0.5, atol=0.02)
+    clf.set_params(class_weight={0: 1.0, 1: 0.0}).fit(nothing, y)
+    assert clf.predict_proba(nothing[:1])[0, 1] < 0.02
+
+
+def test_a_mini_batch_of_which_nothing_is_left():
+    """All of each row with a weight goes to rows without one."""
+    weights = np.r_[1.0, np.zeros(N_MIXED - 1)]
+    step = Fixed(0, N_MIXED, shares=np.ones(N_MIXED))
+    step.others[:] = N_MIXED - 1
+    settings = {"augmentation": step, "max_iter": 3, "random_state": 0}
+    clf = MLPClassifierDIY((4,), **settings).fit(SMALL, LABELS > 0, weights)
+    start = MLPClassifierDIY(
+        (4,), max_iter=1, learning_rate_init=1e-30, random_state=0
+    ).fit(SMALL, LABELS > 0)
+    assert_allclose(clf.coefs_[0], start.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    ("mix", "error", "text"),
+    [
+        (lambda X, rng: X, TypeError, "must return X mixed, others and shares, got nd"),
+        (lambda X, rng: (X, [0], [1]), ValueError, r"others must have the shape \(50"),
+        (
+            lambda X, rng: (X, np.full(50, 50), np.ones(50)),
+            ValueError,
+            r"others must be integers from 0 to 49, got \[50\]",
+        ),
+        (
+            lambda X, rng: (X, np.zeros(50, int), np.full(50, 2)),
+            ValueError,
+            r"shares must be in \[0, 1\], got \[2\]",
+        ),
+    ],
+)
+def test_what_a_step_that_mixes_must_return(mix, error, text):
+    class Wrong:
+        def __call__(self, X, rng):
+            return X
+
+    step = Wrong()
+    step.mix = mix
+    with pytest.raises(error, match=text):
+        network(augmentation=step).fit(X, Y)
+
+
+def erase_in_place(X, rng):
+    """Write to X, whatever it is."""
+    X[rng.random(X.shape) < 0.3] = 0
+    return X
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize("augmentation", [erase_in_place, [lambda X, r: X, MixUp()]])
+def test_what_works_in_place_writes_to_a_copy(tmp_path, augmentation, n_networks):
+    """The same is learned as from a step that does not, and the data stay."""
+    rows = X.astype(np.float32)
+    np.save(tmp_path / "X.npy", rows)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    writeable = np.load(tmp_path / "X.npy", mmap_mode="r+")
+
+    def in_a_copy(X, rng):
+        return np.array(erase_in_place(X.copy(), rng)[::-1], order="F")[::-1]
+
+    params = {"shuffle": False, "n_networks": n_networks, "batch_size": 70}
+    its_copy = in_a_copy if augmentation is erase_in_place else augmentation
+    expected = network(augmentation=its_copy, **params).fit(rows.copy(), Y)
+    for data in (rows, mapped, writeable):
+        clf = network(augmentation=augmentation, **params).fit(data, Y)
+        assert_array_equal(clf.network_.parameters, expected.network_.parameters)
+        assert_array_equal(data, X.astype(np.float32))
+
+
+def test_an_array_that_a_step_keeps_stays_its_own():
+    """What one returns, the next does not write to."""
+    kept = X[:50].astype(np.float32)
+    kept.flags.writeable = False
+    steps = [lambda X, rng: kept[: len(X)], erase_in_place]
+    network(augmentation=steps, shuffle=False).fit(X, Y)
+    assert_array_equal(kept, X[:50].astype(np.float32))
+    rows = InARow([lambda X, rng: X[:, ::-1], lambda X, rng: X.round().tolist()])
+    assert_array_equal(rows.change(X, None), X[:, ::-1].round())
+
+
+def test_copies_of_copies_are_none():
+    """What works in place changes neither X, nor the copies that come after."""
+    clf = network().fit(X, Y)
+
+    def halves(X, rng):
+        X *= 0.5
+        return X
+
+    for rows in (X.copy(), X.astype(np.float32), (X * 16).astype(np.uint8)):
+        before = rows.copy()
+        P = AveragedOverCopies(clf, halves, n_copies=3).predict_proba(rows)
+        expected = clf.predict_proba(rows) / 4 + clf.predict_proba(rows * 0.5) * 0.75
+        assert_allclose(P, expected, rtol=1e-5)
+        assert_array_equal(rows, before)
+    rows = X[:2].copy()
+    display = AugmentationDisplay.from_augmentation(halves, rows, n_copies=2)
+    assert_array_equal(rows, X[:2])
+    expected = [[x, x / 2, x / 2] for x in X[:2]]
+    assert_array_equal(display.images.reshape(2, 3, 64), expected)
+
+
+def later(after, then):
+    """Return an augmentation that does something else after so many calls."""
+    calls = []
+
+    def step(X, rng):
+        calls.append(1)
+        return then(X) if len(calls) > after else X
+
+    return step
+
+
+FAILURES = [
+    (lambda X: X * np.nan, ValueError, "augmentation: .* returned NaN or infinity"),
+    (lambda X: np.where(X > 0.5, np.inf, X), ValueError, "returned NaN or infinity"),
+    (lambda X: X.astype(float) + 1e300, ValueError, "too large for float32"),
+    (lambda X: None, TypeError, "returned None; it must return the rows"),
+    (lambda X: X * 1j, TypeError, r"returned complex64 of shape \(50, 64\)"),
+    (lambda X: [[1], [1, 2]], ValueError, "returned no array"),
+    (lambda X: np.ma.masked_less(X, 0.5), TypeError, "returned masked values"),
+    (lambda X: X[:, :3], ValueError, r"shape \(50, 3\) of one of shape \(50, 64\)"),
+    (lambda X: {}["x"], KeyError, "'x'"),
+]
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+@pytest.mark.parametrize(("then", "error", "text"), FAILURES)
+def test_a_step_that_fails(then, error, text, n_networks):
+    """In the first epoch it is an error; later what was learned before is kept."""
+    params = {"n_networks": n_networks, "activation": "tanh"}
+    with pytest.raises(error, match=text):
+        network(augmentation=later(0, then), **params).fit(X, Y)
+    # Six mini-batches an epoch, of each network; the third epoch fails.
+    fails = [lambda X, rng: X, later(12 * n_networks + 3, then)]
+    clf = network(augmentation=fails, max_iter=5, **params)
+    with pytest.warns(UserWarning) as record:
+        clf.fit(X, Y)
+    said = [str(w.message) for w in record]
+    assert len(said) == n_networks
+    assert all(
+        "Augmentation failed in epoch 3: training ends, and the parameters of the epoch"
+        f" before it are kept. {error.__name__}" in message
+        for message in said
+    )
+    plain = network(augmentation=lambda X, rng: X, max_iter=2, **params).fit(X, Y)
+    assert_array_equal(clf.network_.parameters, plain.network_.parameters)
+    assert len(clf.history_) == 2
+
+
+def test_partial_fit_with_a_step_that_fails():
+    clf = network(augmentation=later(6, lambda X: X * np.nan))
+    clf.partial_fit(X, Y, classes=range(10))
+    before = clf.network_.parameters.copy()
+    with pytest.raises(ValueError, match="returned NaN or infinity"):
+        clf.partial_fit(X, Y)
+    assert_array_equal(clf.network_.parameters, before)
+
+
+def test_one_network_of_several_fails_alone():
+    """The others go on, mixed or not."""
+    n_calls = []
+
+    def fails_once(X, rng):
+        n_calls.append(1)
+        return X * np.nan if len(n_calls) == 20 else X
+
+    steps = [fails_once, MixUp()]
+    clf = network(augmentation=steps, n_networks=3, max_iter=4)
+    with pytest.warns(UserWarning, match="Augmentation failed in epoch 2"):
+        clf.fit(X, Y)
+    n_epochs = [len(it.history_) for it in clf.estimators_]
+    assert sorted(n_epochs) == [1, 4, 4]
+    assert np.isfinite(clf.network_.parameters).all()
 
 
 @each
@@ -179,6 +459,23 @@ def test_values(value):
     assert value == pickle.loads(pickle.dumps(value))
     assert hash(value) == hash(eval(repr(value)))
     assert clone(network(augmentation=[value])).augmentation == [value]
+
+
+@pytest.mark.parametrize("kind", [Affine, Elastic, Erase])
+def test_shapes_are_tuples_of_integers(kind):
+    value = kind(shape=(8, 8))
+    for shape in ([8, 8], np.array([8, 8]), (np.int64(8), np.uint8(8))):
+        assert kind(shape=shape) == value
+        assert hash(kind(shape=shape)) == hash(value)
+        assert repr(kind(shape=shape)) == repr(value)
+    color = X[:, :48]
+    with pytest.raises(ValueError, match=r"looks like \(channels, height, width\)"):
+        network(augmentation=kind(shape=(3, 2, 8))).fit(color, Y)
+    with pytest.raises(ValueError, match=r"set shape=\(2, 8, 3\)"):
+        kind(shape=(3, 2, 8))(color, None)
+    network(augmentation=kind(shape=(2, 8, 3)), max_iter=1).fit(color, Y)
+    network(augmentation=kind(shape=(4, 3, 4)), max_iter=1).fit(color, Y)
+    network(augmentation=kind(shape=(3, 16)), max_iter=1).fit(color, Y)
 
 
 @each
@@ -359,8 +656,8 @@ def test_predictions_averaged_over_copies():
     averaged = AveragedOverCopies(clf, [Affine(), Noise()], n_copies=3)
     P = averaged.predict_proba(X)
     rng = np.random.default_rng(np.random.RandomState(0).randint(2**31 - 1))
-    change, nothing = InARow([Affine(), Noise()]), np.zeros((300, 1))
-    copies = [X, *(change(X, nothing, rng)[0] for _ in range(3))]
+    steps = InARow([Affine(), Noise()])
+    copies = [X, *(steps.change(X, rng) for _ in range(3))]
     each = [clf.predict_proba(copy) for copy in copies]
     assert_allclose(P, np.mean(each, axis=0), rtol=1e-5)
     assert_array_equal(P, averaged.predict_proba(X))
@@ -382,6 +679,88 @@ def test_predictions_averaged_over_copies():
             method(X)
     with pytest.raises(ValueError, match="n_copies must be 0 or more, got -1"):
         AveragedOverCopies(clf, Affine(), n_copies=-1).predict(X)
+
+
+def test_copies_of_independent_labels():
+    labels = np.c_[Y > 4, Y % 2, Y == 7].astype(int)
+    clf = network(max_iter=20).fit(X, labels)
+    averaged = AveragedOverCopies(clf, Noise(0.2), n_copies=4)
+    predicted = averaged.predict(X)
+    assert_array_equal(predicted, averaged.predict_proba(X) > 0.5)
+    assert predicted.dtype == clf.predict(X).dtype
+    assert averaged.score(X, labels) == np.mean((predicted == labels).all(axis=1))
+    none = AveragedOverCopies(clf, Noise(), n_copies=0)
+    assert_array_equal(none.predict(X), clf.predict(X))
+    one = OneVsRestClassifier(LogisticRegression()).fit(X, labels)
+    assert AveragedOverCopies(one, Noise()).predict(X).shape == (300, 3)
+    forest = RandomForestClassifier(2, random_state=0).fit(X, labels)
+    with pytest.raises(TypeError, match="predicts a list of probabilities"):
+        AveragedOverCopies(forest, Noise()).predict(X)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_copies_have_the_names_of_columns(library):
+    frames = pytest.importorskip(library)
+    names = [f"pixel{i}" for i in range(64)]
+    frame = frames.DataFrame(dict(zip(names, X.T, strict=True)))
+    by_name = make_column_transformer(
+        (StandardScaler(), names[10:20]), (MinMaxScaler(), names[30:])
+    )
+    for model in (
+        network(learning_rate="cosine", learning_rate_init=0.1, max_iter=10),
+        make_pipeline(by_name, LogisticRegression(max_iter=1000)),
+    ):
+        averaged = AveragedOverCopies(model.fit(frame, Y), Noise(0.01))
+        assert averaged.score(frame, Y) > 0.5
+        assert_array_equal(averaged.feature_names_in_, names)
+        with pytest.raises(ValueError, match="feature names should match"):
+            averaged.predict(frame[names[::-1]])
+        with pytest.warns(UserWarning, match="valid feature names") as record:
+            averaged.predict(X)
+        assert len(record) == 1
+
+
+def test_copies_of_missing_values_and_integers():
+    holes = X.copy()
+    holes[::7, 3] = np.nan
+    trees = DecisionTreeClassifier(max_depth=3).fit(holes, Y)
+    assert AveragedOverCopies(trees, Noise()).predict(holes).shape == (300,)
+    with pytest.raises(ValueError, match="AveragedOverCopies .* NaN"):
+        AveragedOverCopies(network().fit(X, Y), Noise()).predict(holes)
+    with pytest.raises(ValueError, match="returned NaN or infinity"):
+        AveragedOverCopies(trees, lambda X, rng: X * np.nan).predict(X + 1)
+    large = np.array([[2**40, 2**40 + 1]] * 2)
+    last = [2**40 + 0.5, 2**40 + 1]
+
+    def as_given(X, rng):
+        assert X.dtype == np.float64
+        return np.array([last] * len(X))
+
+    tree = DecisionTreeClassifier(random_state=0).fit([[0, 0], [1, 1]], [0, 1])
+    AveragedOverCopies(tree, as_given).predict(large)
+
+
+def test_copies_that_are_refused():
+    clf = network().fit(X, Y)
+    for mixes in (MixUp(), [Noise(), Fixed(0, 300)]):
+        with pytest.raises(ValueError, match="mixes rows .* depend on the others"):
+            AveragedOverCopies(clf, mixes).predict(X)
+    for n_copies in (2.0, "16", None, True):
+        with pytest.raises(ValueError, match="n_copies must be an integer, got"):
+            AveragedOverCopies(clf, Noise(), n_copies=n_copies).predict(X)
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        AveragedOverCopies(clf, Noise()).predict(sparse.csr_array(X))
+    check_is_fitted(AveragedOverCopies(clf, Noise()))
+    with pytest.raises(NotFittedError):
+        check_is_fitted(clone(AveragedOverCopies(clf, Noise())))
+
+
+def test_rows_that_are_mixed_are_displayed_together():
+    display = AugmentationDisplay.from_augmentation(MixUp(1.0), X[:3], n_copies=2)
+    assert display.images.shape == (3, 3, 8, 8)
+    assert_array_equal(display.images[:, 0].reshape(3, -1), X[:3])
+    assert not np.array_equal(display.images[:, 0], display.images[:, 1])
 
 
 def test_display():

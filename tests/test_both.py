@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.metrics import make_scorer
 
 from helpers import check_refusal, of_both_pairs, outputs, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
@@ -424,3 +425,25 @@ def test_mini_batches_cost_their_rows_however_these_lie_in_memory(
     monkeypatch.undo()
     same = quick(max_iter=1, batch_size=200).fit(X, y)
     assert_array_equal(outputs(estimator, X), outputs(same, X))
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given", "split"])
+def test_a_metric_that_writes_to_y_is_given_a_copy(iris, quick, given):
+    X, y = iris
+    y_val = y.astype(float)
+
+    def error(y, predicted):
+        return np.mean((y - predicted) ** 2)
+
+    def in_place(y, predicted):
+        y -= predicted
+        return np.mean(y**2)
+
+    before = y_val.copy()
+    scores = []
+    for metric in (error, in_place):
+        clf = quick(early_stopping=True, scoring=make_scorer(metric))
+        more = {"X_val": X, "y_val": y_val} if given else {}
+        scores.append(clf.fit(X, y.astype(float), **more).validation_scores_)
+    assert_allclose(scores[0], scores[1])
+    assert_array_equal(y_val, before)

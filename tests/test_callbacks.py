@@ -45,9 +45,9 @@ weights = np.random.default_rng(0).uniform(0.5, 2, len(y))
 
 
 def model(solver="adam", **options):
-    defaults = {"batch_size": 40, "max_iter": N_EPOCHS, "random_state": 0}
+    defaults = {"max_iter": N_EPOCHS, "random_state": 0}
     if solver == "adam":
-        defaults["learning_rate_init"] = 0.01
+        defaults |= {"batch_size": 40, "learning_rate_init": 0.01}
     return MLPClassifierDIY((5,), solver=solver, **{**defaults, **options})
 
 

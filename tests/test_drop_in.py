@@ -246,6 +246,65 @@ def test_lbfgs_with_batch_norm_keeps_the_statistics_of_all_samples(digits):
     assert clf.score(X, y) > 0.95
 
 
+IGNORED = {
+    "batch_size": 7,
+    "learning_rate": "cosine",
+    "learning_rate_init": 0.2,
+    "power_t": 0.7,
+    "shuffle": False,
+    "momentum": 0.1,
+    "nesterovs_momentum": False,
+    "early_stopping": True,
+    "validation_fraction": 0.3,
+    "beta_1": 0.5,
+    "beta_2": 0.7,
+    "epsilon": 1e-5,
+    "n_iter_no_change": 3,
+    "max_grad_norm": 0.001,
+    "checkpoint_every": 2,
+}
+
+
+@of_both_pairs
+def test_lbfgs_says_what_it_ignores(Theirs, Ours, iris):
+    """Each argument that changes nothing, by name and value, in one warning."""
+    settings = {"solver": "lbfgs", "tol": 1.0, "random_state": 0}
+    plain = Ours(**settings, n_networks=2).fit(*iris)
+    with pytest.warns(UserWarning, match="solver='lbfgs' ignores") as record:
+        clf = Ours(**settings, **IGNORED, n_networks=2).fit(*iris)
+    assert_array_equal(clf.network_.parameters, plain.network_.parameters)
+    (message,) = [str(w.message) for w in record]
+    assert all(f"{name}={value!r}" in message for name, value in IGNORED.items())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in IGNORED:  # at their defaults, also where these are given
+            default = Ours().get_params()[name]
+            Ours(**settings, **{name: default}).fit(*iris)
+        quick(solver="lbfgs", tol=1.0, alpha=0.1, max_fun=500).fit(*iris)
+    # All else that there is either does something, is refused, or is documented.
+    uses = {"max_iter", "max_fun", "tol", "alpha", "dtype", "n_networks", "resampling"}
+    uses |= {"random_state", "verbose", "warm_start", "checkpoint_dir", "n_jobs"}
+    uses |= {"hidden_layer_sizes", "activation", "architecture", "batch_norm"}
+    uses |= {"weight_init", "scoring", "transform_layer", "solver", "class_weight"}
+    uses |= {"label_smoothing", "loss", "quantile", "delta", "standardize_target"}
+    refused = {"dropout", "input_dropout", "augmentation", "ema_decay"}
+    assert Ours().get_params().keys() - IGNORED.keys() - refused <= uses
+
+
+def test_lbfgs_says_what_a_warm_start_forgets(iris):
+    clf = quick(solver="lbfgs", max_iter=2, warm_start=True)
+    with pytest.warns(ConvergenceWarning, match="failed to converge") as record:
+        clf.fit(*iris)
+    assert "warm_start" not in str(record[0].message)
+    with pytest.warns(
+        ConvergenceWarning, match="With warm_start=True, each fit begins"
+    ):
+        clf.fit(*iris)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.set_params(max_iter=1000, tol=0.01).fit(*iris)
+
+
 def test_lbfgs_limits_and_warnings(iris):
     X, y = iris
     with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge") as record:

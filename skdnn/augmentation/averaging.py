@@ -1,8 +1,12 @@
 """Predictions averaged over changed copies of what is to be predicted."""
 
+from functools import partial
+from numbers import Integral
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.augmentation.base import InARow
@@ -17,18 +21,30 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator
-        A fitted classifier with `predict_proba`, of this package or another.
+        A fitted classifier with `predict_proba`, of this package or another; also one
+        of independent labels, whose probabilities have a column for each.
     augmentation : value, callable or list of them
         What changes the copies, as for the estimators: see :mod:`skdnn.augmentation`.
+        Not what mixes rows, as :class:`MixUp` does.
     n_copies : int, default=16
         How many copies are predicted beside X itself.
     random_state : int, RandomState instance or None, default=0
-        Seed of the changes: with an int, the same rows get the same predictions.
+        Seed of the changes: with an int, the same X gets the same predictions.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Those of `estimator`.
+    n_features_in_ : int
+        That of `estimator`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Those of `estimator`, if it has some. It then gets its copies as DataFrames.
+
+    Notes
+    -----
+    How a row is changed depends on its place in X, and with deformations, which 25 rows
+    share, and other augmentations that draw for all rows at once, on how many there
+    are: a row predicted alone has other copies than in a larger X.
 
     Examples
     --------
@@ -72,6 +88,10 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         check_is_fitted(self.estimator)
 
     def __sklearn_is_fitted__(self):
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            return False
         return True
 
     @property
@@ -84,6 +104,66 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         """Number of features."""
         return self.estimator.n_features_in_
 
+    @property
+    def feature_names_in_(self):
+        """Names of the features, if the estimator was fitted with some."""
+        return self.estimator.feature_names_in_
+
+    def _steps(self):
+        """Return what changes the copies, checked, with the other parameters."""
+        self._check_estimator()
+        n_copies = self.n_copies
+        if not isinstance(n_copies, Integral) or isinstance(n_copies, bool):
+            raise ValueError(f"n_copies must be an integer, got {n_copies!r}.")
+        if n_copies < 0:
+            raise ValueError(f"n_copies must be 0 or more, got {n_copies!r}.")
+        steps = InARow(self.augmentation)
+        if steps.mixes:
+            raise ValueError(
+                f"augmentation={self.augmentation!r} mixes rows with each other: the"
+                " prediction for one would depend on the others in X. Leave out MixUp,"
+                " and whatever else has a method mix."
+            )
+        return steps
+
+    def _validate(self, X):
+        """Return X as an array of floats, and what gives copies of it to the estimator.
+
+        An estimator that knows the names of its features gets them, so that it neither
+        warns nor fails.
+        """
+        allow_nan = get_tags(self).input_tags.allow_nan
+        rows = validate_data(
+            self,
+            X,
+            reset=False,
+            dtype="numeric",
+            ensure_all_finite="allow-nan" if allow_nan else True,
+        )
+        dtype = np.result_type(rows.dtype, np.float32)  # exact, also for integers
+        rows = np.array(rows, min(dtype, np.dtype(np.float64)))
+        names = getattr(self, "feature_names_in_", None)
+        return rows, np.copy if names is None else partial(_as_frame, X, names)
+
+    def _average(self, X):
+        """Return the mean probabilities, and the prediction for the first row."""
+        steps = self._steps()
+        rows, to_predict = self._validate(X)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+        P = self.estimator.predict_proba(to_predict(rows))
+        if isinstance(P, list):
+            raise TypeError(
+                f"AveragedOverCopies: estimator={self.estimator!r} predicts a list of"
+                " probabilities, one array for each output; there must be one array in"
+                " all, as for classes or independent labels."
+            )
+        total = np.array(P, dtype=np.float64)
+        for _ in range(self.n_copies):
+            copy = steps.change(rows, rng)
+            total += self.estimator.predict_proba(to_predict(copy))
+        return total / (1 + self.n_copies), self.estimator.predict(to_predict(rows[:1]))
+
     def predict_proba(self, X):
         """Return the mean of the probabilities for X and its copies.
 
@@ -95,18 +175,7 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         -------
         P : ndarray of shape (n_samples, n_classes)
         """
-        self._check_estimator()
-        if self.n_copies < 0:
-            raise ValueError(f"n_copies must be 0 or more, got {self.n_copies!r}.")
-        X = validate_data(
-            self, X, reset=False, dtype=[np.float32, np.float64], ensure_2d=True
-        )
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        rng, steps = np.random.default_rng(seed), InARow(self.augmentation)
-        total = np.array(self.estimator.predict_proba(X), dtype=np.float64)
-        for _ in range(self.n_copies):
-            total += self.estimator.predict_proba(steps.change(X, rng))
-        return total / (1 + self.n_copies)
+        return self._average(X)[0]
 
     def predict(self, X):
         """Return the label with the greatest mean probability.
@@ -117,7 +186,32 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels; for independent ones an indicator matrix of those whose mean
+            probability is above 0.5.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        P, first = self._average(X)
+        if first.ndim == 2:  # independent labels
+            return (P > 0.5).astype(first.dtype)
+        return self.classes_[P.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            its = get_tags(self.estimator)
+            tags.classifier_tags = its.classifier_tags
+            tags.input_tags.allow_nan = its.input_tags.allow_nan
+        return tags
+
+
+def _as_frame(like, names, rows):
+    """Return rows as a DataFrame of the library that X is of, or else of pandas."""
+    library = type(like).__module__.partition(".")[0]
+    if library == "polars":
+        return type(like)(rows, schema=list(names))
+    try:
+        from pandas import DataFrame
+    except ImportError:
+        return rows.copy()
+    index = like.index[: len(rows)] if library == "pandas" else None
+    return DataFrame(rows, index=index, columns=names, copy=True)

@@ -11,7 +11,7 @@ from math import prod, radians
 
 import numpy as np
 
-from skdnn.augmentation.base import Augmentation, augmentation
+from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
 IMAGES_PER_MAP = 25
@@ -93,8 +93,8 @@ class Affine(Deformation):
     shift : float, default=1.0
         Pixels at most, up or down, and left or right.
     shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of an image; None is a square of
-        one channel.
+        (height, width) or (height, width, channels) of an image, in this order; None
+        is a square of one channel. A list becomes a tuple.
 
     Notes
     -----
@@ -112,6 +112,7 @@ class Affine(Deformation):
         check_amounts(self, "rotation", "scale", "shear", "shift")
         if self.scale >= 1:
             raise ValueError(f"Affine: scale must be below 1, got {self.scale!r}.")
+        keep_shape(self)
 
     def move(self, places, rng):
         """Return from where pixels are taken."""
@@ -157,6 +158,7 @@ class Elastic(Deformation):
 
     def __post_init__(self):
         check_amounts(self, "alpha", "sigma")
+        keep_shape(self)
 
     def move(self, places, rng):
         """Return from where pixels are taken."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdnn.augmentation.base import Augmentation, augmentation
+from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.augmentation.deformations import check_amounts
 from skdnn.images.pixels import image_shape
 
@@ -56,6 +56,7 @@ class Erase(Augmentation):
         check_amounts(self, "size")
         if self.size > 1:
             raise ValueError(f"Erase: size must be at most 1, got {self.size!r}.")
+        keep_shape(self)
 
     def __call__(self, X, rng):
         """Return X without the pixels in the rectangles."""
@@ -79,17 +80,23 @@ def _intervals(size, part, n_rows, rng):
 
 @augmentation
 class MixUp(Augmentation):
-    """Each row mixed with another one of the mini-batch, and its targets as well.
+    """Each row mixed with another one of the mini-batch, and their losses with them.
+
+    Row i becomes ``(1 - s) x_i + s x_j``, and its loss ``(1 - s) w_i l(y_i) +
+    s w_j l(y_j)``, l the loss with a target y and w the weights of samples and
+    classes. The loss of a mini-batch is the sum of these over the sum of ``(1 - s) w_i
+    + s w_j``: each target counts as its own row does. So does the score of training.
 
     Parameters
     ----------
     alpha : float, default=0.2
-        The share of the other row is drawn from a beta distribution with this number
+        The share s of the other row is drawn from a beta distribution with this number
         twice: near 0 or 1 where it is small, uniform where it is 1.
 
     Notes
     -----
-    A row keeps its own weight, and its score is measured with its own target.
+    Where a loss is linear in the target, as cross-entropies are, and weights are equal,
+    this is the loss with the target ``(1 - s) y_i + s y_j`` of the paper.
 
     References
     ----------
@@ -104,12 +111,12 @@ class MixUp(Augmentation):
         if not self.alpha:
             raise ValueError("MixUp: alpha must be greater than 0, got 0.")
 
-    def mix(self, X, Y, rng):
-        """Return rows and targets, mixed."""
+    def mix(self, X, rng):
+        """Return rows, mixed, with which others they are, and the shares of these."""
         others = rng.permutation(len(X))
         shares = rng.beta(self.alpha, self.alpha, (len(X), 1)).astype(X.dtype)
-        return X + shares * (X[others] - X), Y + shares * (Y[others] - Y)
+        return X + shares * (X[others] - X), others, shares[:, 0]
 
     def __call__(self, X, rng):
         """Return rows, mixed."""
-        return self.mix(X, np.zeros((len(X), 1), X.dtype), rng)[0]
+        return self.mix(X, rng)[0]

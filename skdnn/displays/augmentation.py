@@ -81,12 +81,14 @@ class AugmentationDisplay:
         X = X if X.dtype.kind == "f" else X.astype(np.float32)
         shape = _check_image_shape(image_shape, X.shape[1])
         rng, steps = np.random.default_rng(random_state), InARow(augmentation)
-        # One by one, so that no two share a map.
+        # One by one, so that no two share a map; but one alone can't be mixed.
+        n_together = len(X) if steps.mixes else 1
         copies = [
-            [x, *(steps.change(x[np.newaxis], rng)[0] for _ in range(n_copies))]
-            for x in X
+            [rows, *(steps.change(rows, rng) for _ in range(n_copies))]
+            for rows in np.split(X, range(n_together, len(X), n_together))
         ]
-        images = np.reshape(copies, (len(X), 1 + n_copies, *shape))
+        images = np.concatenate(copies, axis=1).swapaxes(0, 1)
+        images = images.reshape(len(X), 1 + n_copies, *shape)
         return cls(images=images).plot(ax=ax)
 
     def plot(self, ax=None):

@@ -54,8 +54,9 @@ class SharedArguments(BaseEstimator):
 
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
         The optimizer. "adamw" is Adam with decoupled weight decay. "lbfgs" takes all
-        samples at once and ignores what concerns mini-batches and schedules; for small
-        data sets it can converge faster and do better.
+        samples at once and ignores, with a warning, what concerns mini-batches,
+        schedules and early stopping; for small data sets it can converge faster and do
+        better.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty on the weights: ``alpha / (2 m) * sum(weights ** 2)``
@@ -97,9 +98,11 @@ class SharedArguments(BaseEstimator):
     augmentation : value, callable, list of these, or None, default=None
         What changes each mini-batch of training, differently each time: values of
         :mod:`skdnn.augmentation`, such as ``[Affine(), Elastic()]`` for images, or
-        functions ``f(X, rng)`` that return the rows X, changed, and leave X as it is;
-        `rng` is a :class:`numpy.random.Generator`. Validation and prediction see what
-        is there. Not for sparse `X`, nor for "lbfgs".
+        functions ``f(X, rng)`` that return the rows X, changed, in place or not: X is
+        a copy, and `rng` a :class:`numpy.random.Generator`. Validation and prediction
+        see what is there. One that fails, or returns NaN, is an error in the first
+        epoch; later training ends with a warning, and the epoch before is kept. Not
+        for sparse `X`, nor for "lbfgs".
 
     ema_decay : float or None, default=None
         With a number in (0, 1), an exponential moving average of the parameters, with
@@ -118,8 +121,9 @@ class SharedArguments(BaseEstimator):
         in `n_networks`, with about as many samples of each class. With "folds" the part
         left out is the validation set, unless one is given to `fit`, and the
         parameters of the best epoch are kept, each network its own; with "bootstrap"
-        it is the validation set of `early_stopping`. What networks predict for samples
-        that they have left out makes `oof_score_`. Not for `partial_fit`.
+        it is the validation set of `early_stopping`. "lbfgs" has none, and keeps its
+        last iteration. What networks predict for samples that they have left out makes
+        `oof_score_`. Not for `partial_fit`.
 
     n_jobs : int or None, default=None
         With `n_networks`: over how many processes they are spread, through joblib. None
@@ -141,6 +145,8 @@ class SharedArguments(BaseEstimator):
 
     warm_start : bool, default=False
         Whether `fit` goes on from the parameters of the last one, instead of new ones.
+        "lbfgs" forgets the curvature that it has learned: many short fits come less far
+        than a long one.
 
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1].

@@ -18,7 +18,12 @@ from sklearn.utils._repr_html.estimator import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.estimators.arguments import SharedArguments
-from skdnn.estimators.building import checkpoints_for, network_for, trainer_for
+from skdnn.estimators.building import (
+    checkpoints_for,
+    network_for,
+    trainer_for,
+    warn_of_ignored,
+)
 from skdnn.estimators.data import (
     check_no_dates,
     check_no_text,
@@ -375,6 +380,7 @@ class BaseMLP(
 
     def _warn_of_settings(self, targets, encoded, weights):
         """Warn of settings that will spoil a fit to these data in silence."""
+        warn_of_ignored(self)
         mean = 1.0 if weights is None else float(np.mean(weights))
         penalized = self.solver != "adamw" and self.alpha
         if penalized and mean < 0.1 and self.alpha / mean > 1:

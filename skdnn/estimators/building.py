@@ -1,5 +1,6 @@
 """From the estimator's parameters to a network, a trainer and a checkpoint."""
 
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
@@ -42,6 +43,11 @@ SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
 # What does not change the result of a fit, or is taken from the network it starts with.
 NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
 NO_MATTER |= {"warm_start", "n_jobs"}
+# What mini-batches, schedules and early stopping are about.
+NOT_FOR_LBFGS = {"batch_size", "learning_rate", "learning_rate_init", "power_t"}
+NOT_FOR_LBFGS |= {"shuffle", "momentum", "nesterovs_momentum", "early_stopping"}
+NOT_FOR_LBFGS |= {"validation_fraction", "beta_1", "beta_2", "epsilon"}
+NOT_FOR_LBFGS |= {"n_iter_no_change", "max_grad_norm", "checkpoint_every"}
 
 
 def network_for(estimator, X, targets, rng, previous=None):
@@ -255,6 +261,25 @@ def _check_lbfgs(estimator, network):
             f"ema_decay={estimator.ema_decay!r} is not available with solver='lbfgs',"
             " whose last iterate is the best. Use 'adam', 'adamw' or 'sgd', or set"
             " ema_decay=None."
+        )
+
+
+def warn_of_ignored(estimator):
+    """Warn of arguments that were set, and that the solver "lbfgs" ignores."""
+    if estimator.solver != "lbfgs":  # where scikit-learn says nothing either
+        return
+    arguments = signature(type(estimator)).parameters
+    ignored = [
+        f"{name}={plain(value)!r}"
+        for name, value in estimator.get_params(deep=False).items()
+        if name in NOT_FOR_LBFGS and value != arguments[name].default
+    ]
+    if ignored:
+        warn_user(
+            f"solver='lbfgs' ignores {', '.join(ignored)}: it takes all samples at once"
+            " and chooses its steps itself, until max_iter, max_fun or tol end them. A"
+            " validation set is only recorded. Leave these arguments at their defaults,"
+            " or use 'adam', 'adamw' or 'sgd'."
         )
 
 

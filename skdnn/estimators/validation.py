@@ -268,7 +268,8 @@ class Validation:
             vars(predictor).pop("feature_names_in_", None)
         if self.is_of_a_metric:
             vars(predictor).update(self.targets.as_scorers_see())
-        arguments = predictor, self.X_to_score, self.y_to_score
+        # One that works in place would change what later epochs are measured on.
+        arguments = predictor, self.X_to_score, copy.deepcopy(self.y_to_score)
         value = score = self.scorer(*arguments, **self.weights)
         if isinstance(score, (np.ndarray, np.generic)) and np.size(score) == 1:
             score = np.asarray(score).item()

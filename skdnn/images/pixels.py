@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 SMALLEST_SIDE = 4  # of a square that is guessed: 4 or 9 features are hardly an image
+CHANNELS = (1, 3, 4)  # grey, red green blue, and how opaque
 
 
 def image_shape(shape, n_features, name):
@@ -42,6 +43,15 @@ def image_shape(shape, n_features, name):
         raise ValueError(
             f"{name}: shape={shape!r} must be (height, width) or (height, width,"
             f" channels) with {n_features} numbers in all, the features of X."
+        )
+    if len(shape) == 3 and shape[0] in CHANNELS and shape[2] > max(CHANNELS):
+        raise ValueError(
+            f"{name}: shape={shape!r} must be (height, width, channels), in this order,"
+            f" but looks like (channels, height, width): {shape[2]} channels of images"
+            f" that are {shape[0]} high. Move the channels of X to the end, for example"
+            f" with X.reshape(-1, {', '.join(map(str, shape))}).transpose(0, 2, 3, 1)"
+            f".reshape(-1, {n_features}), and set"
+            f" shape={(*shape[1:], shape[0])}."
         )
     return (*shape, 1)[:3]
 

@@ -47,8 +47,8 @@ class GradientDescent(Trainer):
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
     augmentation : callable, default=None
-        Takes a mini-batch, its targets and a generator, and returns both, changed: see
-        :class:`skdnn.augmentation.InARow`.
+        Takes a mini-batch and a generator, changes it in place, and returns of what
+        its rows are mixed: see :class:`skdnn.augmentation.InARow`.
     rng : numpy.random.RandomState
         Where the orders are drawn from, and the seed of noise and augmentation.
     **settings
@@ -57,6 +57,8 @@ class GradientDescent(Trainer):
 
     takes_steps = True
     kept = (*Trainer.kept, "complaint", "learning_rate", "n_no_improvement")
+    good = None  # what to go back to if an epoch fails
+    failure = None  # the error with which augmentation failed in this one
 
     def __init__(
         self,
@@ -287,7 +289,8 @@ class GradientDescent(Trainer):
         rules = self.rules
         if rules.verbose:
             print(f"Iteration {self.n_epochs}, loss = {row['loss']:.8f}")
-        if not (isfinite(row["loss"]) and self.network.is_finite()):
+        finite = isfinite(row["loss"]) and self.network.is_finite()
+        if self.failure is not None or not finite:
             self._undo_epoch(self.good, rules.keeps_best)
             self.ended = True
             return False
@@ -311,7 +314,8 @@ class GradientDescent(Trainer):
         """Leave what is there in order after Ctrl-C."""
         self.was_interrupted = True
         self.share_statistics()
-        if self.good is not None and not self.network.is_finite():
+        failed, self.failure = self.failure is not None, None
+        if self.good is not None and (failed or not self.network.is_finite()):
             self.result().restore(self.good)
 
     def end(self):
@@ -387,10 +391,17 @@ class GradientDescent(Trainer):
         if not self.n_epochs:
             raise ValueError(f"{NOT_FINITE} {remedy}")
         self.result().restore(good)
+        kept = "best epoch before it" if keeps_best else "epoch before it"
+        if self.failure is not None:
+            error, self.failure = self.failure, None
+            self.complaint = (
+                f"Augmentation failed in epoch {row['epoch']}: training ends, and the"
+                f" parameters of the {kept} are kept. {type(error).__name__}: {error}"
+            )
+            return
         finite = isfinite(row["loss"])
         what = "Parameters" if finite else "The loss"
         how = "infinite or NaN" if finite else f"{row['loss']:f}"
-        kept = "best epoch before it" if keeps_best else "epoch before it"
         self.complaint = (
             f"{what} became {how} in epoch {row['epoch']}: training ends, and the"
             f" parameters of the {kept} are kept. {remedy}"

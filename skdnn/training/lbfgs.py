@@ -164,6 +164,7 @@ class LBFGS(Trainer):
                 and slope > max(tol, MUCH_GRADIENT * first_slope)
             )
             self.outcome["loss"] = float(result.fun)
+            self.outcome["goes_on"] = goes_on
         save()
         return self._report()
 
@@ -185,6 +186,12 @@ class LBFGS(Trainer):
                 "\nIncrease the number of iterations to improve the convergence"
                 f" (max_iter={self.max_epochs})."
             )
+            if outcome.get("goes_on"):
+                cure += (
+                    " With warm_start=True, each fit begins without what the steps of"
+                    " the one before have told of the curvature: many short fits come"
+                    " less far than a long one."
+                )
         return (
             f"lbfgs failed to converge after {outcome.nit} iteration(s)"
             f" (status={outcome.status}):\n{outcome.message}\n{cure}"

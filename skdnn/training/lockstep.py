@@ -50,8 +50,8 @@ class Lockstep(Objective):
             for name in ("alpha", "max_grad_norm", "ema_decay")
         )
         size, self.n_samples = first.n_rows, len(first.order)
-        self.rngs = [it.noise_rng for it in trainers]
-        options = {"rng": None if first.noise_rng is None else self.rngs}
+        rngs = [it.noise_rng for it in trainers]
+        options = {"rng": None if first.noise_rng is None else rngs}
         self.full = self.last = MiniBatch(self.network, size, self.X, losses, **options)
         if rest := self.n_samples % size:
             options["like"] = self.full
@@ -66,6 +66,34 @@ class Lockstep(Objective):
     def _score_rows(self, Z, targets):
         scorers = (it.row_scores for it in self.trainers)
         return np.stack([f(z, y) for f, z, y in zip(scorers, Z, targets, strict=True)])
+
+    def _augment(self, X):
+        """Change a mini-batch in place; return of what its rows are mixed, or None.
+
+        A mini-batch can't be changed where an augmentation fails. In the first epoch
+        that is an error. Later, the epoch is undone when it is over.
+        """
+        mixtures = []
+        for trainer, rows in zip(
+            self.trainers, X if self.is_stack else [X], strict=True
+        ):
+            mixture = None
+            if trainer.failure is None:
+                try:
+                    mixture = self.augmentation(rows, trainer.noise_rng)
+                except Exception as error:
+                    if trainer.good is None:
+                        raise
+                    trainer.failure = error
+            mixtures.append(mixture)
+        if not self.is_stack:
+            return mixtures[0]
+        mixed = [mixture for mixture in mixtures if mixture is not None]
+        if not mixed:
+            return None
+        # In the place of one that failed, whatever it is.
+        parts = zip(*[mixture or mixed[0] for mixture in mixtures], strict=True)
+        return [tuple(map(np.stack, zip(*part, strict=True))) for part in parts]
 
     def _stack_optimizers(self):
         """Make one optimizer of all, which has their numbers, and their states."""

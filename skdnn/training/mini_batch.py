@@ -58,7 +58,8 @@ class MiniBatch:
         Returns
         -------
         batch : {ndarray, sparse array} of shape (..., n_rows, n_features)
-            Of several networks with sparse rows, a tuple.
+            Of several networks with sparse rows, a tuple. It may be a part of X, and
+            is not to be written to: see :meth:`own`.
         """
         if isinstance(X, tuple):
             if not isinstance(X[0], np.ndarray):
@@ -82,6 +83,12 @@ class MiniBatch:
             if self.raw is None:
                 return batch
         np.copyto(self.X, batch)
+        return self.X
+
+    def own(self, batch):
+        """Return dense rows that :meth:`gather` returned, in a buffer of this one."""
+        if batch is not self.X:
+            np.copyto(self.X, batch)
         return self.X
 
     def _gather_sparse(self, X, rows):
