@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -15,7 +15,13 @@ from skdnn import nn
 from skdnn.estimators.arguments import SharedArguments, with_arguments_of
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
+from skdnn.estimators.target_numbers import (
+    Numbers,
+    check_numbers,
+    check_spread,
+    comparable,
+    r2_of,
+)
 from skdnn.training.user_warnings import warn_user
 
 NAMES = {  # of the losses, as the argument `loss` has them
@@ -190,7 +196,15 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 " rates are learned as logarithms. Set standardize_target=False."
             )
         self._warn_of_what_the_loss_ignores()
-        return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
+        loss, standardize = self._loss(), self.standardize_target
+        targets = Numbers.of(y, loss, standardize, sample_weight)
+        targets.warn_of_outliers(y, sample_weight)
+        return targets
+
+    def _same_targets(self, y, sample_weight):
+        targets = super()._same_targets(y, sample_weight)
+        targets.warn_of_outliers(y, sample_weight)
+        return targets
 
     def _warn_of_what_the_loss_ignores(self):
         arguments = signature(type(self)).parameters
@@ -319,11 +333,16 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return {"oof_prediction_": self._fitted_targets().decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
-        """Return R², or for ``loss="quantile"`` D², averaged over the targets.
+        """Return R², or for quantiles other than the median D², averaged over targets.
 
-        D² is the part of the pinball loss of the best constant that the predictions do
-        without, averaged over the quantiles too: see
-        :func:`sklearn.metrics.d2_pinball_score`.
+        R² whatever the loss is, so that a search over `loss` compares like with like.
+        But a quantile that is right has a low R²: quantiles other than 0.5, or several,
+        have D², the part of the pinball loss of the best constant that the predictions
+        do without, averaged over the quantiles too, see
+        :func:`sklearn.metrics.d2_pinball_score`. Scores of different quantiles do not
+        compare. A target that is constant in `y` is left out, as nothing in it can be
+        explained, unless all are: then the score is 0, or 1 without an error, as in
+        scikit-learn.
 
         Parameters
         ----------
@@ -344,15 +363,12 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self._score(y, self._fitted_targets().decode(decisions), sample_weight)
 
     def _score(self, y, predictions, sample_weight):
-        if not isinstance(self.target_loss_, nn.PinballLoss):
-            return r2_score(y, predictions, sample_weight=sample_weight)
-        quantiles = self.target_loss_.quantiles
-        if len(quantiles) == 1:
-            predictions = predictions[..., np.newaxis]
-        scores = [
-            d2_pinball_score(
-                y, predictions[..., k], sample_weight=sample_weight, alpha=q
-            )
-            for k, q in enumerate(quantiles)
-        ]
+        loss = self.target_loss_
+        if not isinstance(loss, nn.PinballLoss) or loss.is_median:
+            return r2_of(y, predictions, sample_weight)
+        predictions = predictions.reshape(*np.shape(y), -1)
+        scores = []
+        for k, q in enumerate(loss.quantiles):
+            each = comparable(y, predictions[..., k], sample_weight)
+            scores.append(d2_pinball_score(*each[:2], sample_weight=each[2], alpha=q))
         return float(np.mean(scores))
