@@ -260,7 +260,7 @@ def _answers(estimator, X, y):
             answers.is_same &= bool(np.ptp(Z, axis=0).max() <= SAME * np.abs(Z).max())
             if y is not None:
                 row_scores.append(loss.row_scorer(y, weights)(Z, y))
-    if y is not None and targets.can_score(y, weights):
+    if y is not None and not targets.why_no_score(y, weights):
         of_rows = np.mean(row_scores, axis=0, dtype=np.float64)
         shares = np.ones(len(of_rows)) if weights is None else weights
         answers.shares = shares / shares.sum()

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from helpers import quick_of
 from skdnn import MLPRegressorDIY
@@ -43,6 +44,11 @@ of_all_but_poisson = pytest.mark.parametrize(
     ids=[name for name in LOSSES if name != "poisson"],
 )
 FIT_WELL = {"learning_rate": "one_cycle", "learning_rate_init": 0.01, "max_iter": 30}
+
+
+def robust_std(y):
+    """Return what the quartiles say of a normal distribution's deviation."""
+    return stats.iqr(y, axis=0) / np.diff(stats.norm.ppf([0.25, 0.75]))
 
 
 def constant(**settings):
@@ -76,6 +82,8 @@ def test_both_losses_of_scikit_learn_give_its_numbers(diabetes, loss, solver, we
     X, y = diabetes
     y = np.round(y / 50)
     weight = np.random.default_rng(0).uniform(0, 3, len(y)) if weighted else None
+    if loss == "poisson":  # where 0, the start of theirs, is the logarithm of the mean
+        y = y / np.average(y, weights=weight)
     settings = {"loss": loss, "solver": solver, "random_state": 0, "max_iter": 15}
     theirs = MLPRegressor(**settings).fit(X, y, weight)
     ours = MLPRegressorDIY(dtype="auto", **settings).fit(X, y, weight)
@@ -249,7 +257,7 @@ def test_no_unit_of_y_makes_a_prediction_infinite_or_a_deviation_0(scale):
 
 def test_a_fit_that_explodes_with_early_stopping_says_so():
     X, y = np.ones((30, 1)), np.arange(30.0) * 1000
-    reg = quick(loss="poisson", solver="sgd", learning_rate_init=0.01, max_iter=20)
+    reg = quick(solver="sgd", learning_rate_init=1e170, max_iter=20)
     reg.set_params(early_stopping=True, dtype="float64")
     with pytest.raises(ValueError, match="finite"):
         reg.fit(X, y)
@@ -323,15 +331,20 @@ def test_networks_end_in_what_keeps_the_bounds(diabetes):
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
 def test_standardizing_is_scikit_learns_transformed_target(diabetes, loss):
     X, y = diabetes
+    X, y = X[:441], y[:441]  # so many that no two definitions of quartiles differ
     plain = quick(loss=loss, dtype="float64", max_iter=20)
-    wrapped = TransformedTargetRegressor(plain, transformer=StandardScaler())
+    scaler = StandardScaler()
+    if loss != "squared_error":
+        scaler = RobustScaler(unit_variance=True)
+    wrapped = TransformedTargetRegressor(plain, transformer=scaler)
     reg = clone(plain).set_params(standardize_target=True)
     for Y in (1000 + y, np.c_[y, 1e6 - 50 * y]):
         wrapped.fit(X, Y)
         reg.fit(X, Y)
         assert_allclose(reg.loss_curve_, wrapped.regressor_.loss_curve_, rtol=1e-7)
         assert_allclose(reg.predict(X), wrapped.predict(X), rtol=1e-9)
-        assert_allclose(reg.target_mean_, wrapped.transformer_.mean_)
+        center = "mean_" if loss == "squared_error" else "center_"
+        assert_allclose(reg.target_mean_, getattr(wrapped.transformer_, center))
         assert_allclose(reg.target_std_, wrapped.transformer_.scale_)
 
 
@@ -388,7 +401,6 @@ STUCK = {
     "far from 0": ({}, lambda y: y + 1e8),
     "large": ({}, lambda y: y * 1e6),
     "large, around 0": ({}, lambda y: (y - y.mean()) * 1e8),
-    "rates": ({"loss": "poisson"}, lambda y: y * 1e5),
 }
 
 
@@ -538,14 +550,17 @@ def test_partial_fit_goes_on_bit_by_bit_through_pickle(settings, diabetes):
     standardize = settings.get("loss") != "poisson"
     reg = quick(**settings, standardize_target=standardize, batch_norm=True)
     straight, pickled = clone(reg), clone(reg)
-    for rows in (slice(150), slice(150, 300), slice(300, None), slice(150)):
+    for rows in (slice(149), slice(149, 300), slice(300, None), slice(149)):
         straight.partial_fit(X[rows], y[rows])
         pickled = pickle.loads(pickle.dumps(pickled.partial_fit(X[rows], y[rows])))
     assert_array_equal(pickled.predict(X), straight.predict(X))
     assert pickled.loss_curve_ == straight.loss_curve_
     if standardize:  # from the first call
-        assert_allclose(straight.target_mean_, y[:150].mean())
-        assert_allclose(straight.target_std_, y[:150].std())
+        mean, std = y[:149].mean(), y[:149].std()
+        if reg.loss not in ("squared_error", "gaussian"):
+            mean, std = np.median(y[:149]), robust_std(y[:149])
+        assert_allclose(straight.target_mean_, mean)
+        assert_allclose(straight.target_std_, std)
 
 
 def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
@@ -808,8 +823,7 @@ def test_an_argument_that_the_loss_ignores_is_a_warning(diabetes, ignored, messa
     ours = [w for w in record if "no effect" in str(w.message)]
     assert [w.filename for w in ours] == [__file__]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("error", message=".*has no effect")
         (name,) = ignored
         quick(loss={"delta": "huber"}.get(name, name), **ignored).fit(*diabetes)
 

@@ -216,7 +216,7 @@ class BaseMLP(
                 " max_grad_norm, or scale X.",
                 ConvergenceWarning,
             )
-        elif not any(it.complaint for it in trainers):
+        elif not any(it.complaint or it.is_stuck for it in trainers):
             self._warn_of_size(targets, encoded, weights)
         if not converged:
             warn_user(

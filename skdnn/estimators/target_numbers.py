@@ -168,9 +168,14 @@ class Numbers(Targets):
         worst = np.argmax(misfit(means, stds))
         return float(means[worst]), float(stds[worst])
 
-    def can_score(self, targets, weights=None):
-        """Return whether a score relative to a constant says something of these."""
-        return bool(vary(targets, weights).any())
+    def why_no_score(self, targets, weights=None):
+        """Return why a score relative to a constant says nothing of these, or ""."""
+        if not vary(targets, weights).any():
+            return f"is constant, {counted(len(targets), 'row')}"
+        n_far = np.count_nonzero(absurd(targets, weights)) if self.loss.is_robust else 0
+        if n_far:
+            return f"has {counted(n_far, 'value')} so far off that it sees nothing else"
+        return ""
 
     def start(self, network, targets, weights=None):
         """Let a network with new weights start at the mean of the targets, for rates.
@@ -184,18 +189,19 @@ class Numbers(Targets):
         means[means == 0] = 1 / (2 * len(targets))  # half of the smallest count
         network.views[-2]["bias"] += np.log(means)
 
-    def warn_of_outliers(self, y, weights=None):
+    def warn_of_outliers(self, y, weights=None, name="y"):
         """Warn if y has absurd outliers and the loss follows them."""
         if self.loss.is_robust:
             return
+        y = as_numbers(y, name)
         far = absurd(y, weights)
         if far.any():
             cure = "Correct them, or leave these rows out"
             if self.loss.link != nn.Exp():
                 cure += ", or set loss='huber' with standardize_target=True"
             warn_user(
-                f"{describe_outliers(as_numbers(y), far, weights)} The loss follows"
-                f" them, and has hardly an eye for the rest of y. {cure}."
+                f"{describe_outliers(y, far, weights, name)} The loss follows them, and"
+                f" has hardly an eye for the rest. {cure}."
             )
 
     def warn_of_units(self, targets, weights, val_targets, val_weights=None):
@@ -376,15 +382,14 @@ def absurd(y, weights=None):
     y = as_numbers(y)
     median, spread = median_and_spread(y, weights)
     with np.errstate(over="ignore"):
-        _, std = mean_and_std(y, weights)
-        far = np.abs(y - median) > FAR * spread
-        far &= std > FAR * spread
+        z = np.clip((y - median) / spread, -FARTHEST, FARTHEST)
+    far = (np.abs(z) > FAR) & (mean_and_std(z, weights)[1] > FAR)
     if weights is not None:
         far &= (weights > 0)[:, np.newaxis]
     return far & (far.sum(axis=0) <= max(1, FEW * len(y)))
 
 
-def describe_outliers(y, far, weights=None, name=""):
+def describe_outliers(y, far, weights=None, name="y", columns=None):
     """Return what to say of absurd values of y, in a sentence.
 
     Parameters
@@ -392,19 +397,28 @@ def describe_outliers(y, far, weights=None, name=""):
     y : ndarray of shape (n_samples, n_targets)
     far : ndarray of bool of shape (n_samples, n_targets)
     weights : ndarray of shape (n_samples,), default=None
-    name : str, default=""
-        Where the first is, if its number does not say it.
+    name : str, default="y"
+        What to call y.
+    columns : sequence, default=None
+        What to call its columns, if not by their numbers.
     """
     k = np.flatnonzero(far.any(axis=0))[0]
     row = np.flatnonzero(far[:, k])[0]
-    if not name and y.shape[1] > 1:
-        name = f" in column {k}"
+    columns = range(y.shape[1]) if columns is None else columns
+    column = "" if y.shape[1] == 1 else f" column {columns[k]!r},"
     median, spread = median_and_spread(y[:, [k]], weights)
     return (
-        f"y has {counted(int(far.sum()), 'value')} absurdly far from the rest, the"
-        f" first{name} in row {row}, {y[row, k]:g}, where y is mostly"
+        f"{name} has {counted(int(far.sum()), 'value')} absurdly far from the rest, the"
+        f" first in{column} row {row}: {y[row, k]:g}, where others are about"
         f" {median[0]:.3g} ± {spread[0]:.3g}."
     )
+
+
+def pulled_in(y, far):
+    """Return y with some of its values taken to the nearest of all others."""
+    low = np.where(far, np.inf, y).min(axis=0)
+    high = np.where(far, -np.inf, y).max(axis=0)
+    return np.where(far, np.clip(y, low, high), y)
 
 
 def comparable(y, predictions, sample_weight=None):

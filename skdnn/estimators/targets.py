@@ -36,9 +36,9 @@ class Targets:
         """
         return 0.0, 1.0
 
-    def can_score(self, targets, weights=None):
-        """Return whether the score of an estimator is defined for some targets."""
-        return True
+    def why_no_score(self, targets, weights=None):
+        """Return why the score of an estimator says nothing of these, or ""."""
+        return ""
 
     def start(self, network, targets, weights=None):
         """Let a network with new weights start where the targets are."""

@@ -235,9 +235,9 @@ class Validation:
         loss.encode(encoded, self.Y, training=False)
         self.row_scores = loss.row_scorer(encoded, self.sample_weight)
         self.scoring = estimator.scoring
-        self.is_undefined = self.scoring is None and not targets.can_score(
-            encoded, self.sample_weight
-        )
+        self.why_no_score = ""
+        if self.scoring is None:
+            self.why_no_score = targets.why_no_score(encoded, self.sample_weight)
         if self.scoring not in (None, "loss"):
             self._prepare_scorer()
 
@@ -343,20 +343,19 @@ class Validation:
 
 
 def score_by_loss_if_undefined(members):
-    """Let the loss decide where the score of a validation set is not defined.
+    """Let the loss decide where the score of a validation set says nothing.
 
     For all networks then, so that what they have reached compares.
     """
     sets = [member.rules["validate"] for member in members]
-    undefined = [its for its in sets if its is not None and its.is_undefined]
-    if not undefined:
+    silent = [its for its in sets if its is not None and its.why_no_score]
+    if not silent:
         return
-    first = undefined[0].set
     warn_user(
-        f"{first.name} is constant, {counted(len(first.encoded), 'row')}: a score"
-        " relative to the best constant means nothing there. The loss decides in its"
-        " place, and the validation score is its negative. Give X_val and y_val in"
-        " which y varies, or set scoring='loss'."
+        f"{silent[0].set.name} {silent[0].why_no_score}: a score relative to the best"
+        " constant means nothing there. The loss decides in its place, and the"
+        " validation score is its negative. Give other X_val and y_val, or set"
+        " scoring='loss'."
     )
     for its in sets:
         its.scoring = "loss"
