@@ -193,7 +193,7 @@ class BaseMLP(
                 given and given.learned_from(),
             )
             fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
-            plans = plans_for(self, checkpoints, targets, encoded, self._counts(fit))
+            plans = plans_for(self, checkpoints, targets, encoded, fit.counts())
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
             score_by_loss_if_undefined(members)
             warn_of_numbers(
@@ -464,13 +464,6 @@ class BaseMLP(
             rules["early_stopping"] = self.early_stopping
             rules["keeps_best"] = self.early_stopping or self.resampling == "folds"
         return Member(trainer, rows, rules, plan.checkpoint)
-
-    def _counts(self, fit):
-        """Return which rows count in training, and where they are left out, or None."""
-        counts = fit.counts()
-        if counts is None or (self._validates() and fit.given is None):
-            return counts
-        return counts[0], np.ones_like(counts[1])
 
     def _validates(self):
         """Return whether a part of the samples is set aside to validate on."""

@@ -26,6 +26,7 @@ QUARTILES = 1.3489795003921634  # of a normal distribution, apart in deviations
 FAR = 30.0
 FEW = 0.05  # of the rows, at most: more are a part of y
 FARTHEST = 1e18  # a robust loss tells none beyond; their squares fit in float32
+LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
 OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
 ENOUGH = 10  # rows that have a spread of their own
 
@@ -448,6 +449,9 @@ def comparable(y, predictions, sample_weight=None):
 def r2_of(y, predictions, sample_weight=None):
     """Return R², averaged over the targets that vary."""
     y, predictions, weights = comparable(y, predictions, sample_weight)
+    size = np.max(np.abs(as_numbers(y)))
+    if size > LARGE or 0 < size < 1 / LARGE:
+        y, predictions = as_numbers(y) / size, predictions / size
     return r2_score(y, predictions, sample_weight=weights)
 
 
