@@ -52,7 +52,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
         - "squared_error": half the squared error; predicts the mean.
         - "poisson": half the Poisson deviance, for counts and rates; predicts their
-          mean, through an exponential, so that it is always positive.
+          mean, through an exponential, so that it is always positive. A new network
+          starts at the mean of `y`.
         - "absolute_error": predicts the median.
         - "huber": squared up to `delta`, absolute beyond: outliers weigh less.
         - "quantile": the pinball loss; predicts `quantile`.
@@ -61,8 +62,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
     delta : float, default=1.0
         For "huber": the error from which on it counts in proportion, in the units that
-        the network learns: those of `y`, or its standard deviations with
-        `standardize_target`.
+        the network learns: those of `y`, or with `standardize_target` its deviations,
+        as quartiles tell them.
 
     quantile : float or array-like of float, default=0.5
         For "quantile": which one, or several in ascending order, each in (0, 1). The
@@ -71,7 +72,12 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     standardize_target : bool, default=False
         Whether the network learns ``(y - mean) / std``, with mean and standard
         deviation of `y`, column by column and weighted by `sample_weight`; predictions
-        are in the units of `y`, the losses in `history_` are not. It helps wherever
+        are in the units of `y`, the losses in `history_` are not. Outliers would make
+        both useless: for "absolute_error", "huber" and "quantile" they are the median
+        and the distance of the quartiles, divided by 1.349, so that for a normal
+        distribution it is the standard deviation. (Where the quartiles coincide, as
+        where most of `y` is 0, the median distance from the median among what differs
+        from it.) It helps wherever
         `y` is far from 0 or not of size 1: a target in the thousands is the most
         frequent reason why a network learns nothing. `partial_fit` takes them from its
         first call, in which no target may be constant, and `warm_start` keeps those of
@@ -81,7 +87,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     Attributes
     ----------
     target_mean_, target_std_ : ndarray of shape (n_targets,)
-        What `standardize_target` has found; 0 and 1 without it.
+        What `standardize_target` has found, for a robust loss the median and what the
+        quartiles say of the deviation; 0 and 1 without it.
     standardized_target_ : bool
         The `standardize_target` of the fit.
     target_loss_ : Loss
