@@ -195,7 +195,8 @@ class BaseMLP(
             fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
             plans = plans_for(self, checkpoints, targets, encoded, fit.counts())
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
-            score_by_loss_if_undefined(members)
+            is_told = bool((encoded == encoded[0]).all())  # that all of y is constant
+            score_by_loss_if_undefined(members, is_told)
             warn_of_numbers(
                 as_given[0], self._column_names(), members[0].trainer.network.dtype
             )

@@ -342,21 +342,23 @@ class Validation:
         return "".join(f" It warns: {w.message}" for w in record[:1])
 
 
-def score_by_loss_if_undefined(members):
+def score_by_loss_if_undefined(members, is_told=False):
     """Let the loss decide where the score of a validation set says nothing.
 
-    For all networks then, so that what they have reached compares.
+    For all networks then, so that what they have reached compares. There is a warning,
+    unless it `is_told` already.
     """
     sets = [member.rules["validate"] for member in members]
     silent = [its for its in sets if its is not None and its.why_no_score]
     if not silent:
         return
-    warn_user(
-        f"{silent[0].set.name} {silent[0].why_no_score}: a score relative to the best"
-        " constant means nothing there. The loss decides in its place, and the"
-        " validation score is its negative. Give other X_val and y_val, or set"
-        " scoring='loss'."
-    )
+    if not is_told:
+        warn_user(
+            f"{silent[0].set.name} {silent[0].why_no_score}: a score relative to the"
+            " best constant means nothing there. The loss decides in its place, and the"
+            " validation score is its negative. Give other X_val and y_val, or set"
+            " scoring='loss'."
+        )
     for its in sets:
         its.scoring = "loss"
 
