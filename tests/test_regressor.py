@@ -999,8 +999,11 @@ def test_absurd_outliers_are_named_and_the_advice_helps(loss, standardize, line)
         assert warning.filename == __file__
     (warning,) = warnings_of(lambda: reg.fit(X, np.c_[X, y]), "absurdly far")
     assert "column 3, row 7" in str(warning.message)
+    given = {"X_val": X[:90], "y_val": y[:90]}
+    (warning,) = warnings_of(lambda: reg.fit(X, truth, **given), "absurdly far")
+    assert "y_val has 2 values" in str(warning.message)
     reg.set_params(loss="huber", standardize_target=True, **LEARNS)
-    assert not warnings_of(lambda: reg.fit(X, y), "absurdly far")
+    assert not warnings_of(lambda: reg.fit(X, y, **given), "absurdly far")
     assert np.median(np.abs(reg.predict(X) - truth)) < 0.2
     assert not warnings_of(lambda: reg.fit(X, y, np.abs(y) < 1e4), "absurdly far")
 

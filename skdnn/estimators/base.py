@@ -183,6 +183,7 @@ class BaseMLP(
             if given is not None:
                 val = given.encoded, given.sample_weight
                 targets.warn_of_units(encoded, weights, *val)
+                targets.warn_of_outliers(given.as_given()[1], val[1], given.name)
             checkpoints = checkpoints_for(
                 self,
                 warm,

@@ -192,7 +192,7 @@ class Numbers(Targets):
 
     def warn_of_outliers(self, y, weights=None, name="y"):
         """Warn if y has absurd outliers and the loss follows them."""
-        if self.loss.is_robust:
+        if self.loss.is_robust or not (weights is None or weights.any()):
             return
         y = as_numbers(y, name)
         far = absurd(y, weights)

@@ -43,6 +43,9 @@ class Targets:
     def start(self, network, targets, weights=None):
         """Let a network with new weights start where the targets are."""
 
+    def warn_of_outliers(self, y, weights=None, name="y"):
+        """Warn if y has absurd outliers and the loss follows them."""
+
     def warn_of_units(self, targets, weights, val_targets, val_weights=None):
         """Warn if targets to validate on seem to be in other units than targets."""
 
