@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_consistent_length
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
 from skdnn.estimators.building import trainer_for
+from skdnn.estimators.targets import misfit
 from skdnn.nn import (
     ELU,
     SELU,
@@ -259,7 +260,7 @@ def _answers(estimator, X, y):
             answers.is_same &= bool(np.ptp(Z, axis=0).max() <= SAME * np.abs(Z).max())
             if y is not None:
                 row_scores.append(loss.row_scorer(y, weights)(Z, y))
-    if y is not None:
+    if y is not None and not targets.why_no_score(y, weights):
         of_rows = np.mean(row_scores, axis=0, dtype=np.float64)
         shares = np.ones(len(of_rows)) if weights is None else weights
         answers.shares = shares / shares.sum()
@@ -601,7 +602,9 @@ def _check_overfitting(case):
         if case.estimator.early_stopping:  # the weights are those of the best epoch
             row = best = max(rows, key=lambda row: row["validation_score"])
         gap = row["score"] - row["validation_score"]
-        if case.estimator.scoring is None and gap > OVERFIT_GAP:
+        # Where the score of the validation set is undefined, the loss stands for it.
+        is_loss = row["validation_score"] == -row["validation_loss"]
+        if case.estimator.scoring is None and not is_loss and gap > OVERFIT_GAP:
             yield (
                 f"The score is {row['score']:.3f} in training and"
                 f" {row['validation_score']:.3f} in validation: {cure}."
@@ -633,8 +636,7 @@ def _cure_of_overfitting(case):
 
 def _check_targets(case):
     mean, std = case.target_size
-    low, high = INPUT_RANGE
-    if not (low < std < high and abs(mean) < high * std):
+    if misfit(mean, std) > 1:
         yield (
             f"The targets are far from a spread of 1 around 0: about {mean:.3g} ±"
             f" {std:.3g}: set standardize_target=True."

@@ -236,7 +236,7 @@ def test_training_needs_weight_and_pairs():
         with pytest.raises(ValueError, match="positive") as error:
             clf.fit(X, y, np.r_[1.0, np.zeros(149)])
         messages.add(str(error.value)[:20])
-    assert messages == {"No sample with a pos", "The weights of the v"}
+    assert messages == {"No sample with a pos"}
     for settings in ({"batch_size": 1}, {}):
         with pytest.raises(ValueError, match="mini-batches of at least 2 samples"):
             clf = quick(batch_norm=True, **settings)

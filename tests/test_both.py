@@ -447,3 +447,59 @@ def test_a_metric_that_writes_to_y_is_given_a_copy(iris, quick, given):
         scores.append(clf.fit(X, y.astype(float), **more).validation_scores_)
     assert_allclose(scores[0], scores[1])
     assert_array_equal(y_val, before)
+
+
+# ------------------------------------------------------------- few rows that count
+
+
+@pytest.mark.parametrize("n_count", [2, 5])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"early_stopping": True},
+        {"n_networks": 4, "resampling": "folds"},
+        {"n_networks": 4, "resampling": "bootstrap", "early_stopping": True},
+    ],
+    ids=["part", "folds", "bootstrap"],
+)
+def test_a_part_set_aside_has_rows_that_count_and_so_has_the_rest(
+    quick, settings, n_count, iris
+):
+    X, y = iris
+    for seed in range(8):
+        weight = np.zeros(len(y))
+        weight[np.random.default_rng(seed).choice(len(y), n_count, False)] = 1
+        its = quick(**settings, random_state=seed, hidden_layer_sizes=(3,), max_iter=1)
+        assert np.isfinite(its.fit(X, y, weight).best_validation_score_)
+        for rows in getattr(its, "estimators_samples_", ()):
+            assert 0 < weight[np.unique(rows)].sum() < n_count
+
+
+def test_weights_that_leave_no_part_without_change_no_fold(quick, iris):
+    X, y = iris
+    weight = np.random.default_rng(0).uniform(0, 1, len(y)).round()
+    for resampling in ("folds", "bootstrap"):
+        its = quick(n_networks=3, resampling=resampling)
+        plain = its.fit(X, y).estimators_samples_
+        assert_array_equal(its.fit(X, y, weight).estimators_samples_, plain)
+
+
+def test_rows_of_a_class_that_counts_nothing_are_not_all_that_is_learned(iris):
+    X, y = iris
+    weight = np.zeros(len(y))
+    weight[[0, 1, 60, 120]] = 1
+    for seed in range(8):
+        clf = MLPClassifierDIY((3,), early_stopping=True, max_iter=1, random_state=seed)
+        clf.set_params(class_weight={0: 0, 1: 1, 2: 1}).fit(X, y, weight)
+        assert np.isfinite(clf.loss_)
+
+
+def test_one_row_that_counts_is_an_error(quick, iris):
+    X, y = iris
+    weight = np.arange(len(y)) == 7
+    for settings, message in [
+        ({"early_stopping": True}, "No sample with a positive .* 1 of 150 samples"),
+        ({"n_networks": 3, "resampling": "folds"}, "1 sample of 150 with a positive"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(**settings).fit(X, y, weight)

@@ -224,6 +224,13 @@ def test_targets_that_were_not_scaled(n_targets):
         assert "standardize_target" not in str(diagnose(reg, IRIS, given))
 
 
+@pytest.mark.parametrize(("size", "is_off"), [(0.02, True), (0.1, False), (20, False)])
+def test_targets_are_too_small_below_a_spread_of_3_percent(size, is_off):
+    targets = size * (IRIS[:, 0] - IRIS[:, 0].mean()) / IRIS[:, 0].std()
+    reg = MLPRegressorDIY(max_iter=10, random_state=0).fit(IRIS, targets)
+    assert ("standardize_target" in str(diagnose(reg, IRIS, targets))) == is_off
+
+
 def test_constant_targets_have_nothing_to_scale_by():
     for targets in (np.full(150, 1000.0), np.c_[np.full(150, 0.1), IRIS[:, 0]]):
         with pytest.warns(UserWarning, match="y is constant"):

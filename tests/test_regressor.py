@@ -11,17 +11,22 @@ import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn import metrics
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_regression
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
+from sklearn.linear_model import PoissonRegressor
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from helpers import quick_of
-from skdnn import MLPRegressorDIY
-from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU, Softmax
+from skdnn import MLPRegressorDIY, diagnose
+from skdnn.estimators.target_numbers import absurd, r2_of
+from skdnn.nn import Dense, GaussianOutput, Identity, Normal, Ordered, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -43,6 +48,11 @@ of_all_but_poisson = pytest.mark.parametrize(
     ids=[name for name in LOSSES if name != "poisson"],
 )
 FIT_WELL = {"learning_rate": "one_cycle", "learning_rate_init": 0.01, "max_iter": 30}
+
+
+def robust_std(y):
+    """Return what the quartiles say of a normal distribution's deviation."""
+    return stats.iqr(y, axis=0) / np.diff(stats.norm.ppf([0.25, 0.75]))
 
 
 def constant(**settings):
@@ -76,6 +86,8 @@ def test_both_losses_of_scikit_learn_give_its_numbers(diabetes, loss, solver, we
     X, y = diabetes
     y = np.round(y / 50)
     weight = np.random.default_rng(0).uniform(0, 3, len(y)) if weighted else None
+    if loss == "poisson":  # where 0, the start of theirs, is the logarithm of the mean
+        y = y / np.average(y, weights=weight)
     settings = {"loss": loss, "solver": solver, "random_state": 0, "max_iter": 15}
     theirs = MLPRegressor(**settings).fit(X, y, weight)
     ours = MLPRegressorDIY(dtype="auto", **settings).fit(X, y, weight)
@@ -249,9 +261,9 @@ def test_no_unit_of_y_makes_a_prediction_infinite_or_a_deviation_0(scale):
 
 def test_a_fit_that_explodes_with_early_stopping_says_so():
     X, y = np.ones((30, 1)), np.arange(30.0) * 1000
-    reg = quick(loss="poisson", solver="sgd", learning_rate_init=0.01, max_iter=20)
+    reg = quick(solver="sgd", learning_rate_init=1e170, max_iter=20)
     reg.set_params(early_stopping=True, dtype="float64")
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="validation set is nan: .* lower learning"):
         reg.fit(X, y)
 
 
@@ -323,15 +335,20 @@ def test_networks_end_in_what_keeps_the_bounds(diabetes):
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
 def test_standardizing_is_scikit_learns_transformed_target(diabetes, loss):
     X, y = diabetes
+    X, y = X[:441], y[:441]  # so many that no two definitions of quartiles differ
     plain = quick(loss=loss, dtype="float64", max_iter=20)
-    wrapped = TransformedTargetRegressor(plain, transformer=StandardScaler())
+    scaler = StandardScaler()
+    if loss != "squared_error":
+        scaler = RobustScaler(unit_variance=True)
+    wrapped = TransformedTargetRegressor(plain, transformer=scaler)
     reg = clone(plain).set_params(standardize_target=True)
     for Y in (1000 + y, np.c_[y, 1e6 - 50 * y]):
         wrapped.fit(X, Y)
         reg.fit(X, Y)
         assert_allclose(reg.loss_curve_, wrapped.regressor_.loss_curve_, rtol=1e-7)
         assert_allclose(reg.predict(X), wrapped.predict(X), rtol=1e-9)
-        assert_allclose(reg.target_mean_, wrapped.transformer_.mean_)
+        center = "mean_" if loss == "squared_error" else "center_"
+        assert_allclose(reg.target_mean_, getattr(wrapped.transformer_, center))
         assert_allclose(reg.target_std_, wrapped.transformer_.scale_)
 
 
@@ -388,7 +405,6 @@ STUCK = {
     "far from 0": ({}, lambda y: y + 1e8),
     "large": ({}, lambda y: y * 1e6),
     "large, around 0": ({}, lambda y: (y - y.mean()) * 1e8),
-    "rates": ({"loss": "poisson"}, lambda y: y * 1e5),
 }
 
 
@@ -440,7 +456,7 @@ def test_lbfgs_keeps_numpys_warnings_of_its_trials_to_itself(diabetes):
 
 def true_score(settings, y, P, weight):
     """Return scikit-learn's metric."""
-    if settings.get("loss") != "quantile":
+    if settings.get("loss") != "quantile" or settings["quantile"] == 0.5:
         return metrics.r2_score(y, P, sample_weight=weight)
     levels = np.atleast_1d(settings["quantile"])
     P = P.reshape(len(y), *y.shape[1:], len(levels))
@@ -538,14 +554,17 @@ def test_partial_fit_goes_on_bit_by_bit_through_pickle(settings, diabetes):
     standardize = settings.get("loss") != "poisson"
     reg = quick(**settings, standardize_target=standardize, batch_norm=True)
     straight, pickled = clone(reg), clone(reg)
-    for rows in (slice(150), slice(150, 300), slice(300, None), slice(150)):
+    for rows in (slice(149), slice(149, 300), slice(300, None), slice(149)):
         straight.partial_fit(X[rows], y[rows])
         pickled = pickle.loads(pickle.dumps(pickled.partial_fit(X[rows], y[rows])))
     assert_array_equal(pickled.predict(X), straight.predict(X))
     assert pickled.loss_curve_ == straight.loss_curve_
     if standardize:  # from the first call
-        assert_allclose(straight.target_mean_, y[:150].mean())
-        assert_allclose(straight.target_std_, y[:150].std())
+        mean, std = y[:149].mean(), y[:149].std()
+        if reg.loss not in ("squared_error", "gaussian"):
+            mean, std = np.median(y[:149]), robust_std(y[:149])
+        assert_allclose(straight.target_mean_, mean)
+        assert_allclose(straight.target_std_, std)
 
 
 def test_warm_start_keeps_the_units_that_the_network_has_learned(diabetes):
@@ -808,8 +827,7 @@ def test_an_argument_that_the_loss_ignores_is_a_warning(diabetes, ignored, messa
     ours = [w for w in record if "no effect" in str(w.message)]
     assert [w.filename for w in ours] == [__file__]
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("error", message=".*has no effect")
         (name,) = ignored
         quick(loss={"delta": "huber"}.get(name, name), **ignored).fit(*diabetes)
 
@@ -869,3 +887,406 @@ def test_targets_to_validate_on_whose_squares_overflow(diabetes, solver):
         with pytest.raises(ValueError, match=f"y_val holds .* large as {message}"):
             reg.fit(X, y, X_val=X, y_val=large)
         assert not hasattr(reg, "network_")
+
+
+# ------------------------------------------- outliers, and losses that withstand them
+
+ROBUST = {
+    "absolute_error": {"loss": "absolute_error"},
+    "huber": {"loss": "huber"},
+    "quantile": {"loss": "quantile"},
+}
+of_robust = pytest.mark.parametrize("settings", ROBUST.values(), ids=ROBUST)
+LEARNS = {"learning_rate": "one_cycle", "learning_rate_init": 0.01, "max_iter": 40}
+
+
+@pytest.fixture(scope="module")
+def line():
+    """Return X, the truth, and y with a little noise."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 3))
+    truth = 100 + X[:, 0]
+    return X, truth, truth + 0.1 * rng.standard_normal(600)
+
+
+@of_robust
+def test_robust_losses_are_learned_in_robust_units(settings, skewed):
+    X, y = skewed
+    for Y in (y, np.c_[y, -50 * y]):
+        reg = quick(**settings, standardize_target=True).fit(X, Y)
+        assert_allclose(reg.target_mean_, np.atleast_1d(np.median(Y, axis=0)))
+        assert_allclose(reg.target_std_, np.atleast_1d(robust_std(Y)))
+    normal = np.random.default_rng(0).normal(7, 3, 1001)
+    assert_allclose(robust_std(normal), 3, rtol=0.1)
+
+
+@of_robust
+def test_robust_units_count_by_weight(settings, diabetes):
+    X, y = diabetes
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    reg = quick(**settings, standardize_target=True)
+    rows = np.repeat(np.arange(len(y)), weight)
+    repeated = clone(reg).fit(X[rows], y[rows])
+    for its in (weight, 0.1 * weight):
+        reg.fit(X, y, its)
+        assert_array_equal(reg.target_mean_, repeated.target_mean_)
+        assert_array_equal(reg.target_std_, repeated.target_std_)
+
+
+def test_where_quartiles_coincide_what_differs_has_a_size():
+    X, y = np.zeros((100, 1)), np.zeros(100)
+    y[:20] = np.arange(1, 21)
+    reg = quick(loss="huber", standardize_target=True).fit(X, y)
+    assert (reg.target_mean_, reg.target_std_) == (0, np.median(y[:20]))
+    reg.fit(X, y, sample_weight=y == 0)
+    assert (reg.target_mean_, reg.target_std_) == (0, 1)
+
+
+@pytest.mark.parametrize("how", ["plain", "early", "folds", "partial_fit"])
+@of_robust
+def test_robust_losses_withstand_outliers(settings, how, line):
+    X, truth, y = line
+    y = y.copy()
+    y[:18] += 1e4
+    reg = quick(**settings, **LEARNS, standardize_target=True)
+    if how == "partial_fit":
+        for _ in range(LEARNS["max_iter"]):
+            reg.partial_fit(X, y)
+    else:
+        more = {"n_networks": 3, "resampling": "folds"} if how == "folds" else {}
+        reg.set_params(early_stopping=how == "early", **more).fit(X, y)
+    assert np.median(np.abs(reg.predict(X) - truth)) < 0.2
+
+
+@of_robust
+def test_robust_losses_withstand_a_number_as_large_as_there_is(settings, line):
+    X, truth, y = line
+    y = np.where(np.arange(len(y)) == 3, 1e300, y)
+    reg = quick(**settings, **LEARNS, standardize_target=True).fit(X, y)
+    assert np.median(np.abs(reg.predict(X) - truth)) < 0.2
+    assert np.isfinite(reg.score(X, y))
+
+
+def test_r2_of_numbers_whose_squares_overflow_is_that_of_smaller_ones(diabetes):
+    X, y = diabetes
+    reg = quick().fit(X, y)
+    P = reg.predict(X).astype(float)
+    for scale in (1e-250, 1e250):
+        assert_allclose(r2_of(y * scale, P * scale), metrics.r2_score(y, P))
+
+
+def warnings_of(call, *words):
+    """Return the warnings of a call that hold some words."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [w for w in caught if all(word in str(w.message) for word in words)]
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("loss", ["squared_error", "gaussian"])
+def test_absurd_outliers_are_named_and_the_advice_helps(loss, standardize, line):
+    X, truth, y = line
+    y = y.copy()
+    y[[7, 30]] *= 1000
+    reg = quick(loss=loss, standardize_target=standardize)
+    for fit in (reg.fit, clone(reg).partial_fit):
+        (warning,) = warnings_of(partial(fit, X, y), "absurdly far")
+        text = str(warning.message)
+        assert "row 7" in text
+        assert f"{y[7]:g}" in text
+        assert "loss='huber' with standardize_target=True" in text
+        assert warning.filename == __file__
+    (warning,) = warnings_of(lambda: reg.fit(X, np.c_[X, y]), "absurdly far")
+    assert "column 3, row 7" in str(warning.message)
+    given = {"X_val": X[:90], "y_val": y[:90]}
+    (warning,) = warnings_of(lambda: reg.fit(X, truth, **given), "absurdly far")
+    assert "y_val has 2 values" in str(warning.message)
+    reg.set_params(loss="huber", standardize_target=True, **LEARNS)
+    assert not warnings_of(lambda: reg.fit(X, y, **given), "absurdly far")
+    assert np.median(np.abs(reg.predict(X) - truth)) < 0.2
+    assert not warnings_of(lambda: reg.fit(X, y, np.abs(y) < 1e4), "absurdly far")
+
+
+ORDINARY = {
+    "lognormal": lambda rng: rng.lognormal(0, 1.5, 3000),
+    "zero-inflated": lambda rng: rng.lognormal(0, 1, 3000) * (rng.random(3000) < 0.1),
+    "most of it small": lambda rng: rng.normal(
+        size=3000, scale=np.where(np.arange(3000) % 3, 1e-3, 1)
+    ),
+    "counts": lambda rng: rng.negative_binomial(0.5, 0.01, 3000),
+    "rare counts": lambda rng: rng.poisson(0.01, 3000),
+    "a few that differ": lambda rng: np.where(np.arange(3000) < 3, 100.0, 5),
+    "student": lambda rng: rng.standard_t(2.5, 3000),
+    "pareto": lambda rng: rng.pareto(2.5, 3000),
+}
+
+
+@pytest.mark.parametrize("make", ORDINARY.values(), ids=ORDINARY)
+def test_ordinary_tails_are_no_outliers(make):
+    for seed in range(5):
+        assert not absurd(make(np.random.default_rng(seed))).any()
+
+
+def test_a_cauchy_distribution_is_absurd_for_a_mean():
+    assert absurd(np.random.default_rng(0).standard_cauchy(10_000)).any()
+
+
+# ------------------------------------------------------------- where R² means nothing
+
+
+@pytest.mark.parametrize("method", ["validation", "score", "oof"])
+@of_all_losses
+def test_a_target_that_does_not_vary_is_left_out_of_scores(settings, method, diabetes):
+    X, y = diabetes
+    Y = np.c_[y / 100, np.full(len(y), 0.1), X[:, 0] ** 2]
+    reg = quick(**settings, dtype="float64")
+    learned = Y.copy()
+    if method == "oof":
+        reg.set_params(n_networks=3, resampling="folds", scoring="loss")
+    else:
+        learned[0, 1] = 0.3  # it varies in y, but not in y_val
+    reg.fit(X, learned, X_val=X[1:], y_val=Y[1:])
+    P = reg.oof_prediction_ if method == "oof" else reg.predict(X)
+    expected = true_score(settings, Y[1:, [0, 2]], P[1:][:, [0, 2]], None)
+    if method == "oof":
+        expected = true_score(settings, Y[:, [0, 2]], P[:, [0, 2]], None)
+        assert_allclose(reg.oof_score_, expected)
+    elif method == "score":
+        assert_allclose(reg.score(X[1:], Y[1:]), expected)
+    else:
+        assert_allclose(reg.validation_scores_[-1], expected)
+
+
+UNDEFINED = {
+    "constant": (slice(40), lambda y: np.full_like(y, 0.1), None),
+    "a row": (slice(1), lambda y: y, None),
+    "among rows that weigh something": (
+        slice(40),
+        lambda y: np.where(np.arange(len(y)) < 5, 0.1, y),
+        np.arange(40) < 5,
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("rows", "change", "weight"), UNDEFINED.values(), ids=UNDEFINED
+)
+@of_all_losses
+def test_the_loss_decides_where_a_score_is_undefined(
+    settings, rows, change, weight, diabetes
+):
+    X, y = diabetes[0], diabetes[1] / 100
+    X_val, y_val = X[rows], change(y[rows])
+    reg = quick(**settings, early_stopping=True, max_iter=20, learning_rate_init=0.02)
+    data = {"X_val": X_val, "y_val": y_val, "sample_weight_val": weight}
+    (warning,) = warnings_of(lambda: reg.fit(X, y, **data), "y_val is constant")
+    assert warning.filename == __file__
+    by_loss = clone(reg).set_params(scoring="loss").fit(X, y, **data)
+    assert_array_equal(reg.predict(X), by_loss.predict(X))
+    assert reg.validation_scores_ == by_loss.validation_scores_
+    losses = [row["validation_loss"] for row in reg.history_]
+    assert reg.best_validation_score_ == -min(losses)
+    reg.set_params(warm_start=True).fit(X, y, **data)
+    assert reg.best_validation_score_ >= -min(losses)  # what has to be beaten
+    if weight is None and len(y_val) > 1:  # `diagnose` knows no weights
+        findings = diagnose(reg, X_val, y_val).findings
+        assert not [text for text in findings if "The score is" in text]
+
+
+def test_the_loss_decides_for_all_networks_or_for_none(diabetes):
+    X, y = diabetes
+    X, y = X[:60], np.where(np.arange(60) < 2, 3.0, 0)
+    reg = quick(n_networks=4, resampling="folds")
+    assert len(warnings_of(lambda: reg.fit(X, y), "leaves out is constant")) == 1
+    for its in reg.estimators_:
+        losses = [row["validation_loss"] for row in its.history_]
+        assert_allclose(its.validation_scores_, np.negative(losses))
+    assert_allclose(reg.oof_score_, metrics.r2_score(y, reg.oof_prediction_))
+    early = quick(early_stopping=True)
+    (_,) = warnings_of(lambda: early.fit(X, y), "sets aside is constant")
+
+
+def test_the_loss_decides_where_outliers_hide_everything_from_r2(line):
+    X, truth, y = line
+    y_val = np.where(np.arange(100) < 3, 1e5, truth[:100])
+    reg = quick(loss="huber", standardize_target=True, early_stopping=True, **LEARNS)
+    (_,) = warnings_of(lambda: reg.fit(X, y, X_val=X[:100], y_val=y_val), "y_val has 3")
+    assert np.median(np.abs(reg.predict(X) - truth)) < 0.2
+
+
+def test_the_score_of_a_constant_is_scikit_learns_without_its_rounding(diabetes):
+    X, y = diabetes
+    reg = quick().fit(X, y)
+    for value in (0.0, 0.1):
+        for shape in (60, (60, 1)):
+            assert reg.score(X[:60], np.full(shape, value)) == 0
+    assert reg.score(X[:60], np.full(60, 0.1), np.r_[0, np.ones(59)]) == 0
+    P = reg.predict(X[:1])
+    with pytest.warns(UndefinedMetricWarning):
+        assert np.isnan(reg.score(X[:1], P))
+
+
+# ---------------------------------------------------------------- one measure for all
+
+
+def test_the_median_is_scored_as_the_absolute_error_is(diabetes):
+    X, y = diabetes
+    y = y / 100
+    for quantile in (0.5, [0.5]):
+        reg = quick(loss="quantile", quantile=quantile).fit(X, y, X_val=X, y_val=y)
+        expected = metrics.r2_score(y, reg.predict(X))
+        assert_allclose(reg.score(X, y), expected)
+        assert_allclose(reg.best_validation_score_, expected, rtol=1e-5)
+    folds = quick(loss="quantile", n_networks=3, resampling="folds").fit(X, y)
+    assert_allclose(folds.oof_score_, metrics.r2_score(y, folds.oof_prediction_))
+
+
+SEARCHES = {
+    "quantiles": ({"loss": "quantile"}, {"quantile": [0.05, 0.5]}, "D² of 0.05 and R²"),
+    "losses": ({"quantile": 0.9}, {"loss": ["huber", "quantile"]}, "D² of 0.9 and R²"),
+    "one by one": (
+        {"loss": "quantile", "quantile": 0.9},
+        [{"quantile": [0.1]}, {"loss": ["huber"]}],
+        "D² of 0.1 and R²",
+    ),
+    "the same loss twice": ({}, {"loss": ["absolute_error", "quantile"]}, None),
+    "something else": (
+        {"loss": "quantile", "quantile": 0.9},
+        {"alpha": [0.1, 0.01]},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("wrap", ["alone", "pipeline", "transformed"])
+@pytest.mark.parametrize(
+    ("settings", "grid", "measures"), SEARCHES.values(), ids=SEARCHES
+)
+def test_a_search_says_where_its_scores_do_not_compare(
+    settings, grid, measures, wrap, diabetes
+):
+    X, y = diabetes[0][:60], diabetes[1][:60] / 100
+    reg, prefix = quick(**settings, hidden_layer_sizes=(3,), max_iter=1), ""
+    if wrap == "pipeline":
+        reg = make_pipeline(StandardScaler(), reg)
+        prefix = "mlpregressordiy__"
+    elif wrap == "transformed":
+        reg, prefix = TransformedTargetRegressor(reg), "regressor__"
+    grids = [
+        {prefix + name: values for name, values in each.items()}
+        for each in (grid if isinstance(grid, list) else [grid])
+    ]
+    search = GridSearchCV(reg, grids, cv=2)
+    caught = warnings_of(lambda: search.fit(X, y), "do not compare")
+    assert len(caught) == (measures is not None)
+    if measures:
+        assert measures in str(caught[0].message)
+        assert caught[0].filename == __file__
+    search.set_params(scoring="neg_mean_absolute_error")  # what it says to do
+    assert not warnings_of(lambda: search.fit(X, y), "do not compare")
+
+
+# ----------------------------------------------------------------- units that are off
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_y_val_in_other_units_is_named(loss, line):
+    X, truth, _ = line
+    logs = truth - 94
+    prices = np.exp(logs)
+    fit, words = quick(loss=loss).fit, ("y_val seems to be in other units",)
+    for y, y_val in [(logs, prices), (prices, logs), (logs, 1000 * logs)]:
+        given = {"X_val": X[:99], "y_val": y_val[:99]}
+        (warning,) = warnings_of(partial(fit, X, y, **given), *words)
+        assert warning.filename == __file__
+        assert "TransformedTargetRegressor" in str(warning.message)
+        (warning,) = warnings_of(
+            lambda y=y, y_val=y_val: fit(
+                X, np.c_[y, y], X_val=X[:99], y_val=np.c_[y, y_val][:99]
+            ),
+            *words,
+        )
+        assert "in column 1" in str(warning.message)
+    for y_val in (prices[:99], prices[:1], np.full(30, prices[0]), prices[:9] / 99):
+        given = {"X_val": X[: len(y_val)], "y_val": y_val}
+        assert not warnings_of(partial(fit, X, prices, **given), *words)
+    typo = np.where(np.arange(len(logs)) == 5, 1e6, logs)
+    for y, y_val in [(typo, logs), (logs, typo)]:
+        given = {"X_val": X[:99], "y_val": y_val[:99]}
+        assert not warnings_of(partial(fit, X, y, **given), *words)
+
+
+OFF = {
+    "prices": (lambda y: 250_000 + 50_000 * y, {}),
+    "small": (lambda y: 0.01 * y, {}),
+    "not so small": (lambda y: 0.02 * y, {}),
+    "far from 0": (lambda y: 100 + y, {}),
+    "a median": (lambda y: 250_000 + 50_000 * y, {"loss": "absolute_error"}),
+    "several networks": (lambda y: 1e5 * y, {"n_networks": 2}),
+}
+
+
+@pytest.mark.parametrize(("change", "settings"), OFF.values(), ids=OFF)
+def test_fit_says_that_a_target_is_of_the_wrong_size_and_how_to_mend_it(
+    change, settings, line
+):
+    X, truth, _ = line
+    y = change(np.sin(truth - 100) + X[:, 1])
+    reg = quick(**settings, **LEARNS).set_params(learning_rate_init=0.001)
+    fits = [reg.fit] if "n_networks" in settings else [reg.fit, clone(reg).partial_fit]
+    for fit in fits:
+        (warning,) = warnings_of(partial(fit, X, y), "Set standardize_target=True")
+        assert warning.filename == __file__
+    if not settings:
+        assert any("standardize_target" in it for it in diagnose(reg, X, y).findings)
+    reg.set_params(standardize_target=True, learning_rate_init=0.01)
+    assert not warnings_of(lambda: reg.fit(X, y), "standardize_target")
+    assert reg.score(X, y) > 0.9
+
+
+def test_fit_says_nothing_of_the_size_of_what_it_has_learned(line):
+    X, truth, _ = line
+    for settings, y in [
+        ({}, truth - 100),
+        ({"loss": "poisson"}, np.exp(truth - 92)),
+        ({"solver": "lbfgs", "max_iter": 200, "dtype": "float64"}, 50 * X[:, 0]),
+    ]:
+        reg = quick(**{**LEARNS, **settings})
+        assert not warnings_of(lambda reg=reg, y=y: reg.fit(X, y), "standardize")
+        assert reg.score(X, y) > 0.5
+
+
+# ------------------------------------------------------------------- where rates begin
+
+
+@pytest.mark.parametrize("mean", [0.01, 1, 1000])
+def test_a_network_of_rates_starts_at_the_mean(mean, diabetes):
+    X = diabetes[0]
+    rng = np.random.default_rng(0)
+    Y = np.c_[rng.poisson(mean, len(X)), rng.poisson(3 * mean, len(X))]
+    weight = rng.uniform(0, 2, len(X))
+    start = {"weight_init": Normal(1e-9), "learning_rate_init": 1e-9, "max_iter": 1}
+    means = np.average(Y, axis=0, weights=weight)
+    for n_networks in (1, 3):
+        reg = quick(loss="poisson", n_networks=n_networks, **start)
+        for fit in (reg.fit, clone(reg).partial_fit):
+            assert_allclose(fit(X, Y, weight).predict(X[:1])[0], means, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:y is constant")
+def test_a_network_of_rates_starts_near_0_where_all_are_0(diabetes):
+    X = diabetes[0]
+    reg = quick(loss="poisson").fit(X, np.zeros(len(X)))
+    assert 0 < reg.predict(X).mean() < 0.01
+
+
+@pytest.mark.parametrize("mean", [0.01, 1000])
+def test_rates_end_at_the_total_that_a_linear_model_finds(mean):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 2))
+    y = rng.poisson(mean * np.exp(0.3 * X[:, 0]))
+    theirs = PoissonRegressor(alpha=0, max_iter=1000).fit(X, y)
+    reg = quick(loss="poisson", hidden_layer_sizes=(20,), max_iter=30).fit(X, y)
+    assert_allclose(theirs.predict(X).sum(), y.sum(), rtol=0.01)
+    assert_allclose(reg.predict(X).sum(), y.sum(), rtol=0.06)

@@ -15,6 +15,7 @@ from skdnn.displays.common import (
     unwrapped,
 )
 from skdnn.estimators.building import count_parameters
+from skdnn.estimators.regressor import measures_of, warn_of_measures
 from skdnn.nn import Layer
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
@@ -129,6 +130,10 @@ class ArchitectureComparisonDisplay:
         _check_x(x)
         results, name = search.cv_results_, "score"
         score_name = "R²" if is_regressor(search) else "Accuracy"
+        measures = measures_of(search, results["params"])
+        warn_of_measures(measures)
+        if any(measure != "R²" for measure in measures):
+            score_name = "D²" if len(measures) == 1 else "Score"
         if getattr(search, "multimetric_", False):
             name = score_name = search.refit
             if not isinstance(name, str):

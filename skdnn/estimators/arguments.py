@@ -159,7 +159,7 @@ class SharedArguments(BaseEstimator):
         the best epoch are kept. The validation set is the one given to `fit`, or a part
         of the training data; for a classifier it is stratified: with two classes always
         (too few samples of one are an error), with more where each has enough samples.
-        Not for "lbfgs".
+        Of its samples some weigh something, if two of all do. Not for "lbfgs".
 
     scoring : str, callable or None, default=None
         The validation score, weighted by `sample_weight` but not by `class_weight`:
@@ -167,8 +167,11 @@ class SharedArguments(BaseEstimator):
         scikit-learn's scorers (its name, or a callable ``scorer(estimator, X, y)``,
         which gets rows of X and y as they were passed to `fit`). Greater is better.
         Scorers of probabilities know all of `classes_`, also those that the validation
-        set lacks. A score that is not a finite number is an error in the first epoch;
-        later there is a warning, and the epoch can't be the best.
+        set lacks. Where the score of a regressor means nothing, as no target varies in
+        the validation set, or a robust loss is to be judged by outliers, there is a
+        warning, and None is the same as "loss". A score that is not a finite number is
+        an error in the first epoch; later there is a warning, and the epoch can't be
+        the best.
 
     validation_fraction : float, default=0.1
         The part of the training data that is set aside if `early_stopping` is True

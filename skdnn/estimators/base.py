@@ -41,13 +41,21 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.validation import Fit, Validation, check_given, split
+from skdnn.estimators.targets import misfit
+from skdnn.estimators.validation import (
+    Fit,
+    Validation,
+    check_given,
+    score_by_loss_if_undefined,
+    split,
+)
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import NOT_FINITE
 from skdnn.training.user_warnings import warn_user
 
+LEARNED = 0.5  # score in training of targets that are not too far off
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
 # What each of several networks has of its own.
@@ -176,6 +184,10 @@ class BaseMLP(
                 X, y, sample_weight, read, reset=not warm
             )
             given = check_given(self, targets, X_val, y_val, sample_weight_val)
+            if given is not None:
+                val = given.encoded, given.sample_weight
+                targets.warn_of_units(encoded, weights, *val)
+                targets.warn_of_outliers(given.as_given()[1], val[1], given.name)
             checkpoints = checkpoints_for(
                 self,
                 warm,
@@ -185,9 +197,11 @@ class BaseMLP(
                 sample_weight,
                 given and given.learned_from(),
             )
-            plans = plans_for(self, checkpoints, targets, encoded)
             fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
+            plans = plans_for(self, checkpoints, targets, encoded, fit.counts())
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
+            is_told = bool((encoded == encoded[0]).all())  # that all of y is constant
+            score_by_loss_if_undefined(members, is_told)
             warn_of_numbers(
                 as_given[0], self._column_names(), members[0].trainer.network.dtype
             )
@@ -208,6 +222,8 @@ class BaseMLP(
                 " max_grad_norm, or scale X.",
                 ConvergenceWarning,
             )
+        elif not any(it.complaint or it.is_stuck for it in trainers):
+            self._warn_of_size(targets, encoded, weights)
         if not converged:
             warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
@@ -240,10 +256,11 @@ class BaseMLP(
             X, targets, encoded, weights, _ = self._prepare(
                 X, y, sample_weight, read_targets, reset=not fitted
             )
-            trainers, plans = self._trainers_to_go_on(X, targets, encoded)
+            trainers, plans = self._trainers_to_go_on(X, targets, encoded, weights)
             if not fitted:
                 network = trainers[0].network
                 warn_of_numbers(as_given, self._column_names(), network.dtype)
+                self._warn_of_size(targets, encoded, weights)
             if trainers[0].schedule.planned and trainers[0].n_epochs == self.max_iter:
                 warn_user(
                     f"learning_rate={self.learning_rate!r} is laid out for"
@@ -274,7 +291,7 @@ class BaseMLP(
             self._trainers = trainers
         return self
 
-    def _trainers_to_go_on(self, X, targets, encoded):
+    def _trainers_to_go_on(self, X, targets, encoded, weights):
         """Return the trainers of `partial_fit`, where the last call has left them."""
         running = getattr(self, "_trainers", None)
         if running is not None:
@@ -296,6 +313,8 @@ class BaseMLP(
         for plan, its_previous, past in zip(plans, previous, pasts, strict=True):
             network = network_for(self, X, targets, plan.rng, its_previous)
             targets.check_range(encoded, network.dtype)
+            if its_previous is None:
+                targets.start(network, encoded, weights)
             self._transform_stop(network)
             trainers.append(trainer_for(self, network, targets, plan.rng, past))
         for trainer, before in zip(trainers, running or (), strict=False):
@@ -399,6 +418,21 @@ class BaseMLP(
                 " shuffle=True, or shuffle the rows."
             )
 
+    def _warn_of_size(self, targets, encoded, weights):
+        """Warn of targets of a wrong size, unless they were learned all the same."""
+        mean, std = targets.size_of(encoded, weights)
+        history = getattr(self, "history_", None)
+        score = history[-1]["score"] if history else None
+        if misfit(mean, std) > 1 and not (history and score > LEARNED):
+            so_far = (
+                "" if score is None else f", with a score of {score:.2g} in the end"
+            )
+            warn_user(
+                f"y is about {mean:.3g} ± {std:.3g}, far from a spread of 1 around 0,"
+                f" where a network starts: it learns little{so_far}. Set"
+                " standardize_target=True."
+            )
+
     @staticmethod
     def _check_labels(y, name):
         """Return y as scikit-learn takes it."""
@@ -423,7 +457,11 @@ class BaseMLP(
             if plan.left_out is None:
                 rows, validation = split(self, fit, plan.rng)
             else:
-                validation = fit.validation_set(plan.left_out, "the rows left out of y")
+                validation = fit.validation_set(
+                    plan.left_out, "the part of y that a network leaves out"
+                )
+        if previous is None:
+            targets.start(network, *fit.learned(rows))
         trainer = trainer_for(self, network, targets, plan.rng, past)
         if validation is not None:
             validation = Validation(self, trainer, targets, validation)

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
+
+N_DRAWS = 100  # of a bootstrap, of which with two rows that count every second will do
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Plan:
     checkpoint: object = None
 
 
-def plans_for(estimator, checkpoints, targets, encoded):
+def plans_for(estimator, checkpoints, targets, encoded, counts=None):
     """Return a plan for each network of an estimator.
 
     Parameters
@@ -48,6 +51,8 @@ def plans_for(estimator, checkpoints, targets, encoded):
     targets : Targets
     encoded : ndarray
         y as the loss takes it.
+    counts : tuple of ndarray of bool of shape (n_samples,), default=None
+        Which rows count in training, and in a score; None stands for all.
     """
     n_networks, resampling = estimator.n_networks, estimator.resampling
     start = None if checkpoints is None else checkpoints()
@@ -71,15 +76,28 @@ def plans_for(estimator, checkpoints, targets, encoded):
         plans.append(Plan(_begin(checkpoint, seed), seed, checkpoint=checkpoint))
     if resampling == "bootstrap":
         for plan in plans:
-            plan.rows = np.sort(rng.randint(n_samples, size=n_samples))
-            plan.left_out = np.setdiff1d(np.arange(n_samples), plan.rows)
+            plan.rows, plan.left_out = _draw(n_samples, counts, rng)
     elif resampling == "folds":
+        classes = targets.classes_of(encoded)
         for plan, fold in zip(
-            plans, folds(targets.classes_of(encoded), n_networks, rng), strict=True
+            plans, folds(classes, n_networks, rng, counts), strict=True
         ):
             plan.left_out = fold
             plan.rows = np.setdiff1d(np.arange(n_samples), fold)
     return plans
+
+
+def _draw(n_samples, counts, rng):
+    """Return rows drawn with replacement, and the others; again if neither counts.
+
+    Where hardly any row counts, some draws leave none to learn from, or to score.
+    """
+    for _ in range(N_DRAWS):
+        rows = np.sort(rng.randint(n_samples, size=n_samples))
+        left_out = np.setdiff1d(np.arange(n_samples), rows)
+        if counts is None or (counts[0][rows].any() and counts[1][left_out].any()):
+            break
+    return rows, left_out
 
 
 def _begin(checkpoint, random_state):
@@ -89,11 +107,12 @@ def _begin(checkpoint, random_state):
     return checkpoint.begin(random_state)
 
 
-def folds(classes, n_folds, rng):
+def folds(classes, n_folds, rng, counts=None):
     """Return folds of equal size, with about as many rows of each class.
 
     Where the rows can't be divided, some are in two folds: networks that learn from as
-    many rows have steps of the same shape.
+    many rows have steps of the same shape. Where chance leaves a fold, or the others,
+    without a row that counts, those that do are dealt first.
 
     Parameters
     ----------
@@ -101,12 +120,45 @@ def folds(classes, n_folds, rng):
         Equal for all where there is nothing to stratify by.
     n_folds : int
     rng : numpy.random.RandomState
+    counts : tuple of ndarray of bool of shape (n_samples,), default=None
+        Which rows count in training, and in a score; None stands for all.
 
     Returns
     -------
     folds : list of ndarray of int
-        Each sorted, of ``ceil(n_samples / n_folds)`` rows.
+        Each sorted, of ``ceil(n_samples / n_folds)`` rows, or of one more where fewer
+        rows than folds count.
     """
+    dealt = _deal(classes, n_folds, rng)
+    if counts is None or _all_count(dealt, counts):
+        return dealt
+    learned, scored = counts
+    rank = np.where(learned, 0, np.where(scored, 1, 2))
+    dealt = _deal(rank * (classes.max() + 1) + classes, n_folds, rng)
+    if _all_count(dealt, counts):
+        return dealt
+    if learned.sum() < 2:
+        raise ValueError(
+            f"{counted(int(learned.sum()), 'sample')} of {len(learned)} with a positive"
+            " weight: resampling='folds' needs 2, to train on and to leave out. Weigh"
+            " more samples, or set resampling=None."
+        )
+    for k, fold in enumerate(dealt):
+        others = np.setdiff1d(np.arange(len(classes)), fold)
+        wanted = ~learned[others] if scored[fold].any() else scored[others]
+        others = others[wanted] if wanted.any() else others
+        dealt[k] = np.sort(np.append(fold, rng.choice(others)))
+    return dealt
+
+
+def _all_count(folds, counts):
+    learned, scored = counts
+    n_learned = learned.sum()
+    return all(learned[f].sum() < n_learned and scored[f].any() for f in folds)
+
+
+def _deal(classes, n_folds, rng):
+    """Return folds of equal size, with about as many rows of each class."""
     n_samples = len(classes)
     order = rng.permutation(n_samples)
     order = order[np.argsort(classes[order], kind="stable")]

@@ -1,11 +1,13 @@
 """A regressor: numbers to predict."""
 
+import sys
 from inspect import signature
 from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.metrics import d2_pinball_score
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -15,7 +17,13 @@ from skdnn import nn
 from skdnn.estimators.arguments import SharedArguments, with_arguments_of
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.target_numbers import Numbers, check_numbers, check_spread
+from skdnn.estimators.target_numbers import (
+    Numbers,
+    check_numbers,
+    check_spread,
+    comparable,
+    r2_of,
+)
 from skdnn.training.user_warnings import warn_user
 
 NAMES = {  # of the losses, as the argument `loss` has them
@@ -44,7 +52,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
         - "squared_error": half the squared error; predicts the mean.
         - "poisson": half the Poisson deviance, for counts and rates; predicts their
-          mean, through an exponential, so that it is always positive.
+          mean, through an exponential, so that it is always positive. A new network
+          starts at the mean of `y`.
         - "absolute_error": predicts the median.
         - "huber": squared up to `delta`, absolute beyond: outliers weigh less.
         - "quantile": the pinball loss; predicts `quantile`.
@@ -53,8 +62,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
     delta : float, default=1.0
         For "huber": the error from which on it counts in proportion, in the units that
-        the network learns: those of `y`, or its standard deviations with
-        `standardize_target`.
+        the network learns: those of `y`, or with `standardize_target` its deviations,
+        as quartiles tell them.
 
     quantile : float or array-like of float, default=0.5
         For "quantile": which one, or several in ascending order, each in (0, 1). The
@@ -63,7 +72,12 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     standardize_target : bool, default=False
         Whether the network learns ``(y - mean) / std``, with mean and standard
         deviation of `y`, column by column and weighted by `sample_weight`; predictions
-        are in the units of `y`, the losses in `history_` are not. It helps wherever
+        are in the units of `y`, the losses in `history_` are not. Outliers would make
+        both useless: for "absolute_error", "huber" and "quantile" they are the median
+        and the distance of the quartiles, divided by 1.349, so that for a normal
+        distribution it is the standard deviation. (Where the quartiles coincide, as
+        where most of `y` is 0, the median distance from the median among what differs
+        from it.) It helps wherever
         `y` is far from 0 or not of size 1: a target in the thousands is the most
         frequent reason why a network learns nothing. `partial_fit` takes them from its
         first call, in which no target may be constant, and `warm_start` keeps those of
@@ -73,7 +87,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     Attributes
     ----------
     target_mean_, target_std_ : ndarray of shape (n_targets,)
-        What `standardize_target` has found; 0 and 1 without it.
+        What `standardize_target` has found, for a robust loss the median and what the
+        quartiles say of the deviation; 0 and 1 without it.
     standardized_target_ : bool
         The `standardize_target` of the fit.
     target_loss_ : Loss
@@ -137,6 +152,25 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         standardize_target=False,
     ): ...
 
+    def set_params(self, **params):
+        """Set parameters, see :meth:`sklearn.base.BaseEstimator.set_params`.
+
+        Where a search of scikit-learn sets those of its best candidate, and has chosen
+        it by scores that do not compare, there is a warning.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : MLPRegressorDIY
+        """
+        super().set_params(**params)
+        if {"loss", "quantile"} & params.keys():
+            warn_of_measures(measures_of(*search_that_refits()))
+        return self
+
     @available_if(has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -190,7 +224,15 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 " rates are learned as logarithms. Set standardize_target=False."
             )
         self._warn_of_what_the_loss_ignores()
-        return Numbers.of(y, self._loss(), self.standardize_target, sample_weight)
+        loss, standardize = self._loss(), self.standardize_target
+        targets = Numbers.of(y, loss, standardize, sample_weight)
+        targets.warn_of_outliers(y, sample_weight)
+        return targets
+
+    def _same_targets(self, y, sample_weight):
+        targets = super()._same_targets(y, sample_weight)
+        targets.warn_of_outliers(y, sample_weight)
+        return targets
 
     def _warn_of_what_the_loss_ignores(self):
         arguments = signature(type(self)).parameters
@@ -319,11 +361,16 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return {"oof_prediction_": self._fitted_targets().decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
-        """Return R², or for ``loss="quantile"`` D², averaged over the targets.
+        """Return R², or for quantiles other than the median D², averaged over targets.
 
-        D² is the part of the pinball loss of the best constant that the predictions do
-        without, averaged over the quantiles too: see
-        :func:`sklearn.metrics.d2_pinball_score`.
+        R² whatever the loss is, so that a search over `loss` compares like with like.
+        But a quantile that is right has a low R²: quantiles other than 0.5, or several,
+        have D², the part of the pinball loss of the best constant that the predictions
+        do without, averaged over the quantiles too, see
+        :func:`sklearn.metrics.d2_pinball_score`. Scores of different quantiles do not
+        compare. A target that is constant in `y` is left out, as nothing in it can be
+        explained, unless all are: then the score is 0, or 1 without an error, as in
+        scikit-learn.
 
         Parameters
         ----------
@@ -344,15 +391,75 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self._score(y, self._fitted_targets().decode(decisions), sample_weight)
 
     def _score(self, y, predictions, sample_weight):
-        if not isinstance(self.target_loss_, nn.PinballLoss):
-            return r2_score(y, predictions, sample_weight=sample_weight)
-        quantiles = self.target_loss_.quantiles
-        if len(quantiles) == 1:
-            predictions = predictions[..., np.newaxis]
-        scores = [
-            d2_pinball_score(
-                y, predictions[..., k], sample_weight=sample_weight, alpha=q
-            )
-            for k, q in enumerate(quantiles)
-        ]
+        loss = self.target_loss_
+        if not isinstance(loss, nn.PinballLoss) or loss.is_median:
+            return r2_of(y, predictions, sample_weight)
+        predictions = predictions.reshape(*np.shape(y), -1)
+        scores = []
+        for k, q in enumerate(loss.quantiles):
+            each = comparable(y, predictions[..., k], sample_weight)
+            scores.append(d2_pinball_score(*each[:2], sample_weight=each[2], alpha=q))
         return float(np.mean(scores))
+
+
+def measures_of(search, candidates):
+    """Return what a search has scored its candidates by; nothing if it is not known.
+
+    Parameters
+    ----------
+    search : BaseSearchCV or None
+    candidates : list of dict
+        The parameters of each.
+
+    Returns
+    -------
+    measures : set of str
+    """
+    if search is None or search.scoring is not None:
+        return set()
+    arguments = search.estimator.get_params()
+    end = "standardize_target"  # which no other estimator has
+    prefixes = [name.removesuffix(end) for name in arguments if name.endswith(end)]
+    each = [arguments | params for params in candidates]
+    return {
+        _measure_of(its[f"{prefix}loss"], its[f"{prefix}quantile"])
+        for prefix in prefixes
+        for its in each
+    }
+
+
+def _measure_of(loss, quantile):
+    quantiles = np.atleast_1d(quantile).tolist()
+    if loss != "quantile" or quantiles == [0.5]:
+        return "R²"
+    return f"D² of {', '.join(map(str, quantiles))}"
+
+
+def warn_of_measures(measures):
+    """Warn if there are several, so that scores do not compare."""
+    if len(measures) > 1:
+        warn_user(
+            "The candidates of this search were scored by measures that do not compare,"
+            f" {' and '.join(sorted(measures))}: a quantile scores high where errors"
+            " to the one side hardly count. Give the search a scoring that is the same"
+            " for all: 'neg_mean_absolute_error', or, of one quantile,"
+            " make_scorer(d2_pinball_score, alpha=0.9)."
+        )
+
+
+def search_that_refits():
+    """Return the search that is about to fit its best candidate, and all candidates.
+
+    It is told by scikit-learn's frames around the caller's caller, as parameters are
+    all that it says to an estimator; (None, []) if there is none.
+    """
+    frame = sys._getframe(1)
+    while (frame := frame.f_back) is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith("sklearn."):
+            break
+        search = frame.f_locals.get("self")
+        if isinstance(search, BaseSearchCV):
+            results = frame.f_locals.get("results")
+            return (search, results["params"]) if results else (None, [])
+    return None, []

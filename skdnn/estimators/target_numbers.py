@@ -5,6 +5,7 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from skdnn import nn
@@ -14,9 +15,20 @@ from skdnn.estimators.data import (
     to_numpy,
     warn_of_column,
 )
-from skdnn.estimators.targets import Targets
+from skdnn.estimators.targets import Targets, misfit
 from skdnn.nn.layers.base import counted, plain
+from skdnn.nn.losses.regression import quantile_of, vary
 from skdnn.training.user_warnings import warn_user
+
+QUARTILES = 1.3489795003921634  # of a normal distribution, apart in deviations
+# An outlier is absurd beyond so many deviations, as quartiles tell them, where those of
+# y are as large: then the rest has next to no spread. A lognormal with sigma 2 has 20.
+FAR = 30.0
+FEW = 0.05  # of the rows, at most: more are a part of y
+FARTHEST = 1e18  # a robust loss tells none beyond; their squares fit in float32
+LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
+OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
+ENOUGH = 10  # rows that have a spread of their own
 
 
 class Numbers(Targets):
@@ -27,7 +39,8 @@ class Numbers(Targets):
     loss : Loss
         One of regression.
     mean, std : ndarray of shape (n_targets,)
-        What the network learns is ``(y - mean) / std``.
+        What the network learns is ``(y - mean) / std``. For a robust loss, these are
+        the median and what the quartiles say of the deviation.
     """
 
     def __init__(self, loss, mean, std):
@@ -50,13 +63,9 @@ class Numbers(Targets):
             )
         if not standardize:
             return cls(loss, np.zeros(y.shape[1]), np.ones(y.shape[1]))
-        mean = np.average(y, axis=0, weights=sample_weight)
-        size = np.abs(y - mean).max(axis=0)  # so that no square over- or underflows
-        size[size == 0] = 1.0
-        squares = ((y - mean) / size) ** 2
-        std = size * np.sqrt(np.average(squares, axis=0, weights=sample_weight))
+        measure = median_and_spread if loss.is_robust else mean_and_std
+        mean, std = measure(y, sample_weight)
         std[constant] = 1.0
-        std[std == 0] = 1.0  # all weight is on samples with the same y
         return cls(loss, mean, std)
 
     def check_same(self, y):
@@ -83,7 +92,11 @@ class Numbers(Targets):
                 f" {counted(len(self.mean), 'target')}; give one for each."
             )
         self.loss.check_targets(y, name)
-        return (y - self.mean) / self.std
+        if self.is_plain() or not self.loss.is_robust:
+            return (y - self.mean) / self.std
+        with np.errstate(over="ignore"):
+            targets = (y - self.mean) / self.std
+        return np.clip(targets, -FARTHEST, FARTHEST, out=targets)
 
     def restore(self, targets, y):
         """Return y again: as it was given, as scaling back would round it."""
@@ -139,18 +152,99 @@ class Numbers(Targets):
                 f" overflow {dtype}. {cure}, or leave such samples out."
             )
 
-    def size_of(self, targets):
+    def size_of(self, targets, weights=None):
         """Return mean and standard deviation, of the target that is farthest off.
 
         0 and 1 where they can't be wrong, or are as `standardize_target` has made them;
-        a constant has no spread to scale by.
+        a constant has no spread to scale by. Median and spread, which outliers hardly
+        move, for a robust loss, and where outliers are a warning of their own.
         """
-        varies = (targets != targets[0]).any(axis=0)
+        varies = vary(targets, weights)[0]
         if self.loss.link == nn.Exp() or not self.is_plain() or not varies.any():
             return 0.0, 1.0
-        means, stds = targets[:, varies].mean(axis=0), targets[:, varies].std(axis=0)
-        worst = np.argmax(np.abs(means) + np.abs(np.log(np.maximum(stds, 1e-9))))
+        targets = targets[:, varies]
+        withstands = self.loss.is_robust or absurd(targets, weights).any()
+        measure = median_and_spread if withstands else mean_and_std
+        means, stds = measure(targets, weights)
+        worst = np.argmax(misfit(means, stds))
         return float(means[worst]), float(stds[worst])
+
+    def why_no_score(self, targets, weights=None):
+        """Return why a score relative to a constant says nothing of these, or ""."""
+        if not vary(targets, weights).any():
+            return f"is constant, {counted(len(targets), 'row')}"
+        n_far = np.count_nonzero(absurd(targets, weights)) if self.loss.is_robust else 0
+        if n_far:
+            return f"has {counted(n_far, 'value')} so far off that it sees nothing else"
+        return ""
+
+    def start(self, network, targets, weights=None):
+        """Let a network with new weights start at the mean of the targets, for rates.
+
+        The logarithm of rare counts, or of large ones, is far from 0, and steps towards
+        it are as long as the learning rate.
+        """
+        if self.loss.link != nn.Exp() or not (weights is None or weights.any()):
+            return
+        means = np.average(targets, axis=0, weights=weights)
+        means[means == 0] = 1 / (2 * len(targets))  # half of the smallest count
+        network.views[-2]["bias"] += np.log(means)
+
+    def warn_of_outliers(self, y, weights=None, name="y"):
+        """Warn if y has absurd outliers and the loss follows them."""
+        if self.loss.is_robust or not (weights is None or weights.any()):
+            return
+        y = as_numbers(y, name)
+        far = absurd(y, weights)
+        if far.any():
+            cure = "Correct them, or leave these rows out"
+            if self.loss.link != nn.Exp():
+                cure += ", or set loss='huber' with standardize_target=True"
+            warn_user(
+                f"{describe_outliers(y, far, weights, name)} The loss follows them, and"
+                f" has hardly an eye for the rest. {cure}."
+            )
+
+    def warn_of_units(self, targets, weights, val_targets, val_weights=None):
+        """Warn if targets to validate on seem to be in other units.
+
+        Parameters
+        ----------
+        targets, val_targets : ndarray of shape (n_samples, n_targets)
+        weights, val_weights : ndarray of shape (n_samples,) or None
+        """
+        if val_weights is not None and not val_weights.any():
+            return  # an error of its own
+        center, spread = median_and_spread(targets, weights)
+        val_center, val_spread = median_and_spread(val_targets, val_weights)
+        _, std = mean_and_std(targets, weights)
+        _, val_std = mean_and_std(val_targets, val_weights)
+        varies = vary(targets, weights)[0]
+        off, times = OTHER_UNITS
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_off = np.abs(val_center - center) > off * np.maximum(std, spread)
+            is_larger = np.minimum(val_std / std, val_spread / spread) > times
+            is_smaller = np.minimum(std / val_std, spread / val_spread) > times
+        is_other = is_larger | is_smaller
+        n_rows = len(val_targets) if val_weights is None else (val_weights > 0).sum()
+        is_other &= (n_rows >= ENOUGH) & vary(val_targets, val_weights)[0]
+        columns = np.flatnonzero(varies & (is_off | is_other))
+        if not columns.size:
+            return
+        k = columns[0]
+        column = "" if len(varies) == 1 else f" in column {k}"
+
+        def size(middle, deviation):
+            middle = middle[k] * self.std[k] + self.mean[k]
+            return f"{middle:.3g} ± {deviation[k] * self.std[k]:.3g}"
+
+        warn_user(
+            f"y_val seems to be in other units than y{column}: about"
+            f" {size(val_center, val_std)}, where y is {size(center, std)} (median and"
+            " standard deviation). Give y_val in the units of y. A"
+            " TransformedTargetRegressor transforms y, but not y_val: transform both"
+            " yourself, or set standardize_target=True in its place."
+        )
 
     def are_sorted(self, targets):
         """Return whether the first of each sample's numbers only rises."""
@@ -218,6 +312,147 @@ def check_numbers(y, name="y"):
                 f"{name} must be numbers, got values such as {plain(value)!r}. {cure}."
             )
     return array.astype(np.float64)
+
+
+def mean_and_std(y, weights=None):
+    """Return mean and standard deviation of each column; 1 for one without spread.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_targets)
+    weights : ndarray of shape (n_samples,), default=None
+    """
+    mean = np.average(y, axis=0, weights=weights)
+    size = np.abs(y - mean).max(axis=0)  # so that no square over- or underflows
+    size[size == 0] = 1.0
+    squares = ((y - mean) / size) ** 2
+    std = size * np.sqrt(np.average(squares, axis=0, weights=weights))
+    std[std == 0] = 1.0  # all weight is on samples with the same y
+    return mean, std
+
+
+def median_and_spread(y, weights=None):
+    """Return median and spread of each column, which outliers hardly move.
+
+    The spread is the distance of the quartiles, scaled so that for a normal
+    distribution it is the standard deviation. Where they coincide, as where most of y
+    is 0, it is the median distance from the median among what differs from it; 1 for a
+    constant.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_targets)
+    weights : ndarray of shape (n_samples,), default=None
+    """
+    if weights is not None:
+        y, weights = y[weights > 0], weights[weights > 0]
+    low, median, high = (_quantiles(y, q, weights) for q in (0.25, 0.5, 0.75))
+    with np.errstate(over="ignore"):
+        spread = np.minimum((high - low) / QUARTILES, np.finfo(np.float64).max)
+        for k in np.flatnonzero(spread == 0):
+            apart = np.abs(y[:, k] - median[k])
+            differ = apart > 0
+            if differ.any():
+                its = None if weights is None else weights[differ]
+                spread[k] = _quantiles(apart[differ], 0.5, its)
+    spread[spread == 0] = 1.0
+    return median, spread
+
+
+def _quantiles(y, q, weights):
+    """Return the quantile of each column, the middle of all where there are several.
+
+    With weights, as if rows were there so many times.
+    """
+    low, high = quantile_of(y, q, weights), -quantile_of(-y, 1 - q, weights)
+    return np.where(low == high, low, low / 2 + high / 2)
+
+
+def absurd(y, weights=None):
+    """Return which values of y are so far off that the rest has next to no spread.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+    weights : ndarray of shape (n_samples,), default=None
+
+    Returns
+    -------
+    far : ndarray of bool of shape (n_samples, n_targets)
+    """
+    y = as_numbers(y)
+    median, spread = median_and_spread(y, weights)
+    with np.errstate(over="ignore"):
+        z = np.clip((y - median) / spread, -FARTHEST, FARTHEST)
+    far = (np.abs(z) > FAR) & (mean_and_std(z, weights)[1] > FAR)
+    if weights is not None:
+        far &= (weights > 0)[:, np.newaxis]
+    return far & (far.sum(axis=0) <= max(1, FEW * len(y)))
+
+
+def describe_outliers(y, far, weights=None, name="y", columns=None):
+    """Return what to say of absurd values of y, in a sentence.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_targets)
+    far : ndarray of bool of shape (n_samples, n_targets)
+    weights : ndarray of shape (n_samples,), default=None
+    name : str, default="y"
+        What to call y.
+    columns : sequence, default=None
+        What to call its columns, if not by their numbers.
+    """
+    k = np.flatnonzero(far.any(axis=0))[0]
+    row = np.flatnonzero(far[:, k])[0]
+    columns = range(y.shape[1]) if columns is None else columns
+    column = "" if y.shape[1] == 1 else f" column {columns[k]!r},"
+    median, spread = median_and_spread(y[:, [k]], weights)
+    return (
+        f"{name} has {counted(int(far.sum()), 'value')} absurdly far from the rest, the"
+        f" first in{column} row {row}: {y[row, k]:g}, where others are about"
+        f" {median[0]:.3g} ± {spread[0]:.3g}."
+    )
+
+
+def pulled_in(y, far):
+    """Return y with some of its values taken to the nearest of all others."""
+    low = np.where(far, np.inf, y).min(axis=0)
+    high = np.where(far, -np.inf, y).max(axis=0)
+    return np.where(far, np.clip(y, low, high), y)
+
+
+def comparable(y, predictions, sample_weight=None):
+    """Return y, predictions and weights without the targets that are constant in y.
+
+    Scores relative to the best constant mean nothing there. Where all are constant,
+    they are 0 or 1 by scikit-learn's convention, which rounding is not to spoil.
+    """
+    truth, guess = as_numbers(y), predictions.reshape(len(predictions), -1)
+    weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+    right = truth.shape == guess.shape
+    if weights is not None:
+        right &= weights.shape == truth.shape[:1] and bool((weights > 0).any())
+    if not right:  # of which scikit-learn complains
+        return y, predictions, sample_weight
+    varies = vary(truth, weights)[0]
+    if varies.all():
+        return y, predictions, sample_weight
+    if varies.any():
+        return truth[:, varies], guess[:, varies], sample_weight
+    if weights is not None:
+        rows = weights > 0
+        truth, guess, weights = truth[rows], guess[rows], weights[rows]
+    return truth - truth[0], guess - truth[0], weights
+
+
+def r2_of(y, predictions, sample_weight=None):
+    """Return R², averaged over the targets that vary."""
+    y, predictions, weights = comparable(y, predictions, sample_weight)
+    size = np.max(np.abs(as_numbers(y)))
+    if size > LARGE or 0 < size < 1 / LARGE:
+        y, predictions = as_numbers(y) / size, predictions / size
+    return r2_score(y, predictions, sample_weight=weights)
 
 
 def check_spread(y, sample_weight=None):

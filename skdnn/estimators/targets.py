@@ -7,6 +7,8 @@ network ends in, with which loss, and what its outputs mean. Labels are in
 
 import numpy as np
 
+SUITED = 0.03, 30.0  # the spread of targets that a network learns as they are
+
 
 class Targets:
     """Base: what to ask of targets of any kind.
@@ -27,12 +29,25 @@ class Targets:
         """Return whether targets come in their order, or in blocks of one class."""
         raise NotImplementedError
 
-    def size_of(self, targets):
+    def size_of(self, targets, weights=None):
         """Return mean and standard deviation of what the network is to put out.
 
         0 and 1 where they can't be wrong.
         """
         return 0.0, 1.0
+
+    def why_no_score(self, targets, weights=None):
+        """Return why the score of an estimator says nothing of these, or ""."""
+        return ""
+
+    def start(self, network, targets, weights=None):
+        """Let a network with new weights start where the targets are."""
+
+    def warn_of_outliers(self, y, weights=None, name="y"):
+        """Warn if y has absurd outliers and the loss follows them."""
+
+    def warn_of_units(self, targets, weights, val_targets, val_weights=None):
+        """Warn if targets to validate on seem to be in other units than targets."""
 
     def missing_in(self, targets):
         """Return which classes some targets lack, in words; "" if none."""
@@ -52,3 +67,12 @@ class Targets:
     def as_scorers_see(self):
         """Return attributes in which an estimator that is scored must differ."""
         return {}
+
+
+def misfit(mean, std):
+    """Return how far targets are from what a network learns as it is: above 1, too far.
+
+    It starts with outputs around 0, of size 1.
+    """
+    low, high = SUITED
+    return np.maximum(np.maximum(std / high, low / std), np.abs(mean) / (high * std))

@@ -106,6 +106,21 @@ class Fit:
     given: ValidationSet | None
     as_given: tuple
 
+    def counts(self):
+        """Return which rows count in training, and in a score, or None for all."""
+        if self.sample_weight is None and self.weights is None:
+            return None
+        every = np.ones(len(self.encoded))
+        each = (self.weights, self.sample_weight)
+        return tuple((every if w is None else w) > 0 for w in each)
+
+    def learned(self, rows=None):
+        """Return the targets and weights of the rows that are learned, or of all."""
+        if rows is None:
+            return self.encoded, self.weights
+        weights = None if self.weights is None else self.weights[rows]
+        return self.encoded[rows], weights
+
     def validation_set(self, rows, name):
         """Return some of the rows as a validation set."""
         weights, as_given = self.sample_weight, self.as_given
@@ -155,13 +170,48 @@ def split(estimator, fit, rng):
             f" {str(error).rstrip('.')}. Change"
             " validation_fraction, give X_val and y_val, or set early_stopping=False."
         ) from error
-    if fit.sample_weight is not None and not fit.sample_weight[rows].any():
-        raise ValueError(
-            "No sample with a positive weight is left to train on: all went to the"
-            " validation set. Give X_val and y_val, or weigh more samples."
-        )
+    if (counts := fit.counts()) is not None:
+        classes = fit.targets.classes_of(fit.encoded)
+        rows, val_rows = share_out(rows, val_rows, counts, classes, rng)
     name = "the part of y that validation_fraction sets aside"
     return rows, fit.validation_set(val_rows, name)
+
+
+def share_out(rows, val_rows, counts, classes, rng):
+    """Return rows to train on and to validate on, some that count among either.
+
+    Where chance has given all of those to one part, a row goes over, in exchange for
+    one of its class if there is any.
+
+    Parameters
+    ----------
+    rows, val_rows : ndarray of int
+    counts : tuple of ndarray of bool of shape (n_samples,)
+        Which rows count in training, and in a score.
+    classes : ndarray of int of shape (n_samples,)
+    rng : numpy.random.RandomState
+    """
+    learned, scored = counts
+    parts = [rows.copy(), val_rows.copy()]
+    for k, needed in ((0, learned), (1, scored)):
+        taker, giver, other = parts[k], parts[1 - k], counts[1 - k]
+        if needed[taker].any():
+            continue
+        is_spare = needed[giver]
+        if other[giver].sum() < 2:  # the last one that counts for the giver stays
+            is_spare = is_spare & ~other[giver]
+        if not is_spare.any():
+            what = ("left to train on", "set aside to validate on")[k]
+            raise ValueError(
+                f"No sample with a positive weight is {what}: {other.sum()} of"
+                f" {len(other)} samples have one. Give X_val and y_val, or weigh more"
+                " samples."
+            )
+        i = rng.choice(np.flatnonzero(is_spare))
+        alike = np.flatnonzero(classes[taker] == classes[giver[i]])
+        j = rng.choice(alike if alike.size else np.arange(len(taker)))
+        taker[j], giver[i] = giver[i], taker[j]
+    return parts
 
 
 class Validation:
@@ -185,6 +235,9 @@ class Validation:
         loss.encode(encoded, self.Y, training=False)
         self.row_scores = loss.row_scorer(encoded, self.sample_weight)
         self.scoring = estimator.scoring
+        self.why_no_score = ""
+        if self.scoring is None:
+            self.why_no_score = targets.why_no_score(encoded, self.sample_weight)
         if self.scoring not in (None, "loss"):
             self._prepare_scorer()
 
@@ -288,6 +341,27 @@ class Validation:
             warnings.simplefilter("always")
             self.scorer(*arguments, **self.weights)
         return "".join(f" It warns: {w.message}" for w in record[:1])
+
+
+def score_by_loss_if_undefined(members, is_told=False):
+    """Let the loss decide where the score of a validation set says nothing.
+
+    For all networks then, so that what they have reached compares. There is a warning,
+    unless it `is_told` already.
+    """
+    sets = [member.rules["validate"] for member in members]
+    silent = [its for its in sets if its is not None and its.why_no_score]
+    if not silent:
+        return
+    if not is_told:
+        warn_user(
+            f"{silent[0].set.name} {silent[0].why_no_score}: a score relative to the"
+            " best constant means nothing there. The loss decides in its place, and the"
+            " validation score is its negative. Give other X_val and y_val, or set"
+            " scoring='loss'."
+        )
+    for its in sets:
+        its.scoring = "loss"
 
 
 def _takes_weights(scorer):

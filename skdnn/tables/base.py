@@ -129,6 +129,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Return what a fitted network says of encoded rows."""
         raise NotImplementedError
 
+    def _to_learn(self, y, sample_weight, Z, name="y"):
+        """Return y as networks are to learn it from the encoded rows Z."""
+        return y
+
     def _shares_for(self, network, outputs, y, sample_weight):
         """Return the shares with which the outputs of several networks do best."""
         raise NotImplementedError
@@ -179,18 +183,22 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         Z = encoder.fit_transform(X)
         sample_weight = check_weights(sample_weight, Z)
         given = self._given(encoder, X_val, y_val, sample_weight_val)
-        networks = self._train(Z, y, sample_weight, given)
+        learned = self._to_learn(y, sample_weight, Z)
+        if given:
+            val = given["sample_weight_val"], given["X_val"]
+            given["y_val"] = self._to_learn(given["y_val"], *val, name="y_val")
+        networks = self._train(Z, learned, sample_weight, given)
         if given:
             outputs = [self._outputs_of(it, given["X_val"]) for it in networks]
-            y, sample_weight = y_val, sample_weight_val
+            learned, sample_weight = given["y_val"], sample_weight_val
         else:
             outputs = [getattr(it, self._left_out) for it in networks]
-        y = np.asarray(to_numpy(y))
-        shares = self._shares_for(networks[0], outputs, y, sample_weight)
+        y, learned = (np.asarray(to_numpy(each)) for each in (y, learned))
+        shares = self._shares_for(networks[0], outputs, learned, sample_weight)
         with unchanged_on_error(self):  # Ctrl-C, say
             self._publish(encoder, networks, shares)
             if not given:
-                self._score_left_out(outputs, Z, y, sample_weight)
+                self._score_left_out(outputs, Z, y, learned, sample_weight)
         return self
 
     def _publish(self, encoder, networks, shares):
@@ -206,13 +214,17 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         for name in self._from_network:
             setattr(self, name, getattr(networks[0], name))
 
-    def _score_left_out(self, outputs, Z, y, sample_weight):
-        """Set what is said of rows left out, and what that scores."""
+    def _score_left_out(self, outputs, Z, y, learned, sample_weight):
+        """Set what is said of rows left out, and what that scores.
+
+        The score is on y as it was given, importances on y as it was learned.
+        """
         blended = self._blend(outputs)
         setattr(self, self._left_out, blended)
         self.oof_score_ = self._score_of(blended, y, sample_weight)
         if self.importances:
-            result = importances(self, Z, y, sample_weight)
+            score = self._score_of(blended, learned, sample_weight)
+            result = importances(self, Z, learned, sample_weight, score)
             self.feature_importances_, self.feature_importances_std_ = result
 
     def _given(self, encoder, X_val, y_val, sample_weight_val):

@@ -11,7 +11,7 @@ from skdnn.estimators.ensemble import predict_left_out
 N_REPEATS = 3
 
 
-def importances(estimator, Z, y, sample_weight):
+def importances(estimator, Z, y, sample_weight, score):
     """Return the importance of each column, measured on rows left out.
 
     Parameters
@@ -22,6 +22,8 @@ def importances(estimator, Z, y, sample_weight):
         What it has learned from, encoded.
     y : ndarray
     sample_weight : ndarray or None
+    score : float
+        That of the rows left out, as they are.
 
     Returns
     -------
@@ -45,8 +47,7 @@ def importances(estimator, Z, y, sample_weight):
         for i, order in enumerate(orders):
             shuffled = _shuffled(Z, start, stop, order)
             outputs = _outputs_left_out(estimator, shuffled)
-            score = estimator._score_of(outputs, y, sample_weight)
-            falls[j, i] = estimator.oof_score_ - score
+            falls[j, i] = score - estimator._score_of(outputs, y, sample_weight)
     return falls.mean(axis=1), falls.std(axis=1)
 
 

@@ -1,12 +1,22 @@
 """A regressor for tables as they come."""
 
+import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
+from sklearn.utils.validation import _num_samples
 
 from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.arguments import with_arguments_of
+from skdnn.estimators.data import check_not_masked
+from skdnn.estimators.target_numbers import (
+    absurd,
+    as_numbers,
+    describe_outliers,
+    pulled_in,
+    r2_of,
+)
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
+from skdnn.training.user_warnings import warn_user
 
 
 @with_arguments_of(BaseTabular)
@@ -15,7 +25,10 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
 
     It needs no preparation and no tuning: see :class:`TabularClassifierDIY`, which does
     the same for classes. The networks learn ``(y - mean) / std`` by its squared error,
-    for 100 epochs at most.
+    for 100 epochs at most. Values of y that are so far off that the rest would have
+    next to no spread, a typing error say, are named in a warning, and learned as if
+    they were the farthest of the others; `oof_score_` counts them as they are,
+    `feature_importances_` as they are learned.
 
     Attributes
     ----------
@@ -51,11 +64,49 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
     def _outputs_of(self, network, Z):
         return network.predict(Z)
 
+    def _to_learn(self, y, sample_weight, Z, name="y"):
+        if y is None or _num_samples(y) != Z.shape[0]:
+            return y  # of which the networks complain
+        check_not_masked(y, name)
+        values = as_numbers(y, name)
+        far = absurd(values, sample_weight)
+        if not far.any():
+            return y
+        columns = getattr(y, "columns", None)
+        warn_user(
+            f"{describe_outliers(values, far, sample_weight, name, columns)} Networks"
+            " would follow them and miss the rest, and so take them for the farthest of"
+            " the others. Correct them, or leave these rows out."
+        )
+        values = pulled_in(values, far)
+        if hasattr(y, "iloc") and columns is not None:  # pandas' names stay
+            return type(y)(values, index=y.index, columns=columns)
+        return values.reshape(len(values), *np.shape(y)[1:])
+
     def _shares_for(self, network, outputs, y, sample_weight):
         return least_squares_shares(outputs, y, sample_weight)
 
     def _score_of(self, outputs, y, sample_weight):
-        return r2_score(y, outputs, sample_weight=sample_weight)
+        return r2_of(y, outputs, sample_weight)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R², averaged over the targets, see :meth:`MLPRegressorDIY.score`.
+
+        Parameters
+        ----------
+        X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
+                n_columns)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+            At most 1; 0 is as good as the mean.
+        """
+        return self._score_of(self.predict(X), y, sample_weight)
 
     def predict(self, X):
         """Return the predicted numbers.

@@ -168,13 +168,19 @@ class LBFGS(Trainer):
         save()
         return self._report()
 
+    @property
+    def is_stuck(self):
+        """Whether rounding has ended it."""
+        # It is not in files of earlier versions.
+        return bool(self.outcome and self.outcome.get("stuck"))
+
     def _report(self):
         """Warn where the outcome is no convergence; there is none after a callback."""
         if self.outcome is not None:
             outcome = OptimizeResult(self.outcome)
             if outcome.status != 0:
                 warn_user(self._describe_failure(outcome), ConvergenceWarning)
-            if outcome.get("stuck"):  # not in files of earlier versions
+            if self.is_stuck:
                 warn_user(self._describe_stuck(outcome), ConvergenceWarning)
         return True
 

@@ -59,6 +59,7 @@ class Trainer(Objective):
     """
 
     takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
+    is_stuck = False  # whether it has said that rounding has ended it
     kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
     kept += ("samples_seen",)  # of the attributes, by `state`
 

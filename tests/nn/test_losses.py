@@ -29,6 +29,7 @@ from skdnn.nn import (
     Tanh,
     gradient_check,
 )
+from skdnn.nn.losses.regression import vary
 
 LINKS = {Softmax: softmax, Logistic: lambda Z, axis: expit(Z)}
 LOSSES = [CategoricalCrossEntropy(), BinaryCrossEntropy()]
@@ -288,7 +289,7 @@ def test_the_mean_of_the_rows_scores_is_scikit_learns(loss, weighted):
     w = r if weighted else None
     Z = np.log(P) if isinstance(loss, PoissonDeviance) else P
     score = np.average(loss.row_scorer(Y, w)(Z, Y), weights=w)
-    if isinstance(loss, PinballLoss):
+    if isinstance(loss, PinballLoss) and loss != PinballLoss():
         n = len(loss.quantiles)
         expected = np.mean(
             [
@@ -299,6 +300,33 @@ def test_the_mean_of_the_rows_scores_is_scikit_learns(loss, weighted):
     else:
         expected = metrics.r2_score(Y, P[:, :3], sample_weight=w)
     assert_allclose(score, expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", REGRESSION, ids=repr)
+def test_a_target_that_is_constant_among_the_rows_that_count_is_left_out(
+    loss, weighted
+):
+    P, Y, r = numbers(loss, m=60)
+    Z = np.log(P) if isinstance(loss, PoissonDeviance) else P
+    Y[:, 1], w = 0.1, None  # of which the variance is rounding
+    if weighted:
+        w = np.where(np.arange(60) < 5, 0, r)
+        Y[:5, 1] = np.arange(5)
+    kinds = 2 if isinstance(loss, GaussianLikelihood) else 1
+    others = Z.reshape(60, kinds, 3, -1)[:, :, [0, 2]].reshape(60, -1)
+    expected = loss.row_scorer(Y[:, [0, 2]], w)(others, Y[:, [0, 2]])
+    scores = loss.row_scorer(Y, w)(Z, Y)
+    assert_allclose(np.average(scores, weights=w), np.average(expected, weights=w))
+    assert_array_equal(vary(Y, w), [[True, False, True]])
+
+
+def test_of_a_constant_the_score_is_whether_there_is_an_error():
+    Y = np.full((60, 1), 0.1)
+    for loss in (SquaredError(), PinballLoss((0.2,))):
+        scores = loss.row_scorer(Y)
+        assert_array_equal(scores(Y, Y), 1)
+        assert_array_equal(scores(Y + 1, Y), 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -22,6 +22,7 @@ class RegressionLoss(Loss):
     """What losses on numbers share: sums over the targets, and R² as score."""
 
     link = Identity()
+    is_robust = False  # whether the pull of a target is bounded, however far it is
 
     def output_layers(self, n_targets):
         """Return the layers that a network with this loss ends in."""
@@ -42,14 +43,15 @@ class RegressionLoss(Loss):
     def row_scorer(self, targets, weights=None):
         """Return a function whose mean over all rows is R², averaged over the targets.
 
-        ``R² = 1 - sum_i w_i (y_i - p_i)² / sum_i w_i (y_i - mean)²``
+        ``R² = 1 - sum_i w_i (y_i - p_i)² / sum_i w_i (y_i - mean)²``, of those targets
+        that vary.
         """
         center = mean_over_rows(targets, weights)
         spread = mean_over_rows((targets - center) ** 2, weights)
+        score = explained_part(spread, vary(targets, weights))
 
         def row_scores(Z, targets):
-            errors = (self.decide(Z) - targets) ** 2
-            return explained(errors, spread).mean(axis=-1)
+            return score((self.decide(Z) - targets) ** 2)
 
         return row_scores
 
@@ -67,13 +69,51 @@ def mean_over_rows(A, weights):
     return shares[..., np.newaxis, :] @ A
 
 
-def explained(errors, spread):
-    """Return ``1 - errors / spread``; where nothing varies, whether there is an error.
+def vary(targets, weights=None):
+    """Return which targets differ among the rows that weigh something.
 
-    As in scikit-learn's scores, which are 1 or 0 there.
+    Parameters
+    ----------
+    targets : ndarray of shape (..., m, n_targets)
+    weights : ndarray of shape (..., m), default=None
+
+    Returns
+    -------
+    varies : ndarray of bool of shape (..., 1, n_targets)
+        Told by equality, as the variance of equal numbers is not 0 but rounding.
     """
-    varies = spread > 0
-    return np.where(varies, 1 - errors / np.where(varies, spread, 1), errors == 0)
+    if weights is None:
+        return (targets != targets[..., :1, :]).any(axis=-2, keepdims=True)
+    counts = weights > 0
+    first = np.argmax(counts, axis=-1)[..., np.newaxis, np.newaxis]
+    differs = targets != np.take_along_axis(targets, first, axis=-2)
+    return (differs & counts[..., np.newaxis]).any(axis=-2, keepdims=True)
+
+
+def explained_part(spread, varies):
+    """Return a function of errors: ``1 - errors / spread``, in the mean over targets.
+
+    Of a target that does not vary nothing can be explained: it is left out. Where none
+    does, the score is whether there is no error, as in scikit-learn's scores.
+
+    Parameters
+    ----------
+    spread : ndarray of shape (..., 1, n)
+        The mean error of the best constant.
+    varies : ndarray of bool of shape (..., 1, n)
+    """
+    varies = varies & (spread > 0)  # squares of tiny numbers are 0
+    divisor = np.where(varies, spread, 1)
+    if varies.all():
+        return lambda errors: (1 - errors / divisor).mean(axis=-1)
+    counted = varies | ~varies.any(axis=-1, keepdims=True)
+    shares = counted / counted.sum(axis=-1, keepdims=True)
+
+    def score(errors):
+        scores = np.where(varies, 1 - errors / divisor, errors == 0)
+        return (scores * shares).sum(axis=-1)
+
+    return score
 
 
 @loss
@@ -148,6 +188,8 @@ class AbsoluteError(RegressionLoss):
     ``dP = r sign(P - Y)``. Its minimum is the median of Y, for equal P.
     """
 
+    is_robust = True
+
     def value(self, P, Y, r):
         """Return L."""
         return np.vecdot(r, np.abs(P - Y).sum(axis=-1))
@@ -176,6 +218,7 @@ class Huber(RegressionLoss):
     Huber (1964), "Robust estimation of a location parameter".
     """
 
+    is_robust = True
     delta: float = 1.0
 
     def __post_init__(self):
@@ -217,6 +260,7 @@ class PinballLoss(RegressionLoss):
     Koenker and Bassett (1978), "Regression quantiles".
     """
 
+    is_robust = True
     quantiles: tuple = (0.5,)
 
     def __post_init__(self):
@@ -230,6 +274,11 @@ class PinballLoss(RegressionLoss):
             raise ValueError(
                 f"quantiles must be in ascending order, got {self.quantiles!r}."
             )
+
+    @property
+    def is_median(self):
+        """Whether it asks for nothing but the median."""
+        return tuple(self.quantiles) == (0.5,)
 
     def output_layers(self, n_targets):
         """Return the layers that a network with this loss ends in."""
@@ -286,21 +335,27 @@ class PinballLoss(RegressionLoss):
         return out
 
     def row_scorer(self, targets, weights=None):
-        """Return a function whose mean over all rows is D², averaged over all.
+        """Return a function whose mean over all rows is R², or D², averaged over all.
 
-        ``D² = 1 - L / L of the best constant``, for each quantile of each target.
+        The median alone has R², like the absolute error, of which it is the half.
+        Others have ``D² = 1 - L / L of the best constant``, for each quantile of each
+        target that varies.
 
         References
         ----------
         Koenker and Machado (1999), "Goodness of fit and related inference processes for
         quantile regression".
         """
+        if self.is_median:
+            return super().row_scorer(targets, weights)
         targets = np.asarray(targets, dtype=np.float64)
         constants = self._best_constants(targets, weights)
         of_constants = mean_over_rows(self._each_loss(constants, targets), weights)
+        varies = np.repeat(vary(targets, weights), len(self.quantiles), axis=-1)
+        score = explained_part(of_constants, varies)
 
         def row_scores(Z, targets):
-            return explained(self._each_loss(Z, targets), of_constants).mean(axis=-1)
+            return score(self._each_loss(Z, targets))
 
         return row_scores
 
