@@ -20,6 +20,7 @@ from skdnn.images.datasets import load_image_dataset
 matplotlib.use("agg")  # pictures go to files: no screen is needed
 OUTPUT_DIR = Path(__file__).resolve().parent / "output"  # in .gitignore
 RESULTS_DIR = OUTPUT_DIR.with_name("results")  # tracked: what the READMEs show
+SPLIT_SEED = 0  # of training and validation
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,9 +31,17 @@ class Parser(argparse.ArgumentParser):
     description : str
     takes_data : bool, default=True
         Whether the script has a choice of data sets.
+    auto : str, default="MNIST where it can be had, else scikit-learn's digits"
+        What is chosen where the user does not.
     """
 
-    def __init__(self, description, *, takes_data=True):
+    def __init__(
+        self,
+        description,
+        *,
+        takes_data=True,
+        auto="MNIST where it can be had, else scikit-learn's digits",
+    ):
         super().__init__(
             description=description,
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -42,7 +51,7 @@ class Parser(argparse.ArgumentParser):
                 "--dataset",
                 choices=["auto", "mnist", "digits"],
                 default="auto",
-                help="auto is MNIST where it can be had, else scikit-learn's digits",
+                help=f"auto is {auto}",
             )
             self.add_argument(
                 "--data-home", help="scikit-learn's data folder, with MNIST"
@@ -150,7 +159,38 @@ def number(kind, least):
 
 def training_samples(dataset, n_samples):
     """Return so many training samples at most, or all if None, stratified by class."""
-    X, y = dataset.X_train, dataset.y_train
+    return _stratified(dataset.X_train, dataset.y_train, n_samples)
+
+
+def training_and_validation(dataset, n_samples=None):
+    """Set a stratified tenth of the training set aside for validation.
+
+    It is the same whatever is left out of the rest, so that what learned from few
+    samples and from many is judged on the same.
+
+    Parameters
+    ----------
+    dataset : Bunch
+    n_samples : int, default=None
+        So many for training at most; None for all.
+
+    Returns
+    -------
+    X_train, X_val, y_train, y_val : ndarray
+    """
+    X, X_val, y, y_val = train_test_split(
+        dataset.X_train,
+        dataset.y_train,
+        test_size=0.1,
+        stratify=dataset.y_train,
+        random_state=SPLIT_SEED,
+    )
+    X, y = _stratified(X, y, n_samples)
+    return X, X_val, y, y_val
+
+
+def _stratified(X, y, n_samples):
+    """Return so many samples at most, or all if None, stratified by class."""
     if n_samples is None or n_samples >= len(X):
         return X, y
     X, _, y, _ = train_test_split(

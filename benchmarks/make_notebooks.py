@@ -57,7 +57,8 @@ def run(script):
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,
-            timeout=600,
+            timeout=3600,  # seconds for a cell, on a machine with much else to do
+            startup_timeout=3600,
             record_timing=False,
             coalesce_streams=True,
             resources={"metadata": {"path": folder}},

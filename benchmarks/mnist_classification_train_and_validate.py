@@ -1,8 +1,9 @@
 """Train the networks of RUN_SETTINGS and validate them after every epoch.
 
 Each run writes its metrics of every epoch, a picture of them, and its best and its last
-model. A stratified tenth of the training set is for validation; the test set is left to
-mnist_classification_evaluate.py.
+model, over those of an earlier run of its name. A stratified tenth of the training set
+is for validation, the same for all runs; the test set is left to
+mnist_classification_evaluate.py, which by default takes the runs of the last training.
 """
 
 import argparse
@@ -13,15 +14,15 @@ from itertools import pairwise
 import joblib
 import matplotlib.pyplot as plt
 from common import (
+    SPLIT_SEED,
     Parser,
     describe_machine,
     number,
     output_dir,
     report,
-    training_samples,
+    training_and_validation,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
@@ -31,6 +32,12 @@ from skdnn.nn import BatchNorm, Dense, ReLU
 DATA_CACHE_DIR = "metrics"
 PLOTS_DIR = "plots"
 MODEL_CHECKPOINTS_DIR = "models"
+
+# What is to be known of a run to evaluate it
+METRICS = {
+    *("name", "training", "dataset", "n_train", "n_validation", "validation_set"),
+    *("n_parameters", "best_epoch", "seconds", "machine", "epochs"),
+}
 
 TEN_EPOCHS = {
     "max_iter": 10,
@@ -67,9 +74,10 @@ class Checkpoint:
     See :class:`sklearn.callback.FitCallback`.
     """
 
-    def __init__(self, run_name, path):
+    def __init__(self, run_name, path, metrics_path):
         self.run_name = run_name
         self.path = path
+        self.metrics_path = metrics_path
         self.best_score = -1.0
 
     def setup(self, estimator, context):
@@ -97,6 +105,8 @@ class Checkpoint:
         )
         if is_best:
             self.best_score = row["validation_score"]
+            # If there are any, they are an earlier model's.
+            self.metrics_path.unlink(missing_ok=True)
             save_model(fitted_estimator, self.path)
 
 
@@ -115,16 +125,25 @@ def main():
     overrides = {name: value for name, value in vars(args).items() if name in known}
     dataset = parser.load_dataset(args.dataset, args.data_home)
     folder = output_dir(args, dataset.name)
+    training = 1 + max((run["training"] for run in read_metrics(args)[0]), default=0)
     for name in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    X, y = training_samples(dataset, args.train_samples)
-    split = train_test_split(X, y, test_size=0.1, stratify=y, random_state=0)
+    split = training_and_validation(dataset, args.train_samples)
+    facts = {  # what the runs of this training have in common
+        "training": training,
+        "dataset": dataset.name,
+        "train_samples": args.train_samples,
+        "n_train": len(split[0]),
+        "n_validation": len(split[1]),
+        "split_seed": SPLIT_SEED,
+        "validation_set": joblib.hash(split[1]),
+    }
     table = []
     for run in RUN_SETTINGS:
         if run["name"] in args.runs:
             settings = {key: run[key] for key in run if key != "name"} | overrides
             try:
-                row = train(run["name"], settings, dataset.name, split, folder)
+                row = train(run["name"], settings, facts, split, folder)
             except ValueError as error:
                 parser.error(f"run {run['name']}: {error}")
             table.append(row)
@@ -144,12 +163,17 @@ def make_parser():
     parser = Parser(__doc__)
     names = [run["name"] for run in RUN_SETTINGS]
     parser.add_argument(
-        "--runs", nargs="+", choices=names, default=names, metavar="NAME", help="which"
+        "--runs",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="NAME",
+        help="those to train, by the names in RUN_SETTINGS",
     )
     parser.add_argument(
         "--train-samples",
         type=number(int, 100),
-        help="so many of the training set at most, validation included",
+        help="so many to train on at most; None is all but those for validation",
     )
     settings = parser.add_argument_group(
         "settings", "for all runs, in place of what RUN_SETTINGS says"
@@ -178,12 +202,39 @@ def make_parser():
     return parser
 
 
-def train(name, settings, dataset_name, split, folder):
+def metrics_files(args):
+    """Return the files of metrics: in --output-dir, or in the folders of all data."""
+    folders = dict.fromkeys(output_dir(args, name) for name in ("mnist", "digits"))
+    return [
+        path
+        for folder in folders
+        for path in sorted(folder.glob(f"{DATA_CACHE_DIR}/*.json"))
+    ]
+
+
+def read_metrics(args):
+    """Return the metrics of all runs, each with its "folder", and other such files.
+
+    Those are damaged, renamed, or written before runs were told apart by training.
+    """
+    runs, others = [], []
+    for path in metrics_files(args):
+        try:
+            run = json.loads(path.read_text()) | {"folder": path.parents[1]}
+        except (ValueError, TypeError):
+            run = {}
+        is_whole = run.keys() >= METRICS and run["name"] == path.stem
+        (runs if is_whole else others).append(run if is_whole else path)
+    return runs, others
+
+
+def train(name, settings, facts, split, folder):
     """Do a run, write its files, and return its row of the table."""
     X_train, X_val, y_train, y_val = split
+    path = folder / DATA_CACHE_DIR / f"{name}.json"
     models = folder / MODEL_CHECKPOINTS_DIR
     estimator = MLPClassifierDIY(**settings)
-    estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib"))
+    estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib", path))
     with warnings.catch_warnings():
         # The number of epochs is part of the plan, with any schedule.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -193,9 +244,7 @@ def train(name, settings, dataset_name, split, folder):
     best = max(history, key=lambda row: row["validation_score"])
     metrics = {
         "name": name,
-        "dataset": dataset_name,
-        "n_train": len(X_train),
-        "n_validation": len(X_val),
+        **facts,
         "settings": {key: str(value) for key, value in settings.items()},
         "layers": ", ".join(map(repr, estimator.network_.layers)),
         "n_parameters": estimator.network_.parameters.size,
@@ -204,7 +253,6 @@ def train(name, settings, dataset_name, split, folder):
         "machine": describe_machine(),
         "epochs": history,
     }
-    path = folder / DATA_CACHE_DIR / f"{name}.json"
     path.write_text(json.dumps(metrics, indent=2, default=float) + "\n")
     draw(estimator, folder / PLOTS_DIR / f"{name}.png")
     losses = estimator.loss_curve_

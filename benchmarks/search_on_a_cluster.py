@@ -69,7 +69,7 @@ def main():
             cluster = LocalCluster(**options, dashboard_address=None)
             address = stack.enter_context(cluster).scheduler_address
         try:
-            client = stack.enter_context(Client(address, timeout=10))
+            client = stack.enter_context(Client(address, timeout=60))
         except OSError as error:
             parser.error(f"no scheduler answers at {address}: {error}")
         if args.kill_one:

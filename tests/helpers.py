@@ -8,6 +8,9 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
+# Seconds for another process, on the slowest machine: what takes longer hangs.
+ONLY_HANGING = 3600
+
 of_both = pytest.mark.parametrize(
     "Estimator", [MLPClassifierDIY, MLPRegressorDIY], ids=["classifier", "regressor"]
 )

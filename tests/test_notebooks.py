@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import ONLY_HANGING
 from test_pages import check_links
 
 jupytext = pytest.importorskip("jupytext", reason="jupytext is not installed")
@@ -23,7 +24,6 @@ pytest.importorskip("ipykernel", reason="ipykernel is not installed")
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted((ROOT / "skdnn" / "notebooks").glob("*.py"))
 NEEDS = {"table": ("pandas", "onnxruntime")}
-SECONDS = 600  # for a cell; more than it takes on a machine that has much else to do
 
 of_each = pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 
@@ -99,14 +99,22 @@ def environment(tmp_path, monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)  # pictures go into the notebook
 
 
-@of_each
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(it, marks=[pytest.mark.slow] * (it.stem != "backpropagation"))
+        for it in SCRIPTS
+    ],
+    ids=lambda path: path.stem,
+)
 def test_it_runs(script, tmp_path, environment):
     for package in NEEDS.get(script.stem, ()):
         pytest.importorskip(package, reason=f"{package} is not installed")
     notebook = read(script)
     client = nbclient.NotebookClient(
         notebook,
-        timeout=SECONDS,
+        timeout=ONLY_HANGING,  # for a cell
+        startup_timeout=ONLY_HANGING,
         kernel_name="python3",
         resources={"metadata": {"path": tmp_path}},
     )
@@ -114,6 +122,7 @@ def test_it_runs(script, tmp_path, environment):
     check_outputs(notebook)
 
 
+@pytest.mark.slow
 def test_the_script_that_makes_them(tmp_path):
     name = "backpropagation"
     script = ROOT / "benchmarks" / "make_notebooks.py"

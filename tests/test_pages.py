@@ -42,7 +42,10 @@ def examples(text):
             yield before.count("\n") + 1, dedent(found[2])
 
 
-@of_pages(WITH_EXAMPLES)
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", pytest.param("skdnn/README.md", marks=pytest.mark.slow)],
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_examples_run(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas")

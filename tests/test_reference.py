@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import skdnn
+from helpers import ONLY_HANGING
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "skdnn" / "REFERENCE.md"
@@ -67,7 +68,7 @@ runpy.run_path({path!r}, run_name="__main__")
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=ONLY_HANGING,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"Written to {Path('written', PAGE.name)}\n"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from helpers import ONLY_HANGING
 from skdnn.nn import Dense, Dropout, Residual
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +38,7 @@ def run(*arguments, cwd):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=ONLY_HANGING,
     )
 
 
@@ -79,6 +80,7 @@ def seconds(text):
     return first_number(text) * {"s": 1, "ms": 1e-3, "µs": 1e-6}[text.split()[-1]]
 
 
+@pytest.mark.slow
 def test_times(tmp_path):
     printed, text, tables = run_well(
         tmp_path, "epoch", "extras", "small", "predict", "scaling"
@@ -126,6 +128,7 @@ def test_times(tmp_path):
         assert picture.shape[1] == 800
 
 
+@pytest.mark.slow
 def test_layers_and_regressors(tmp_path):
     _, _, tables = run_well(tmp_path, "layers", "regression")
     cases = [row["case"] for row in tables["Layers"]]

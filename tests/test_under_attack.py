@@ -322,6 +322,7 @@ def test_fit(X, y, w, clf, seed):
         check_fitted(clf, X)
 
 
+@pytest.mark.slow
 @given(X=inputs(kinds=("whole",)), two=st.booleans(), clf=classifiers())
 def test_the_numbers_count_not_what_holds_them(X, two, clf):
     X, plain = X
@@ -343,6 +344,7 @@ def test_the_numbers_count_not_what_holds_them(X, two, clf):
         assert_array_equal(clf.loss_curve_, twin.loss_curve_)
 
 
+@pytest.mark.slow
 @given(
     chunks=st.lists(
         st.tuples(

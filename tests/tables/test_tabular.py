@@ -85,7 +85,7 @@ EXPECTED = {EQUIVALENCE: "a repeated row is left out by other networks than its 
     expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
-    if "subset_invariance" in str(check):
+    if any(name in str(check) for name in ("subset_invariance", "order_invariance")):
         pytest.skip("compares to 1e-7, less than float32 can tell apart")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
