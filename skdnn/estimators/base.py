@@ -163,6 +163,7 @@ class BaseMLP(
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
+        rows_before = getattr(self, "estimators_samples_", ()) if warm else None
         with unchanged_on_error(self):
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
@@ -181,7 +182,7 @@ class BaseMLP(
                 sample_weight,
                 given and given.learned_from(),
             )
-            plans = plans_for(self, checkpoints, targets, encoded)
+            plans = plans_for(self, checkpoints, targets, encoded, rows_before)
             fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
             warn_of_numbers(
