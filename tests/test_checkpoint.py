@@ -1215,12 +1215,17 @@ def test_a_home_directory_is_found(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["kept"]
 
 
-def test_a_path_of_bytes_is_a_path(tmp_path):
-    class Bytes(os.PathLike):
-        def __fspath__(self):
-            return os.fsencode(tmp_path / "kept")
+class Bytes(os.PathLike):
+    def __init__(self, path):
+        self.path = path
 
-    quick(Bytes()).fit(X, y)
+    def __fspath__(self):
+        return os.fsencode(self.path)
+
+
+def test_a_path_of_bytes_is_a_path(tmp_path):
+    clf = quick(Bytes(tmp_path / "kept")).fit(X, y)
+    assert pickle.loads(pickle.dumps(clf)).checkpoint_dir == str(tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 

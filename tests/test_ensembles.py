@@ -17,7 +17,6 @@ from sklearn.datasets import (
     load_iris,
     make_multilabel_classification,
 )
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -437,8 +436,7 @@ def test_a_warm_start_that_cannot_leave_out_the_same_rows_says_so():
         with pytest.warns(UserWarning, match="warm_start=True: .* oof_score_"):
             clf.fit(IRIS[order[:n_rows]], IRIS_Y[order[:n_rows]])
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.filterwarnings("error", "warm_start")
             clf.set_params(warm_start=False).fit(IRIS, IRIS_Y)
 
     warns(76)

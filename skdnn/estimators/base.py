@@ -4,7 +4,7 @@ import copy
 from contextlib import contextmanager
 from inspect import signature
 from math import prod
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 
 import numpy as np
 from sklearn.base import (
@@ -700,7 +700,7 @@ class BaseMLP(
     def __getstate__(self):
         state = {**super().__getstate__()}
         if isinstance(self.checkpoint_dir, PathLike):  # a type that needs no trust
-            state["checkpoint_dir"] = fspath(self.checkpoint_dir)
+            state["checkpoint_dir"] = fsdecode(self.checkpoint_dir)
         return stamped(state)
 
     def __setstate__(self, state):

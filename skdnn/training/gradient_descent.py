@@ -15,11 +15,11 @@ from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
 from skdnn.training.kinds import (
     TEXT,
+    Optional,
     check_kind,
     finite_like,
     generator_like,
     number,
-    optional,
     order_of,
     whole,
 )
@@ -448,7 +448,7 @@ class GradientDescent(Trainer):
         falls = isinstance(self.schedule, Adaptive)
         return {
             **super().fields(),
-            "complaint": optional(TEXT),
+            "complaint": Optional(TEXT),
             "learning_rate": number(0 if falls else rate, rate),
             "n_no_improvement": whole(0, self.max_epochs),
         }

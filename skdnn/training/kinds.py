@@ -3,6 +3,7 @@
 A kind is one of
 
 - a :class:`Kind`, such as ``whole(0, 9)``;
+- an :class:`Optional`, for None or what is of another kind;
 - a dict, for a dict of the same keys, each value of its kind;
 - a tuple, for a sequence of as many, each of its kind;
 - an array, for one of the same dtype and shape;
@@ -78,15 +79,11 @@ def order_of(order):
     return Kind(f"an order of {len(order)} rows", accepts)
 
 
-def optional(kind):
-    """Return the kind of None, or of another kind."""
+@dataclass(frozen=True)
+class Optional:
+    """None, or what is of a kind."""
 
-    def accepts(value):
-        if value is not None:
-            check_kind(value, kind, "what may be None")
-        return True
-
-    return Kind("None, or something", accepts)
+    kind: object
 
 
 # Of what NumPy does not check itself: an index beyond its end reads foreign memory.
@@ -134,12 +131,15 @@ def check_kind(value, kind, name):
     Parameters
     ----------
     value : object
-    kind : Kind, dict, tuple, ndarray, str or None
+    kind : Kind, Optional, dict, tuple, ndarray, str or None
         See above.
     name : str
         What to call the value.
     """
-    if isinstance(kind, dict):
+    if isinstance(kind, Optional):
+        if value is not None:
+            check_kind(value, kind.kind, name)
+    elif isinstance(kind, dict):
         if type(value) is not dict or value.keys() != kind.keys():
             keys = sorted(value, key=str) if type(value) is dict else value
             raise ValueError(f"{name} must have {sorted(kind)}, but is {short(keys)}")

@@ -10,10 +10,10 @@ from skdnn.training.kinds import (
     FLAG,
     LIST,
     NUMBER,
+    Optional,
     check_kind,
     finite_like,
     number,
-    optional,
     whole,
 )
 from skdnn.training.objective import Objective
@@ -152,7 +152,7 @@ class Trainer(Objective):
             "samples_seen": whole(0, 2**63),
             "best_loss": NUMBER,
             "best_score": NUMBER,
-            "best_state": optional(self._like_network()),
+            "best_state": Optional(self._like_network()),
             "ended": FLAG,
         }
 
