@@ -3,17 +3,22 @@
 ``SKDNN_FULL=1`` runs the long form: more kills, and damage to every byte.
 """
 
+import copy
+import io
 import json
 import math
 import os
+import pickle
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 import warnings
+import zipfile
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -295,28 +300,110 @@ def test_checkpoint_every(crash_in, epochs_left, tmp_path):
         clf.fit(X, y)
 
 
-def test_a_callback_sees_the_epochs_that_are_run_and_may_finish_a_fit(tmp_path):
-    class StopsAtThree:
-        def __init__(self):
-            self.rows = []
+class StopsAt:
+    """A callback that ends a fit in an epoch, or does what else it is told."""
 
-        def setup(self, estimator, context):
-            pass
+    def __init__(self, epoch, then=lambda: True):
+        self.epoch, self.then, self.rows = epoch, then, []
 
-        teardown = on_fit_task_begin = setup
+    def setup(self, estimator, context):
+        pass
 
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator):
-            if context.task_name == "epoch":
-                self.rows = fitted_estimator.history_
-                return len(self.rows) == 3
+    teardown = on_fit_task_begin = setup
 
-    stop = StopsAtThree()
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        if context.task_name == "epoch":
+            self.rows = fitted_estimator.history_
+            return self.then() if len(self.rows) == self.epoch else False
+
+
+STOPPED = {
+    "one": {"dropout": 0.1},
+    "several": {"n_networks": 3, "resampling": "folds"},
+    "one-cycle": {"learning_rate": "one_cycle", "checkpoint_every": 5},
+}
+
+
+@pytest.mark.parametrize("settings", STOPPED.values(), ids=STOPPED)
+def test_a_fit_that_a_callback_stops_goes_on(settings, tmp_path):
+    straight = quick(**settings).fit(X, y)
+    for epoch in (3, 5):
+        stops = StopsAt(epoch)
+        with crash(epoch + 1), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            clf = quick(tmp_path, **settings).set_callbacks(stops).fit(X, y)
+        assert len(stops.rows) == clf.n_iter_ == epoch
+    with crash(3 * 3):  # only the two that are left
+        clf = quick(tmp_path, **settings).fit(X, y)
+    assert learned(clf) == learned(straight)
+    with crash(1):
+        assert quick(tmp_path, **settings).set_callbacks(StopsAt(9)).fit(X, y)
+
+
+def test_a_callback_sees_the_epochs_that_are_run(tmp_path):
+    stops = StopsAt(99)
     with crash(3), pytest.raises(Crash):
-        quick(tmp_path).set_callbacks(stop).fit(X, y)
-    assert len(stop.rows) == 2
-    clf = quick(tmp_path).set_callbacks(stop).fit(X, y)
-    assert len(stop.rows) == clf.n_iter_ == 3
-    assert quick(tmp_path).fit(X, y).n_iter_ == 3
+        quick(tmp_path).set_callbacks(stops).fit(X, y)
+    assert len(stops.rows) == 2
+    quick(tmp_path).set_callbacks(stops).fit(X, y)
+    assert len(stops.rows) == 7
+
+
+def test_what_the_rules_end_stays_finished_whatever_a_callback_says(tmp_path):
+    ends = {"tol": 10, "n_iter_no_change": 3}
+    n_epochs = quick(**ends).fit(X, y).n_iter_
+    quick(tmp_path, **ends).set_callbacks(StopsAt(n_epochs)).fit(X, y)
+    with crash(1):
+        assert quick(tmp_path, **ends).fit(X, y).n_iter_ == n_epochs < 7
+
+
+def test_lbfgs_that_a_callback_stops_starts_anew(tmp_path):
+    clf = quick(tmp_path, solver="lbfgs").set_callbacks(StopsAt(3)).fit(X, y)
+    assert clf.n_iter_ == 3
+    assert not list(tmp_path.iterdir())
+    again = quick(tmp_path, solver="lbfgs").fit(X, y)
+    assert learned(again) == learned(quick(solver="lbfgs").fit(X, y))
+
+
+@pytest.mark.parametrize("error", [Crash, KeyboardInterrupt, StopIteration])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_callback_that_raises_ends_nothing_for_good(error, solver, tmp_path):
+    def fails():
+        raise error
+
+    stops = StopsAt(4, fails)
+    clf = quick(tmp_path, solver=solver).set_callbacks(stops)
+    if error is KeyboardInterrupt:
+        with pytest.warns(UserWarning, match="interrupted"):
+            clf.fit(X, y)
+    else:
+        as_is = error is Crash or solver == "adam"
+        with pytest.raises(error if as_is else RuntimeError):
+            clf.fit(X, y)
+    again = quick(tmp_path, solver=solver).fit(X, y)
+    assert learned(again) == learned(quick(solver=solver).fit(X, y))
+
+
+def test_an_iterator_that_runs_dry_is_an_error():
+    """Not the end of an epoch, as for a `for` that called it."""
+    rates = iter([1.0] * 7)
+    clf = quick(augmentation=lambda X, rng: X * next(rates))
+    with pytest.raises(StopIteration):
+        clf.fit(X, y)
+
+
+@pytest.mark.parametrize("settings", [{}, {"n_networks": 3}], ids=["one", "several"])
+def test_seconds_are_those_of_all_epochs(settings, tmp_path):
+    quick(tmp_path, **settings).set_callbacks(StopsAt(2)).fit(X, y)
+    files = [Checkpoint(tmp_path, p.stem).load() for p in tmp_path.glob("*[!s].npz")]
+    before = [[row["seconds"] for row in f["trainer"]["history"]] for f in files]
+    assert [len(rows) for rows in before] == [2] * settings.get("n_networks", 1)
+    for _ in range(2):
+        rows = quick(tmp_path, **settings).fit(X, y).history_
+        assert [row["seconds"] for row in rows][:2] == pytest.approx(
+            np.sum(before, axis=0), rel=1e-12
+        )
+        assert all(row["seconds"] > 0 for row in rows)
 
 
 # ---------------------------------------------------------------------- fingerprints
@@ -546,6 +633,553 @@ def test_the_good_one_is_never_replaced_by_a_damaged_one(tmp_path):
         assert learned(quick(tmp_path).fit(X, y)) == straight
 
 
+# ------------------------------------------------------------- made by someone else
+
+
+def resuming(tmp_path, Estimator=MLPClassifierDIY, **settings):
+    """Return what a fit that goes on reads, and the trainer and rules to check it."""
+    seen = []
+    original = Checkpoint.resume
+
+    def resume(self, trainer, rules):
+        seen.append((trainer, rules))
+        return original(self, trainer, rules)
+
+    crafted = quick(tmp_path, Estimator, max_iter=4, **settings)
+    crafted.fit(X[:120], y[:120])
+    (path,) = tmp_path.glob("*[!s].npz")
+    previous = path.with_suffix(".previous.npz")
+    if previous.exists():
+        os.replace(previous, path)  # of three epochs
+    before = Checkpoint(tmp_path, path.stem).load()["trainer"]
+
+    def stop(self, trainer, rules):
+        seen.append((trainer, rules))
+        raise Crash
+
+    with mock.patch.object(Checkpoint, "resume", stop), pytest.raises(Crash):
+        quick(tmp_path, Estimator, max_iter=4, **settings).fit(X[:120], y[:120])
+    return before, *seen[-1]
+
+
+def places(value, path=()):
+    yield path
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from places(item, (*path, key))
+
+
+def at(value, path):
+    for key in path:
+        value = value[key]
+    return value
+
+
+def with_changed(value, path, new):
+    if not path:
+        return new
+    value = copy.copy(value)
+    value[path[0]] = with_changed(value[path[0]], path[1:], new)
+    return value
+
+
+ODD = [
+    *(None, True, False, -1, 0, 2, 10**9, -(10**9), 10**30, 10**400, -0.5, 1e300),
+    *(math.nan, math.inf, -math.inf, "", "x", [], [1], {}, {"a": 1}, [[], [], []]),
+    *(np.zeros(1), np.zeros(0), np.full(3, np.nan), np.array("x"), np.zeros((2, 2))),
+    *(np.float64(1), np.array(1.0), np.zeros(1, "f4"), {"__array__": "array_0"}),
+]
+# What nobody can know to be wrong: what it is in words, and places where it may be.
+MAY_BE = {
+    "measured": {"score", "learning_rate", "validation_loss", "validation_score"},
+    "counted": {"seconds", "gradient_norm", "n_no_improvement", "ended", "loss"},
+    "drawn": {"rng", "noise_rng"},
+    "of SciPy": {"outcome"},
+}
+CRAFTED = {
+    "adam": {"batch_norm": True, "dropout": 0.2, "ema_decay": 0.9},
+    "early stopping": {"early_stopping": True, "n_iter_no_change": 50},
+    "sgd": {"solver": "sgd", "learning_rate": "adaptive", "n_iter_no_change": 1},
+    "in order": {"shuffle": False},
+    "lbfgs": {"solver": "lbfgs"},
+    "regressor": {"Estimator": MLPRegressorDIY, "standardize_target": True},
+}
+
+
+def same(a, b):
+    try:
+        assert_equal(a, b)
+    except Exception:  # of what can't be compared
+        return False
+    return type(a) is type(b) or {type(a), type(b)} == {int, float}
+
+
+@pytest.mark.parametrize("settings", CRAFTED.values(), ids=CRAFTED)
+def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tmp_path):
+    state, trainer, rules = resuming(tmp_path, **settings)
+    trainer.check(state, **rules)
+    harmless = set().union(*MAY_BE.values())
+    before = trainer.state()
+    n_refused = 0
+    for path in places(state):
+        for odd in ODD:
+            if same(at(state, path), odd):
+                continue
+            crafted = with_changed(state, path, odd)
+            try:
+                trainer.check(crafted, **rules)
+            except Exception:
+                n_refused += 1
+                continue
+            assert harmless.intersection(path), f"{path} = {odd!r} is taken"
+            trainer.restore(crafted)  # without an error
+            trainer.restore(before)
+        if isinstance(at(state, path), dict):
+            for crafted in (
+                with_changed(state, path, {**at(state, path), "more": 1}),
+                *(
+                    with_changed(state, path, its)
+                    for its in [dict(list(at(state, path).items())[1:])]
+                ),
+            ):
+                with pytest.raises(ValueError, match="must have"):
+                    trainer.check(crafted, **rules)
+    assert n_refused > 500
+    assert_equal(trainer.state(), before)
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path):
+    state, trainer, rules = resuming(tmp_path, early_stopping=True)
+    rows = state["history"]
+    twice = state["order"].copy()
+    twice[0] = twice[1]
+    for name, value in {
+        "n_epochs": 2,
+        "n_rows": 2,
+        "samples_seen": state["samples_seen"] + 1,
+        "n_steps": state["n_steps"] + 1,
+        "history": rows[::-1],
+        "best_loss": state["best_loss"] / 2,
+        "best_score": state["best_score"] + 1,
+        "best_state": None,
+        "order": twice,
+        "complaint": "it went wrong",
+        "learning_rate": state["learning_rate"] * 2,
+    }.items():
+        with pytest.raises(ValueError, match=" must be"):
+            trainer.check({**state, name: value}, **rules)
+            pytest.fail(f"{name}={value} is taken")
+    beyond = with_changed(state, ("rng", "state", "pos"), 625)
+    zeros = with_changed(state, ("rng", "state", "key"), np.zeros(624, np.uint32))
+    for crafted in (beyond, zeros):  # read foreign memory, or draw for ever
+        with pytest.raises(ValueError, match=r"rng.state.* must be"):
+            trainer.check(crafted, **rules)
+
+
+def packed(file, content):
+    """Write a file of which the checksum is right, with a content like no other."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, value in content:
+            how = zipfile.ZIP_STORED
+            if isinstance(value, tuple):
+                value, how = value
+            archive.writestr(name, value, how)
+        archive.comment = bytes(checkpoint.SIZE)
+    checksum = checkpoint._checksum(file)
+    file.seek(-checkpoint.SIZE, 2)
+    file.write(checksum)
+
+
+def npy(array=None, header=None):
+    file = io.BytesIO()
+    if header is None:
+        np.lib.format.write_array(file, array)
+    else:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(b"few bytes")
+    return file.getvalue()
+
+
+def text(value):
+    value = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return npy(np.frombuffer(value, np.uint8))
+
+
+def state_of(value):
+    return {"fingerprint": "NAME", "state": value}
+
+
+ENDLESS = {"descr": "<f8", "fortran_order": False, "shape": (10**12,)}
+FILES = {
+    "empty": lambda: [],
+    "no json": lambda: [("array_0.npy", npy(np.zeros(3)))],
+    "json that is no array": lambda: [("json", b"{}")],
+    "list": lambda: [("json.npy", text([1, 2]))],
+    "number": lambda: [("json.npy", text(3))],
+    "no state": lambda: [("json.npy", text({"fingerprint": "NAME"}))],
+    "state of text": lambda: [("json.npy", text(state_of("x")))],
+    "state of nothing": lambda: [("json.npy", text(state_of(None)))],
+    "a list for the state": lambda: [("json.npy", text(state_of([1])))],
+    "no trainer": lambda: [("json.npy", text(state_of({"start": None})))],
+    "deep": lambda: [("json.npy", text(b"[" * 10**5))],
+    "many digits": lambda: [("json.npy", text(b"9" * 10**5))],
+    "no utf-8": lambda: [("json.npy", text(b"\xff\xfe\xfd"))],
+    "a key twice": lambda: [("json.npy", text(b'{"state": 1, "state": 2}'))],
+    "missing array": lambda: [
+        ("json.npy", text(state_of({"__array__": "array_7"}))),
+    ],
+    "array that is no name": lambda: [
+        ("json.npy", text(state_of({"__array__": [1]}))),
+    ],
+    "array for the fingerprint": lambda: [
+        ("json.npy", text({"fingerprint": {"__array__": "a"}, "state": 1})),
+        ("a.npy", npy(np.zeros(3))),
+    ],
+    "an endless array": lambda: [("json.npy", npy(header=ENDLESS))],
+    "a negative size": lambda: [
+        ("json.npy", npy(header={**ENDLESS, "shape": (-1,)})),
+    ],
+    "a long array, packed": lambda: [
+        ("json.npy", (bytes(10**7), zipfile.ZIP_DEFLATED)),
+    ],
+    "objects": lambda: [
+        ("json.npy", text(state_of({"__array__": "a"}))),
+        ("a.npy", npy(header={**ENDLESS, "descr": "|O", "shape": (1,)})),
+    ],
+    "a name twice": lambda: [
+        ("json.npy", text(state_of({"n": 1}))),
+        ("json.npy", text(state_of({"n": 2}))),
+    ],
+    "code": lambda: [("json.npy", pickle.dumps(print))],
+}
+
+
+@pytest.fixture(scope="module")
+def a_fit(tmp_path_factory):
+    """Return the name of a fit's files, the older one's bytes, and what it learned."""
+    directory = tmp_path_factory.mktemp("a_fit")
+    clf = quick(directory).fit(X, y)
+    (path,) = directory.glob("*.previous.npz")
+    return path.name.split(".")[0], path.read_bytes(), learned(clf)
+
+
+def assert_not_used(directory, a_fit):
+    """Fit with a file that is odd beside one that is older."""
+    name, older, expected = a_fit
+    (directory / f"{name}.previous.npz").write_bytes(older)
+    with pytest.warns(UserWarning, match=f"{name}.npz is not used: .") as record:
+        clf = quick(directory).fit(X, y)
+    assert record[0].filename == __file__
+    assert learned(clf) == expected
+    assert not list(directory.glob("*.tmp"))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
+def test_a_file_like_no_other_is_not_used(make, a_fit, tmp_path):
+    name = a_fit[0]
+    with open(tmp_path / f"{name}.npz", "w+b") as file:
+        members = [
+            (key, value.replace(b"NAME", name.encode()))
+            if isinstance(value, bytes) and b"NAME" in value
+            else (key, value)
+            for key, value in make()
+        ]
+        packed(file, members)
+    assert_not_used(tmp_path, a_fit)
+    with crash(1):
+        quick(tmp_path).fit(X, y)
+
+
+def test_an_array_that_is_named_often_is_read_once(tmp_path):
+    kept = Checkpoint(tmp_path, "name")
+    array = np.arange(4)
+    with open(kept.path, "w+b") as file:
+        content = {"fingerprint": "name", "state": {"n": [0] * 1000}}
+        content["state"]["n"] = [{"__array__": "a"}] * 1000
+        packed(file, [("json.npy", text(content)), ("a.npy", npy(array))])
+    assert len(set(map(id, kept.load()["n"]))) == 1
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as it:
+        here = os.getcwd()
+        os.chdir(path.parent)  # its address may not be long
+        try:
+            it.bind(path.name)
+        finally:
+            os.chdir(here)
+
+
+THINGS = {
+    "pipe": os.mkfifo,
+    "socket": make_socket,
+    "directory": os.mkdir,
+    "device": lambda path: os.symlink("/dev/zero", path),
+    "terminal": lambda path: os.symlink("/dev/tty", path),
+    "loop": lambda path: os.symlink(path, path),
+    "link to a pipe": lambda path: (
+        os.mkfifo(path.parent / "pipe"),
+        os.symlink(path.parent / "pipe", path),
+    ),
+}
+
+
+@pytest.mark.parametrize("make", THINGS.values(), ids=THINGS)
+def test_what_is_no_file_blocks_nobody(make, a_fit, tmp_path):
+    name = a_fit[0]
+    make(tmp_path / f"{name}.npz")
+    assert_not_used(tmp_path, a_fit)
+
+
+def test_a_pipe_that_looks_like_what_a_crash_left_blocks_nobody(tmp_path):
+    kept, _ = two_states(tmp_path)
+    pipe = tmp_path / "name.left.tmp"
+    os.mkfifo(pipe)
+    a_while_ago = time.time() - 60
+    os.utime(pipe, (a_while_ago, a_while_ago))
+    kept.begin(0)
+    assert kept.load()["n"] == 1
+
+
+def test_a_directory_in_place_of_the_older_file_stops_no_save(tmp_path):
+    name = "name"
+    (tmp_path / f"{name}.previous.npz").mkdir()
+    kept = Checkpoint(tmp_path, name)
+    for n in range(3):
+        kept.save({"n": n})
+        assert kept.load() == {"n": n}
+    assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("call", ["np.savez", "json.dumps", "_sync", "os.replace"])
+def test_no_memory_to_write_is_a_warning(call, tmp_path, monkeypatch):
+    straight = learned(quick().fit(X, y))
+    with monkeypatch.context() as patch:
+        fails = mock.Mock(side_effect=MemoryError)
+        patch.setattr(Checkpoint, "probe", lambda self: self.directory)
+        tmp_path.mkdir(exist_ok=True)
+        patch.setattr(f"skdnn.training.checkpoint.{call}", fails)
+        with pytest.warns(UserWarning, match=r"could not be written: MemoryError\."):
+            assert learned(quick(tmp_path).fit(X, y)) == straight
+    assert not list(tmp_path.iterdir())
+
+
+# ------------------------------------------------------------- what belongs together
+
+COINS = np.random.default_rng(0).normal(size=(200, 20)), np.arange(200) % 2
+
+
+def toss(directory=None, **settings):
+    """Return an estimator that learns the tosses of a coin by heart."""
+    settings = {"n_networks": 4, "resampling": "folds", "max_iter": 40, **settings}
+    fixed = {"tol": 0, "learning_rate_init": 0.01, "checkpoint_dir": directory}
+    return MLPClassifierDIY((100,), **fixed, **settings)
+
+
+def start_files(directory):
+    """Return the files that hold what the networks of a fit start with."""
+    return sorted(
+        path
+        for path in directory.glob("*.npz")
+        if "trainer" not in (checkpoint._read(path)["state"])
+    )
+
+
+HARM = {"lost": Path.unlink, "damaged": lambda path: path.write_bytes(b"torn")}
+
+
+@pytest.mark.parametrize("resampling", [None, "bootstrap", "folds"])
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+@pytest.mark.parametrize("which", [[0], [1], [0, 1]], ids=["first", "second", "both"])
+@pytest.mark.filterwarnings("ignore:The checkpoint", "ignore:.* left out by no")
+def test_networks_never_meet_the_folds_of_another_fit(
+    which, harm, resampling, tmp_path
+):
+    np.random.seed(0)
+    settings = {"resampling": resampling, "max_iter": 20}
+    before = toss(tmp_path, **settings).fit(*COINS)
+    files = start_files(tmp_path)
+    assert len(files) == 2
+    for i in which:
+        harm(files[i])
+    after = toss(tmp_path, **settings).fit(*COINS)
+    is_new = len(which) == 2
+    assert (learned(after) == learned(before)) is not is_new
+    if resampling is not None:
+        assert after.oof_score_ < 0.65
+    assert len(start_files(tmp_path)) == 2
+    with crash(1):
+        assert learned(toss(tmp_path, **settings).fit(*COINS)) == learned(after)
+
+
+def test_networks_that_are_lost_are_trained_again(tmp_path):
+    before = learned(toss(tmp_path, max_iter=10).fit(*COINS))
+    starts = start_files(tmp_path)
+    members = sorted(set(tmp_path.glob("*.npz")) - set(starts))
+    for path in members[:3]:
+        path.unlink()
+    assert learned(toss(tmp_path, max_iter=10).fit(*COINS)) == before
+
+
+@pytest.mark.parametrize("seed", [0, "an instance"])
+def test_with_a_seed_no_start_is_kept(seed, tmp_path):
+    def clf(directory):
+        rng = np.random.RandomState(3) if seed else seed
+        return toss(directory, random_state=rng, max_iter=10)
+
+    straight = learned(clf(None).fit(*COINS))
+    assert learned(clf(tmp_path).fit(*COINS)) == straight
+    assert not start_files(tmp_path)
+    with crash(1):
+        assert learned(clf(tmp_path).fit(*COINS)) == straight
+
+
+def test_a_state_of_another_start_is_not_used(tmp_path):
+    """As two processes may leave them, which began a fit without a seed at once."""
+    for folder in "ab":
+        with crash(4), pytest.raises(Crash):
+            quick(tmp_path / folder, random_state=None, early_stopping=True).fit(X, y)
+    (a,), (b,) = ((tmp_path / folder).glob("*[!s].npz") for folder in "ab")
+    shutil.copy(b, a.with_suffix(".previous.npz"))
+    whole = checkpoint._read(a)
+    whole["state"]["trainer"]["n_steps"] = -1
+    with open(a, "w+b") as file:
+        checkpoint._write(file, whole)
+    with (
+        pytest.warns(UserWarning, match="not used") as record,
+        crash(7),
+        pytest.raises(Crash),  # as it starts anew
+    ):
+        quick(tmp_path / "a", random_state=None, early_stopping=True).fit(X, y)
+    said = [str(it.message) for it in record]
+    assert [("n_steps" in it, "started otherwise" in it) for it in said] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def start_of(directory, seed):
+    """Return a checkpoint, and what it lets a generator of its own start with."""
+    kept = Checkpoint(directory, "name")
+    with mock.patch.object(np.random.mtrand, "_rand", np.random.RandomState(seed)):
+        return kept, kept.begin(None)
+
+
+STATES = {
+    "nothing": lambda paths: None,
+    "the first is lost": lambda paths: os.unlink(paths[0]),
+    "the second is lost": lambda paths: os.unlink(paths[1]),
+    "the first is damaged": lambda paths: paths[0].write_bytes(b"torn"),
+    "the second is damaged": lambda paths: paths[1].write_bytes(b"torn"),
+    "one is damaged, one lost": lambda paths: (
+        paths[0].write_bytes(b"torn"),
+        os.unlink(paths[1]),
+    ),
+    "both are damaged": lambda paths: [path.write_bytes(b"torn") for path in paths],
+}
+
+
+@pytest.mark.filterwarnings("ignore:The checkpoint")
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize("before", STATES, ids=STATES)
+def test_the_first_who_writes_a_start_wins(before, links, tmp_path, monkeypatch):
+    """Whatever one process has done already when another one does it all."""
+    if not links:
+        monkeypatch.setattr(os, "link", mock.Mock(side_effect=PermissionError))
+    for n in count(1):
+        directory = tmp_path / str(n)
+        directory.mkdir()
+        paths = [directory / name for name in ("name.npz", "name.previous.npz")]
+        kept = None
+        if before != "nothing":
+            kept, rng = start_of(directory, 7)
+            kept.share_start(rng)
+            assert all(path.exists() for path in paths)
+            STATES[before](paths)
+        calls, starts = count(1), []
+
+        def other_is_faster(original, calls=calls, n=n, d=directory, starts=starts):
+            def call(*arguments, **options):
+                if next(calls) == n:
+                    calls_of_other, rng = start_of(d, 2)
+                    calls_of_other.share_start(rng)
+                    starts.append(calls_of_other.start)
+                return original(*arguments, **options)
+
+            return call
+
+        with monkeypatch.context() as patch:
+            for place, name in (
+                *((os, "replace"), (os, "link"), (checkpoint, "_read")),
+                *((checkpoint, "mkstemp"), (checkpoint, "_write")),
+            ):
+                patch.setattr(place, name, other_is_faster(getattr(place, name)))
+            one, rng = start_of(directory, 1)
+            one.share_start(rng)
+        assert fingerprint_of(one.start) == fingerprint_of(rng.get_state(legacy=False))
+        if not starts:  # the first was done before
+            break
+        found, rng = start_of(directory, 3)
+        found.share_start(rng)
+        known = [fingerprint_of(it) for it in (one.start, *starts)]
+        assert fingerprint_of(found.start) in known
+        if before != "both are damaged":
+            assert len(set(known)) == 1
+            if before not in ("nothing", "one is damaged, one lost"):
+                assert fingerprint_of(kept.start) == known[0]
+        assert sorted(os.listdir(directory)) == sorted(path.name for path in paths)
+    assert n > 3
+
+
+AT_ONCE = """
+import json, os, sys, warnings
+import multiprocessing
+import numpy as np
+from skdnn import MLPClassifierDIY
+from skdnn.training.checkpoint import Checkpoint
+
+warnings.simplefilter("ignore")
+share_start = Checkpoint.share_start
+X, y = np.random.default_rng(0).normal(size=(200, 20)), np.arange(200) % 2
+
+def fit(barrier, k, results):
+    def together(self, rng):
+        barrier.wait()
+        share_start(self, rng)
+        barrier.wait()
+
+    Checkpoint.share_start = together
+    settings = {"n_networks": 4, "resampling": "folds", "max_iter": 20, "tol": 0}
+    clf = MLPClassifierDIY((50,), checkpoint_dir=sys.argv[1], **settings).fit(X, y)
+    results.put([clf.network_.parameters.tolist(), clf.oof_score_])
+
+context = multiprocessing.get_context("fork")
+barrier, results = context.Barrier(3), context.SimpleQueue()
+children = [context.Process(target=fit, args=(barrier, k, results)) for k in range(3)]
+for child in children:
+    child.start()
+print(json.dumps([results.get() for _ in children]))
+for child in children:
+    child.join()
+"""
+
+
+def test_processes_that_begin_at_once_make_one_fit(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, tmp_path / "kept"],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *others = json.loads(done.stdout)
+    assert others == [first, first]
+    assert len(start_files(tmp_path / "kept")) == 2
+    assert len(list((tmp_path / "kept").iterdir())) == 2 + 2 * 4
+
+
 # ------------------------------------------------------------- directories and disks
 
 
@@ -568,6 +1202,64 @@ def test_a_directory_that_cannot_be_written_to_is_an_error_at_the_start(tmp_path
     clf = quick(tmp_path / "new" / "below").fit(X, y)
     with refused:  # nothing to write any more
         assert learned(clf.fit(X, y)) == learned(quick().fit(X, y))
+
+
+def test_a_home_directory_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for directory in ("~/kept", Path("~/kept"), str(tmp_path / "kept"), "kept"):
+        clf = quick(directory).fit(X, y)
+        assert clf.checkpoint_dir == directory
+        assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert os.listdir(tmp_path) == ["kept"]
+
+
+class Bytes(os.PathLike):
+    def __init__(self, path):
+        self.path = path
+
+    def __fspath__(self):
+        return os.fsencode(self.path)
+
+
+def test_a_path_of_bytes_is_a_path(tmp_path):
+    clf = quick(Bytes(tmp_path / "kept")).fit(X, y)
+    assert pickle.loads(pickle.dumps(clf)).checkpoint_dir == str(tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+NO_PATHS = {
+    "": "it is empty",
+    "a\0b": "null byte",
+    "\ud800": "surrogates not allowed",
+    "~nobody-of-that-name/kept": "no such user",
+    b"kept": "parameter of MLPClassifierDIY must be",
+}
+
+
+@pytest.mark.parametrize("path", NO_PATHS)
+def test_what_can_be_no_directory_is_named(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with crash(1), pytest.raises(ValueError, match="checkpoint_dir") as error:
+        quick(path).fit(X, y)
+    assert NO_PATHS[path] in str(error.value)
+    assert not os.listdir(tmp_path)
+
+
+def test_the_program_may_go_to_another_directory(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+
+    def go():
+        os.chdir(tmp_path / "other")
+        return False
+
+    monkeypatch.chdir(tmp_path)
+    quick("kept").set_callbacks(StopsAt(3, go)).fit(X, y)
+    assert not os.listdir(tmp_path / "other")
+    os.chdir(tmp_path)
+    with crash(1):
+        quick("kept").fit(X, y)
 
 
 def test_a_disk_that_fills_up_is_a_warning(tmp_path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -669,6 +670,29 @@ def test_parameters_of_candidates_with_other_outputs():
     display = ArchitectureComparisonDisplay.from_search(search, x="parameters")
     n_outputs = np.array([2, 2, 4, 4, 2, 6])
     assert display.costs.tolist() == (64 * 3 + 3 + (3 + 1) * n_outputs).tolist()
+
+
+def test_the_time_of_a_fit_that_went_on_is_no_surprise(digits, tmp_path):
+    X, y = digits[0][:300], digits[1][:300]
+    from_search = ArchitectureComparisonDisplay.from_search
+    pipeline = make_pipeline(MinMaxScaler(), MLPClassifierDIY(max_iter=1))
+    name = "mlpclassifierdiy"
+    kept = MLPClassifierDIY(max_iter=1, checkpoint_dir=tmp_path)
+    for params in (
+        {f"{name}__checkpoint_dir": [None, str(tmp_path)]},
+        {name: [MLPClassifierDIY(max_iter=1), kept]},
+    ):
+        search = GridSearchCV(pipeline, params, cv=2).fit(X, y)
+        with pytest.warns(UserWarning, match="checkpoint_dir=.*x='parameters'") as said:
+            from_search(search)
+        assert said[0].filename == __file__
+        with warnings.catch_warnings():  # after each advice
+            warnings.simplefilter("error")
+            from_search(search, x="parameters")
+    search = GridSearchCV(pipeline, {f"{name}__alpha": [0, 1]}, cv=2).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        from_search(search)
 
 
 def test_comparison_errors(search):

@@ -8,7 +8,7 @@ from unittest import mock
 import joblib
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import (
@@ -408,6 +408,43 @@ def test_partial_fit_goes_on_with_each():
         ensemble(resampling="folds").partial_fit(IRIS, IRIS_Y, classes=[0, 1, 2])
     fitted = ensemble().fit(IRIS, IRIS_Y).partial_fit(IRIS, IRIS_Y)
     assert len(fitted.estimators_[2].history_) == 13
+
+
+@pytest.mark.parametrize("resampling", ["folds", "bootstrap"])
+@pytest.mark.parametrize("checkpoints", [False, True])
+def test_a_warm_start_leaves_out_the_same_rows(resampling, checkpoints, tmp_path):
+    """Others, the networks would know by heart: on the tosses of a coin, too."""
+    X, y = np.random.default_rng(0).normal(size=(200, 20)), np.arange(200) % 2
+    clf = MLPClassifierDIY(
+        **{"hidden_layer_sizes": 100, "n_networks": 6, "resampling": resampling},
+        **{"max_iter": 30, "learning_rate_init": 0.01, "warm_start": True},
+        checkpoint_dir=tmp_path if checkpoints else None,
+    )
+    np.random.seed(0)
+    rows = clf.fit(X, y).estimators_samples_
+    for _ in range(2):
+        assert_equal(clf.fit(X, y).estimators_samples_, rows)
+        assert clf.oof_score_ < 0.7  # chosen among 90 epochs
+
+
+def test_a_warm_start_that_cannot_leave_out_the_same_rows_says_so():
+    order = np.random.default_rng(0).permutation(150)
+
+    def warns(n_rows, **params):
+        clf = ensemble(resampling="folds", warm_start=True, max_iter=2)
+        clf.fit(IRIS[order[:75]], IRIS_Y[order[:75]]).set_params(**params)
+        with pytest.warns(UserWarning, match="warm_start=True: .* oof_score_"):
+            clf.fit(IRIS[order[:n_rows]], IRIS_Y[order[:n_rows]])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "warm_start")
+            clf.set_params(warm_start=False).fit(IRIS, IRIS_Y)
+
+    warns(76)
+    warns(74)
+    warns(100, resampling="bootstrap")
+    clf = ensemble(warm_start=True, max_iter=2).fit(IRIS, IRIS_Y)
+    with pytest.warns(UserWarning, match="warm_start=True: .* oof_score_"):
+        clf.set_params(resampling="folds").fit(IRIS, IRIS_Y)
 
 
 def test_warm_start():

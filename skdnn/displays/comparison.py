@@ -17,6 +17,7 @@ from skdnn.displays.common import (
 from skdnn.estimators.building import count_parameters
 from skdnn.estimators.regressor import measures_of, warn_of_measures
 from skdnn.nn import Layer
+from skdnn.training.user_warnings import warn_user
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
 COLOR = PALETTE[0]
@@ -115,7 +116,8 @@ class ArchitectureComparisonDisplay:
             The mean time of a fit, or the number of parameters of the network, for
             which the search must be over a network of this package and have fitted the
             best candidate again. Every candidate is taken to have as many
-            input features as that one.
+            input features as that one. With a `checkpoint_dir`, the time of a fit may
+            be that of reading one that was finished before: a warning says so.
         labels : list of str, default=None
             What to call each candidate, in the order of ``search.cv_results_``; by
             default what it does not share with all others.
@@ -144,6 +146,7 @@ class ArchitectureComparisonDisplay:
         elif search.scoring not in (None, "accuracy"):
             score_name = search.scoring if isinstance(search.scoring, str) else "Score"
         if x == "fit_time":
+            _warn_of_checkpoints(search)
             costs, spreads = results["mean_fit_time"], results["std_fit_time"]
         else:
             costs, spreads = _count_parameters(search), None
@@ -236,13 +239,34 @@ def _check_x(x):
         )
 
 
+def _candidates(search):
+    """Return what a search has fitted, not fitted."""
+    return [
+        clone(search.estimator).set_params(**clone(params, safe=False))
+        for params in search.cv_results_["params"]
+    ]
+
+
+def _warn_of_checkpoints(search):
+    """Warn where a fit may have gone on from a file: its time is that of the rest."""
+    for candidate in _candidates(search):
+        for name, value in candidate.get_params().items():
+            if name.split("__")[-1] == "checkpoint_dir" and value is not None:
+                warn_user(
+                    f"Candidates have {name}={value!r}: the time of a fit that went on"
+                    " from there, or was finished, is only what was left to do, and"
+                    " candidates may look faster than they are. Draw x='parameters',"
+                    f" or search with {name}=None."
+                )
+                return
+
+
 def _count_parameters(search):
     """Return the number of parameters of each candidate's network."""
     what = "network_ to count the parameters of, or was made with refit=False"
     best = final_estimator(search, "network_", what)
     counts = []
-    for params in search.cv_results_["params"]:
-        candidate = clone(search.estimator).set_params(**clone(params, safe=False))
+    for candidate in _candidates(search):
         *_, candidate = unwrapped(candidate)
         try:
             targets = candidate._as_asked(best._fitted_targets())

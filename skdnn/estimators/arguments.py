@@ -147,6 +147,7 @@ class SharedArguments(BaseEstimator):
         Whether `fit` goes on from the parameters of the last one, instead of new ones.
         "lbfgs" forgets the curvature that it has learned: many short fits come less far
         than a long one.
+        With `resampling`, each network learns from the samples that it had.
 
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1].
@@ -203,17 +204,18 @@ class SharedArguments(BaseEstimator):
         that comes before the output's dense layer.
 
     checkpoint_dir : str, path-like or None, default=None
-        A directory in which `fit` keeps its state. A `fit` that is run again, with the
-        same data and settings, goes on where the last one stopped, to the same bits as
-        one that was never interrupted ("seconds" in `history_` apart), and is over at
-        once where that one was finished; for "lbfgs", only the latter. For the same
-        bits, the libraries and the number of threads must be the same. Files are named
-        by a hash of data and settings, so that one directory serves any number of
-        fits, at the same time too. Of functions among the settings, the hash knows
-        name and code, but not what they call. `random_state` counts as a setting:
-        with None, a second fit of the same data is taken for the first. Callbacks see
-        the epochs that are run. A fit that a callback stops is finished, one that is
-        stopped by Ctrl-C is not. `partial_fit` writes nothing.
+        A directory in which `fit` keeps its state; "~" is the home directory. A `fit`
+        that is run again, with the same data and settings, goes on where the last one
+        stopped, to the same bits as one that was never interrupted ("seconds" in
+        `history_` apart), and is over at once where that one was finished; for "lbfgs",
+        only the latter. For the same bits, the libraries and the number of threads must
+        be the same. Files are named by a hash of data and settings, so that one
+        directory serves any number of fits, at the same time too. Of functions among
+        the settings, the hash knows name and code, but not what they call.
+        `random_state` counts as a setting: with None, a second fit of the same data is
+        taken for the first. Callbacks see the epochs that are run. A fit that is
+        stopped by a callback or by Ctrl-C is not finished: the next one goes on, with
+        or without the callback. `partial_fit` writes nothing.
 
     checkpoint_every : int, default=1
         How many epochs lie between one checkpoint and the next.

@@ -175,6 +175,7 @@ class BaseMLP(
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
+        rows_before = getattr(self, "estimators_samples_", ()) if warm else None
         with unchanged_on_error(self):
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
@@ -198,7 +199,8 @@ class BaseMLP(
                 given and given.learned_from(),
             )
             fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
-            plans = plans_for(self, checkpoints, targets, encoded, fit.counts())
+            counts = fit.counts()
+            plans = plans_for(self, checkpoints, targets, encoded, counts, rows_before)
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
             is_told = bool((encoded == encoded[0]).all())  # that all of y is constant
             score_by_loss_if_undefined(members, is_told)

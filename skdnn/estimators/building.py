@@ -11,7 +11,7 @@ from skdnn.augmentation import InARow
 from skdnn.nn.layers.base import check_fits, counted, plain
 from skdnn.nn.network import check_layers
 from skdnn.training import LBFGS, GradientDescent
-from skdnn.training.checkpoint import FORMAT, Checkpoint
+from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of
 from skdnn.training.fingerprint import fingerprint_of
 from skdnn.training.user_warnings import warn_user
 
@@ -287,7 +287,7 @@ def checkpoints_for(estimator, goes_on, *data):
     """Return a function that makes the checkpoints of a fit, or None.
 
     The checkpoint of the fit is made with no argument, that of one of its networks with
-    what tells it from the others.
+    what tells it from the others, those of another start too.
 
     Parameters
     ----------
@@ -297,7 +297,8 @@ def checkpoints_for(estimator, goes_on, *data):
     *data : array, or tuple of arrays, or None
         All that the fit learns from.
     """
-    if estimator.checkpoint_dir is None:
+    directory = directory_of(estimator.checkpoint_dir)
+    if directory is None:
         return None
     settings = {}
     for name, value in estimator.get_params(deep=False).items():
@@ -319,7 +320,6 @@ def checkpoints_for(estimator, goes_on, *data):
 
     def checkpoint(*which):
         fingerprint = fingerprint_of((whole, which)) if which else whole
-        directory, every = estimator.checkpoint_dir, estimator.checkpoint_every
-        return Checkpoint(directory, fingerprint, every)
+        return Checkpoint(directory, fingerprint, estimator.checkpoint_every)
 
     return checkpoint

@@ -40,7 +40,7 @@ class Plan:
     checkpoint: object = None
 
 
-def plans_for(estimator, checkpoints, targets, encoded, counts=None):
+def plans_for(estimator, checkpoints, targets, encoded, counts=None, rows_before=None):
     """Return a plan for each network of an estimator.
 
     Parameters
@@ -53,6 +53,8 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None):
         y as the loss takes it.
     counts : tuple of ndarray of bool of shape (n_samples,), default=None
         Which rows count in training, and in a score; None stands for all.
+    rows_before : sequence of ndarray of int, default=None
+        Of a fit that goes on: what each network has learned from, if that is known.
     """
     n_networks, resampling = estimator.n_networks, estimator.resampling
     start = None if checkpoints is None else checkpoints()
@@ -67,12 +69,12 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None):
             f"{n_networks}, {n_samples} samples. Change n_networks, or set"
             " resampling=None."
         )
+    if start is not None and estimator.random_state is None:
+        start.share_start(rng)
     seeds = rng.randint(np.iinfo(np.int32).max, size=n_networks).tolist()
-    if start is not None:
-        start.keep_start()
     plans = []
     for k, seed in enumerate(seeds):
-        checkpoint = None if start is None else checkpoints(k)
+        checkpoint = None if start is None else checkpoints(k, start.start)
         plans.append(Plan(_begin(checkpoint, seed), seed, checkpoint=checkpoint))
     if resampling == "bootstrap":
         for plan in plans:
@@ -84,6 +86,8 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None):
         ):
             plan.left_out = fold
             plan.rows = np.setdiff1d(np.arange(n_samples), fold)
+    if resampling is not None and rows_before is not None:
+        _leave_out_the_same(plans, rows_before, n_samples)
     return plans
 
 
@@ -98,6 +102,30 @@ def _draw(n_samples, counts, rng):
         if counts is None or (counts[0][rows].any() and counts[1][left_out].any()):
             break
     return rows, left_out
+
+
+def _leave_out_the_same(plans, rows_before, n_samples):
+    """Let networks that go on learn from the rows that they have learned from.
+
+    With others, they would be asked about rows that they know.
+    """
+    used = np.unique(np.concatenate([[-1], *rows_before]))
+    drawn = any(len(plan.rows) == n_samples for plan in plans)  # with replacement
+    same = (
+        [len(plan.rows) for plan in plans] == [len(rows) for rows in rows_before]
+        and used[-1] < n_samples
+        and (drawn or len(used) == n_samples + 1)
+    )
+    if not same:
+        warn_user(
+            "warm_start=True: networks go on that may have learned from samples which"
+            " they leave out now, and oof_score_ may be much too good. Set"
+            " warm_start=False, or go on with the data, n_networks and resampling of"
+            " before."
+        )
+        return
+    for plan, rows in zip(plans, rows_before, strict=True):
+        plan.rows, plan.left_out = rows, np.setdiff1d(np.arange(n_samples), rows)
 
 
 def _begin(checkpoint, random_state):

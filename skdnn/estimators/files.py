@@ -1,7 +1,7 @@
 """What a saved estimator says about itself: who wrote it, and in which format."""
 
 from dataclasses import dataclass
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 
 from skdnn import __version__
 
@@ -53,6 +53,6 @@ def opened(state):
 def without_paths(state):
     """Return the state with text in the place of paths, which skops does not trust."""
     return {
-        name: fspath(value) if isinstance(value, PathLike) else value
+        name: fsdecode(value) if isinstance(value, PathLike) else value
         for name, value in state.items()
     }

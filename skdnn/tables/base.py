@@ -23,6 +23,7 @@ from skdnn.tables.recipe import (
     batch_size_for,
     epochs_for,
 )
+from skdnn.training.checkpoint import directory_of
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):
@@ -272,7 +273,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             "n_jobs": self.n_jobs,
             "random_state": seed,
             "verbose": self.verbose,
-            "checkpoint_dir": self.checkpoint_dir,
+            "checkpoint_dir": directory_of(self.checkpoint_dir),
         }
         networks = []
         sizes = self.hidden_layer_sizes

@@ -7,16 +7,19 @@ archive is a checksum of all that comes before it.
 import hashlib
 import json
 import os
+import shutil
+import stat
 import time
 import zipfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import SEEK_END
 from tempfile import TemporaryFile, mkstemp
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdnn.training.fingerprint import BLOCK
+from skdnn.training.fingerprint import BLOCK, fingerprint_of
+from skdnn.training.kinds import check_kind, generator_like
 from skdnn.training.user_warnings import warn_user
 
 try:
@@ -24,11 +27,50 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-FORMAT = 3  # of files and arithmetic; goes into the fingerprint, so a new one is new
+FORMAT = 4  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size
 # Seconds after its last change for which a file that seems to be left is not touched:
 # between making it and locking it, and where locks are not to be had.
 YOUNG, OLD = 1, 3600
+
+
+def directory_of(checkpoint_dir):
+    """Return the directory that `checkpoint_dir` stands for.
+
+    Absolute, so that it stays the same where the program, or a process that it starts,
+    is in another directory later.
+
+    Parameters
+    ----------
+    checkpoint_dir : str, path-like or None
+        "~" and "~user" are home directories.
+
+    Returns
+    -------
+    directory : str or None
+
+    Raises
+    ------
+    ValueError
+        If there can be no such directory.
+    """
+    if checkpoint_dir is None:
+        return None
+    try:
+        path = os.path.expanduser(os.fsdecode(checkpoint_dir))
+        os.fsencode(path)
+        if not path:
+            raise ValueError("it is empty; '.' is the current directory")
+        if "\0" in path:
+            raise ValueError("it has a null byte")
+        if path.startswith("~"):
+            raise ValueError(f"there is no such user; {'./' + path!r} is a directory")
+        return os.path.abspath(path)
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"checkpoint_dir={checkpoint_dir!r} must be the path of a directory:"
+            f" {error}."
+        ) from error
 
 
 class Checkpoint:
@@ -43,6 +85,11 @@ class Checkpoint:
         state before that, ``<fingerprint>.previous.npz``.
     every : int, default=1
         How many epochs lie between two states.
+
+    Attributes
+    ----------
+    start : dict
+        The state of the random numbers that the fit starts with.
     """
 
     def __init__(self, directory, fingerprint, every=1):
@@ -54,45 +101,87 @@ class Checkpoint:
             for suffix in (".npz", ".previous.npz")
         )
         self._path_is_good = False
+        self._refused = set()  # paths, of which there has been a warning
 
     def begin(self, random_state):
-        """Read the last state; return the random numbers for the fit to start with.
+        """Return the random numbers for the fit to start with.
 
         Where `random_state` is None, these are the ones that it started with before.
         """
         self._remove_what_a_crash_left()
-        self._state = self.load()
         rng = check_random_state(random_state)
         if random_state is None:
             rng = np.random.RandomState(rng.randint(2**32, size=8, dtype=np.uint32))
-            if self._state is not None:
-                rng.set_state(self._state["start"])
-        self._start = rng.get_state(legacy=False)
+            self.start = rng.get_state(legacy=False)
+            if (state := self._last_state(self._check_start)) is not None:
+                rng.set_state(state["start"])
+        self.start = rng.get_state(legacy=False)
         return rng
 
-    def keep_start(self):
-        """Write down the random numbers that a fit of several networks starts with."""
-        if self._state is None:
-            self.probe()
-            self.save({"start": self._start})
-            self._state = {"start": self._start}
+    def share_start(self, rng):
+        """Let `rng` start where it does for whoever was first to begin this fit.
 
-    def resume(self, trainer):
-        """Take the trainer, with its data loaded, to the state that was read.
+        The start is written twice, so that one file may be lost. What is kept of the
+        networks has the start in its name: of another start, it is not found.
+        """
+        start = self._found_start()
+        for path in (self.path, self.previous):
+            if start is None:  # or else damaged, and the next one may do
+                self.probe()
+                self._write(path, {"start": self.start}, put=_put_if_free)
+                start = self._found_start()
+        if start is not None:
+            self.start = start
+            rng.set_state(start)
+        for path in (self.path, self.previous):
+            if self._start_in(path) != fingerprint_of(self.start):
+                self._write(path, {"start": self.start})
+
+    def _found_start(self):
+        state = self._last_state(self._check_start)
+        return None if state is None else state["start"]
+
+    def _start_in(self, path):
+        """Return the fingerprint of the start that a file holds, or None."""
+        try:
+            return fingerprint_of(self._read(path)["start"])
+        except Exception:
+            return None
+
+    def _check_start(self, state):
+        check_kind(state["start"], generator_like(self.start), "start")
+
+    def resume(self, trainer, rules):
+        """Take the trainer, with its data loaded, to the last state of this fit.
 
         Unless it is finished then, make sure that more can be written.
+
+        Parameters
+        ----------
+        trainer : Trainer
+        rules : dict
+            Of the fit, see :meth:`Trainer.check`.
         """
-        if self._state is not None:
-            trainer.restore(self._state["trainer"])
-            self._state = None
+
+        def check(state):
+            if state.keys() != {"start", "trainer"}:
+                raise ValueError(f"it has {sorted(state)}")
+            self._check_start(state)
+            if fingerprint_of(state["start"]) != fingerprint_of(self.start):
+                raise ValueError("it is of a fit that started otherwise")
+            trainer.check(state["trainer"], **rules)
+
+        if (state := self._last_state(check)) is not None:
+            trainer.restore(state["trainer"])
         if not trainer.finished:
             self.probe()
 
     def save_if_due(self, trainer):
         """Write the trainer's state if it is finished, or `every` epochs have gone."""
         if trainer.finished or trainer.n_epochs % self.every == 0:
-            state = trainer.state(copy=np.asarray)
-            self.save({"start": self._start, "trainer": state})
+            with _warned(self.path):
+                state = trainer.state(copy=np.asarray)
+                self.save({"start": self.start, "trainer": state})
         if trainer.finished:  # this fit may never begin again
             self._remove_what_a_crash_left()
 
@@ -126,6 +215,28 @@ class Checkpoint:
         state : dict
             Of dictionaries, lists, numbers, strings, None and arrays.
         """
+
+        def put(temporary, path):
+            if self._path_is_good:
+                with suppress(OSError):  # another process was faster
+                    os.replace(path, self.previous)
+            os.replace(temporary, path)
+            self._path_is_good = True
+
+        self._write(self.path, state, put)
+
+    def _write(self, path, state, put=None):
+        """Write a state to a path, or warn if that fails."""
+        with _warned(path), self._temporary_file() as (file, temporary):
+            _write(file, {"fingerprint": self.fingerprint, "state": state})
+            _sync(file)
+            file.close()
+            (put or os.replace)(temporary, path)
+            _sync_directory(self.directory)
+
+    @contextmanager
+    def _temporary_file(self):
+        """Yield a new file and its path, of which nothing stays."""
         temporary = None
         try:
             descriptor, temporary = mkstemp(
@@ -133,22 +244,10 @@ class Checkpoint:
             )
             with open(descriptor, "w+b") as file:
                 _lock(file)  # as long as this process lives, it is not left
-                _write(file, {"fingerprint": self.fingerprint, "state": state})
-                _sync(file)
-            if self._path_is_good:
-                with suppress(FileNotFoundError):  # another process was faster
-                    os.replace(self.path, self.previous)
-            os.replace(temporary, self.path)
-            temporary, self._path_is_good = None, True
-            _sync_directory(self.directory)
-        except OSError as error:
-            warn_user(
-                f"The checkpoint {self.path} could not be written: {error}. Training"
-                " goes on."
-            )
+                yield file, temporary
         finally:
             if temporary is not None:
-                with suppress(OSError):
+                with suppress(OSError):  # it may have another name now
                     os.unlink(temporary)
 
     def load(self):
@@ -156,22 +255,69 @@ class Checkpoint:
 
         A warning names a file that is damaged, or belongs to something else.
         """
+        self._refused.clear()
+        return self._last_state(lambda state: None)
+
+    def _last_state(self, check):
+        """Return the last state that is whole, and for which `check` has no error.
+
+        A file is named but once, and then not looked at again.
+        """
+        self._path_is_good = False
         for path in (self.path, self.previous):
+            if path in self._refused:
+                continue
             try:
-                content = _read(path)
-                if content["fingerprint"] != self.fingerprint:
-                    raise ValueError("it belongs to another fit")
+                state = self._read(path)
+                check(state)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except Exception as error:  # whatever a file may lead to
+                self._refused.add(path)
                 warn_user(
-                    f"The checkpoint {path} is not used: {error}. Training goes on from"
-                    " the one before it, or starts anew where there is none."
+                    f"The checkpoint {path} is not used: {_describe(error)}. Training"
+                    " goes on from the one before it, or starts anew where there is"
+                    " none."
                 )
             else:
                 self._path_is_good = path == self.path
-                return content["state"]
+                return state
         return None
+
+    def _read(self, path):
+        content = _read(path)
+        if content["fingerprint"] != self.fingerprint:
+            raise ValueError("it belongs to another fit")
+        return content["state"]
+
+
+@contextmanager
+def _warned(path):
+    """Make a warning of an error in writing a file."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        warn_user(
+            f"The checkpoint {path} could not be written: {_describe(error)}. Training"
+            " goes on."
+        )
+
+
+def _describe(error):
+    return str(error) or type(error).__name__
+
+
+def _put_if_free(temporary, path):
+    """Give a file its name, unless there is something of that name: that stays."""
+    with suppress(FileExistsError):
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except (OSError, AttributeError):  # the file system knows no links
+            with open(temporary, "rb") as source, open(path, "xb") as file:
+                shutil.copyfileobj(source, file)
+                _sync(file)
 
 
 def _remove_if_left(path):
@@ -183,8 +329,17 @@ def _remove_if_left(path):
 
 
 def _is_unlocked(path):
-    with open(path, "r+b") as file:
+    with open(path, "r+b", opener=_open_at_once) as file:
         return _lock(file)
+
+
+def _open_at_once(path, flags):
+    """Open a file, but nothing that one could have to wait for: a pipe, a device."""
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("it is not a file")
+    return descriptor
 
 
 def _lock(file):
@@ -218,18 +373,33 @@ def _write(file, content):
 
 
 def _read(path):
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_open_at_once) as file:
         checksum = _checksum(file)
         if file.read() != checksum:
             raise ValueError("it is damaged, or not a checkpoint")
+        size = file.seek(0, SEEK_END)
         file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
+            _check_members(archive.zip.infolist(), size)
+            arrays = {name: archive[name] for name in archive.files}
+    text = arrays.pop("json").tobytes()
 
-            def resolve(value):
-                name = value.get("__array__")
-                return value if name is None else archive[name]
+    def resolve(pairs):
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            raise ValueError("a name is there twice")
+        return arrays[value["__array__"]] if value.keys() == {"__array__"} else value
 
-            return json.loads(archive["json"].tobytes(), object_hook=resolve)
+    return json.loads(text, object_pairs_hook=resolve)
+
+
+def _check_members(members, size):
+    """Raise a ValueError if an archive holds more than its file has bytes for."""
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not stored or sum(member.file_size for member in members) > size:
+        raise ValueError("it is packed, as no checkpoint is")
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("a name is there twice")
 
 
 def _checksum(file):

@@ -36,7 +36,7 @@ def _parts(value):
     """Yield bytes that tell a value from any other."""
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, np.ndarray) and value.dtype != object:
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         yield f"array {value.dtype.str} {value.shape};".encode()
         value = np.atleast_1d(value)
         n_rows = max(BLOCK * len(value) // max(value.nbytes, 1), 1)

@@ -13,6 +13,16 @@ from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
+from skdnn.training.kinds import (
+    TEXT,
+    Optional,
+    check_kind,
+    finite_like,
+    generator_like,
+    number,
+    order_of,
+    whole,
+)
 from skdnn.training.lockstep import Lockstep
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.together import fit_together
@@ -56,7 +66,6 @@ class GradientDescent(Trainer):
     """
 
     takes_steps = True
-    kept = (*Trainer.kept, "complaint", "learning_rate", "n_no_improvement")
     good = None  # what to go back to if an epoch fails
     failure = None  # the error with which augmentation failed in this one
 
@@ -443,6 +452,49 @@ class GradientDescent(Trainer):
         say(f"{why} Setting learning rate to {self.learning_rate:f}")
         self.n_no_improvement = 0
         return False
+
+    def fields(self):
+        """See :meth:`Trainer.fields`."""
+        rate = self.initial_rate
+        falls = isinstance(self.schedule, Adaptive)
+        return {
+            **super().fields(),
+            "complaint": Optional(TEXT),
+            "learning_rate": number(0 if falls else rate, rate),
+            "n_no_improvement": whole(0, self.max_epochs),
+        }
+
+    def parts(self):
+        """See :meth:`Trainer.parts`."""
+        own = self.state(np.asarray)
+        averaged, noise_rng, order = own["averaged"], own["noise_rng"], own["order"]
+        kinds = {
+            **super().parts(),
+            "averaged": averaged and tuple(map(finite_like, averaged)),
+            "optimizer": own["optimizer"],
+            "n_steps": whole(0, 2**63),
+            "order": None if order is None else order_of(order),
+            "rng": generator_like(own["rng"]),
+            "noise_rng": noise_rng and generator_like(noise_rng),
+        }
+        if averaged is None:  # else the network may be what a last epoch has spoiled
+            kinds["network"] = self._like_network()
+        return kinds
+
+    def row_kind(self, epoch, validates):
+        """See :meth:`Trainer.row_kind`."""
+        return super().row_kind(epoch, validates) | {"learning_rate": number(0)}
+
+    def check(self, state, **rules):
+        """See :meth:`Trainer.check`."""
+        super().check(state, **rules)
+        n_epochs, spoiled = state["n_epochs"], state["complaint"] is not None
+        n_batches = ceil(len(self.order) / self.n_rows)
+        fewest = 0 if self.may_skip else n_epochs * n_batches
+        most = (n_epochs + spoiled) * n_batches
+        check_kind(state["n_steps"], whole(fewest, most), "n_steps")
+        if spoiled and not state["ended"]:
+            raise ValueError("ended must be true where there is a complaint")
 
     def state(self, copy=np.copy):
         """Return all that training changes, see :meth:`Trainer.state`."""

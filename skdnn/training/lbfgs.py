@@ -7,6 +7,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from skdnn.training.kinds import FLAG, NUMBER, TEXT, Kind, whole
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
@@ -38,12 +39,25 @@ class LBFGS(Trainer):
     optimization"; Byrd, Lu, Nocedal and Zhu (1995), the bounded version in SciPy.
     """
 
-    kept = (*Trainer.kept, "outcome")
-
     def __init__(self, network, loss, *, max_fun, **settings):
         super().__init__(network, loss, **settings)
         self.max_fun = max_fun
         self.outcome = None
+
+    def fields(self):
+        """See :meth:`Trainer.fields`; only a fit that is finished has a state."""
+        return {
+            **super().fields(),
+            "ended": Kind("true", lambda value: value is True),
+            "outcome": {
+                "status": whole(0, 99),
+                "message": TEXT,
+                "nit": whole(0, self.max_epochs),
+                "stuck": FLAG,
+                "loss": NUMBER,
+                "goes_on": FLAG,
+            },
+        }
 
     def _allocate(self, all_rows):
         self.full = MiniBatch(self.network, len(self.order), self.X, self.loss)
@@ -73,7 +87,8 @@ class LBFGS(Trainer):
             See :meth:`GradientDescent.fit`; an epoch is an iteration here. Where the
             last one that began came to nothing, it ends without a row, with None.
         save : callable
-            Called in the end, but not after Ctrl-C: SciPy can't go on in the middle.
+            Called in the end, but not after Ctrl-C or where `on_epoch_end` ended it:
+            SciPy can't go on in the middle.
 
         Returns
         -------
@@ -122,7 +137,14 @@ class LBFGS(Trainer):
                 self.evaluate(validate, row)
             self.note_best(row)
             start_time, in_epoch = perf_counter(), False
-            if on_epoch_end(row):
+            self.was_stopped = bool(on_epoch_end(row))
+
+        def callback(intermediate_result):
+            try:
+                on_iteration(intermediate_result)
+            except StopIteration as error:  # SciPy would take it for an end in order
+                raise RuntimeError(f"iteration {self.n_epochs} failed") from error
+            if self.was_stopped:
                 raise StopIteration
 
         try:
@@ -131,7 +153,7 @@ class LBFGS(Trainer):
                 network.parameters.astype(np.float64),
                 method="L-BFGS-B",
                 jac=True,
-                callback=on_iteration,
+                callback=callback,
                 options={
                     "maxfun": self.max_fun,
                     "maxiter": self.max_epochs,
@@ -150,38 +172,37 @@ class LBFGS(Trainer):
             raise ValueError(NOT_FINITE)
         if result is None:
             return True
+        if self.was_stopped:
+            return True
         self.ended = True
-        if result.status != 99:
-            self.outcome = {k: result[k] for k in ("status", "message", "nit")}
-            # SciPy calls it converged where no step lowers the loss. That is true where
-            # the gradient has become small, and on the kink of an absolute error, which
-            # takes dozens of iterations; a fit that goes on may begin there.
-            slope = np.abs(result.jac).max(initial=0)
-            self.outcome["stuck"] = bool(
-                result.status == 0
-                and not goes_on
-                and result.nit <= FEW_ITERATIONS
-                and slope > max(tol, MUCH_GRADIENT * first_slope)
-            )
-            self.outcome["loss"] = float(result.fun)
-            self.outcome["goes_on"] = goes_on
+        self.outcome = {k: result[k] for k in ("status", "message", "nit")}
+        # SciPy calls it converged where no step lowers the loss. That is true where
+        # the gradient has become small, and on the kink of an absolute error, which
+        # takes dozens of iterations; a fit that goes on may begin there.
+        slope = np.abs(result.jac).max(initial=0)
+        self.outcome["stuck"] = bool(
+            result.status == 0
+            and not goes_on
+            and result.nit <= FEW_ITERATIONS
+            and slope > max(tol, MUCH_GRADIENT * first_slope)
+        )
+        self.outcome["loss"] = float(result.fun)
+        self.outcome["goes_on"] = goes_on
         save()
         return self._report()
 
     @property
     def is_stuck(self):
         """Whether rounding has ended it."""
-        # It is not in files of earlier versions.
-        return bool(self.outcome and self.outcome.get("stuck"))
+        return self.outcome is not None and self.outcome["stuck"]
 
     def _report(self):
-        """Warn where the outcome is no convergence; there is none after a callback."""
-        if self.outcome is not None:
-            outcome = OptimizeResult(self.outcome)
-            if outcome.status != 0:
-                warn_user(self._describe_failure(outcome), ConvergenceWarning)
-            if self.is_stuck:
-                warn_user(self._describe_stuck(outcome), ConvergenceWarning)
+        """Warn where the outcome is no convergence."""
+        outcome = OptimizeResult(self.outcome)
+        if outcome.status != 0:
+            warn_user(self._describe_failure(outcome), ConvergenceWarning)
+        if self.is_stuck:
+            warn_user(self._describe_stuck(outcome), ConvergenceWarning)
         return True
 
     def _describe_failure(self, outcome):
@@ -192,7 +213,7 @@ class LBFGS(Trainer):
                 "\nIncrease the number of iterations to improve the convergence"
                 f" (max_iter={self.max_epochs})."
             )
-            if outcome.get("goes_on"):
+            if outcome.goes_on:
                 cure += (
                     " With warm_start=True, each fit begins without what the steps of"
                     " the one before have told of the curvature: many short fits come"

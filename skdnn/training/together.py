@@ -48,7 +48,7 @@ class Member:
         """Give the trainer its data, and take it to where a checkpoint has it."""
         self.trainer.load(*data, self.rows)
         if self.checkpoint is not None:
-            self.checkpoint.resume(self.trainer)
+            self.checkpoint.resume(self.trainer, self.rules)
 
     def save(self):
         """Write the trainer's state, if there is a checkpoint."""
@@ -156,15 +156,20 @@ def _threads_for(trainers):
     Yields the number of threads, and a `map` that uses them.
     """
     if len(trainers) == 1:
-        yield 1, map
+        yield 1, _each
         return
     with BLAS_ON_ONE_THREAD as n_threads:
         n_threads = min(n_threads, len(trainers))
         if n_threads == 1 or _work_of(trainers[0]) < FEW:
-            yield 1, map
+            yield 1, _each
             return
         with ThreadPoolExecutor(n_threads) as pool:
             yield n_threads, pool.map
+
+
+def _each(function, items):
+    # Unlike map, where a StopIteration of the function would pass for the end of items.
+    return [function(item) for item in items]
 
 
 @dataclass
@@ -252,13 +257,15 @@ def fit_together(trainers, *, on_epoch_begin, on_epoch_end, save):
                 in_epoch = False
                 if on_epoch_end(rows):
                     for trainer in trainers:
-                        trainer.ended = True
+                        trainer.was_stopped = True
                 for trainer in active:
                     save(trainer)
         for trainer in trainers:
             if trainer.complaint:
                 warn_user(trainer.complaint, ConvergenceWarning)
-        converged = all(it.ended or it.schedule.planned for it in trainers)
+        converged = all(
+            it.ended or it.was_stopped or it.schedule.planned for it in trainers
+        )
     except KeyboardInterrupt:
         warn_user(INTERRUPTED)
         for trainer in trainers:

@@ -6,6 +6,16 @@ from time import perf_counter
 import numpy as np
 
 from skdnn.nn.vectors import may_overflow
+from skdnn.training.kinds import (
+    FLAG,
+    LIST,
+    NUMBER,
+    Optional,
+    check_kind,
+    finite_like,
+    number,
+    whole,
+)
 from skdnn.training.objective import Objective
 from skdnn.training.user_warnings import warn_user
 
@@ -53,15 +63,15 @@ class Trainer(Objective):
     best_state : tuple or None
         The network's state in the best epoch, if training is to go back to it.
     ended : bool
-        Whether training ended before `max_epochs`, other than by Ctrl-C.
+        Whether its own rules ended training before `max_epochs`.
+    was_stopped : bool
+        Whether a callback ended it. Such a fit is not finished: another one goes on.
     was_interrupted : bool
         Whether Ctrl-C ended it.
     """
 
     takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
     is_stuck = False  # whether it has said that rounding has ended it
-    kept = ("best_loss", "best_score", "best_state", "ended", "n_epochs")
-    kept += ("samples_seen",)  # of the attributes, by `state`
 
     def __init__(
         self,
@@ -85,13 +95,13 @@ class Trainer(Objective):
         self.has_warned = False  # of a score that is not a number
         self.best_loss, self.best_score = best_loss, -inf
         self.best_state = None
-        self.ended = False
+        self.ended = self.was_stopped = False
         self.was_interrupted = False
 
     @property
     def finished(self):
         """Whether :meth:`fit` has nothing left to do."""
-        return self.ended or self.n_epochs >= self.max_epochs
+        return self.ended or self.was_stopped or self.n_epochs >= self.max_epochs
 
     def load(self, X, targets, sample_weight=None, rows=None):
         """Take the data to train on, and allocate what a mini-batch needs.
@@ -133,6 +143,46 @@ class Trainer(Objective):
             network.restore(self.best_state)
         return network
 
+    def fields(self):
+        """Return the attributes that :meth:`state` has as they are, and their kinds.
+
+        See :mod:`skdnn.training.kinds`.
+        """
+        return {
+            "n_epochs": whole(int(self.takes_steps), self.max_epochs),
+            "samples_seen": whole(0, 2**63),
+            "best_loss": NUMBER,
+            "best_score": NUMBER,
+            "best_state": Optional(self._like_network()),
+            "ended": FLAG,
+        }
+
+    def parts(self):
+        """Return what else :meth:`state` has, and the kinds of that."""
+        return {
+            "network": self.network.state(np.asarray),
+            "history": LIST,
+            "n_rows": whole(0, 2**63),
+        }
+
+    def _like_network(self):
+        """Return the kind of what a network has learned, if that is finite."""
+        return tuple(map(finite_like, self.network.state(np.asarray)))
+
+    def row_kind(self, epoch, validates):
+        """Return the kind of a row of the history, see :meth:`record`."""
+        layers = self.network.parameter_layers
+        kind = {
+            "epoch": whole(epoch, epoch),
+            "loss": number(),
+            "score": NUMBER,
+            "gradient_norm": dict.fromkeys(layers, number(0, inf)),
+            "seconds": number(0),
+        }
+        if validates:
+            kind |= {"validation_loss": NUMBER, "validation_score": NUMBER}
+        return kind
+
     def state(self, copy=np.copy):
         """Return all that training changes, for :meth:`restore`.
 
@@ -145,14 +195,52 @@ class Trainer(Objective):
             "network": self.network.state(copy),
             "history": self.history,  # which only grows
             "n_rows": len(self.history),
-            **{name: getattr(self, name) for name in self.kept},
+            **{name: getattr(self, name) for name in self.fields()},
         }
+
+    def check(self, state, *, validate=None, keeps_best=False, **_):
+        """Raise a ValueError unless a state can be one of this trainer's own, later.
+
+        Parameters
+        ----------
+        state : object
+            Whatever a file holds. Where there is no error, :meth:`restore` takes it.
+        validate : callable, default=None
+            These and further ones are the rules of the fit, see
+            :meth:`~skdnn.training.gradient_descent.GradientDescent.begin`.
+        keeps_best : bool, default=False
+        """
+        validates = validate is not None
+        check_kind(state, {**self.fields(), **self.parts()}, "state")
+        n_epochs, history = state["n_epochs"], state["history"]
+        n_earlier = len(self.history)
+        n_seen = self.samples_seen + self.takes_steps * n_epochs * len(self.order)
+        for name, value, expected in (
+            ("n_rows", state["n_rows"], n_earlier + n_epochs),
+            ("the number of rows", len(history), n_earlier + n_epochs),
+            ("samples_seen", state["samples_seen"], n_seen),
+        ):
+            check_kind(value, whole(expected, expected), name)
+        rows = history[n_earlier:]
+        for i, row in enumerate(rows):
+            epoch = n_earlier + i + 1
+            check_kind(row, self.row_kind(epoch, validates), f"row {epoch}")
+        best_loss = min([self.best_loss, *(row["loss"] for row in rows)])
+        scores = [row["validation_score"] for row in rows if validates]
+        best_score = max([score for score in scores if score == score], default=-inf)
+        highest = inf if validates and n_earlier else best_score  # as it began with
+        check_kind(state["best_loss"], number(best_loss, best_loss), "best_loss")
+        check_kind(state["best_score"], number(best_score, highest), "best_score")
+        has_best = keeps_best and state["best_score"] > -inf
+        if (state["best_state"] is not None) != has_best:
+            raise ValueError("best_state must be that of the best score")
 
     def restore(self, state):
         """Go back, or forward, to what :meth:`state` returned."""
         self.network.restore(state["network"])
-        self.history[:] = state["history"][: state["n_rows"]]
-        for name in self.kept:
+        n_earlier = len(self.history) - self.n_epochs  # rows, which stay as they are
+        self.history[n_earlier:] = state["history"][n_earlier : state["n_rows"]]
+        for name in self.fields():
             setattr(self, name, state[name])
 
     def record(self, seconds, loss, score, squared_norms, **further):

@@ -334,6 +334,26 @@ def test_a_fit_that_was_killed_goes_on(name, tmp_path):
     assert_array_equal(says(again, X), whole)
 
 
+@pytest.mark.parametrize("n_lost", [1, 2])
+def test_starts_that_are_lost_mix_no_folds(n_lost, tmp_path):
+    """On the tosses of a coin, which networks that know them would know."""
+    coins = np.random.default_rng(0).normal(size=(200, 20)), np.arange(200) % 2
+    np.random.seed(0)
+
+    def fit():
+        params = {"max_iter": 20, "n_networks": 3, "checkpoint_dir": tmp_path}
+        return TabularClassifierDIY((64,), **params).fit(*coins)
+
+    before = fit().oof_score_
+    by_size = sorted(tmp_path.iterdir(), key=lambda path: path.stat().st_size)
+    starts = sorted(by_size[:6])  # of three kinds, each twice
+    for path in starts[::2] if n_lost == 1 else starts:
+        path.unlink()
+    after = fit().oof_score_
+    assert after < 0.65
+    assert (after == before) is (n_lost == 1)
+
+
 @both
 def test_a_fit_that_fails_leaves_what_was_there(name):
     estimator, y = quick(name)
