@@ -14,6 +14,7 @@ from skdnn.displays.common import (
     scale_log,
     unwrapped,
 )
+from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import count_parameters
 from skdnn.nn import Layer
 
@@ -240,9 +241,11 @@ def _count_parameters(search):
         candidate = clone(search.estimator).set_params(**clone(params, safe=False))
         *_, candidate = unwrapped(candidate)
         try:
-            targets = candidate._as_asked(best._fitted_targets())
-            count = count_parameters(candidate, best.n_features_in_, targets)
-        except (TypeError, ValueError):  # a network that can't be made was not fitted
+            with plain_arguments(candidate):
+                targets = candidate._as_asked(best._fitted_targets())
+                count = count_parameters(candidate, best.n_features_in_, targets)
+        # A network that can't be made was not fitted.
+        except (MemoryError, TypeError, ValueError):
             count = np.nan
         counts.append(count)
     return np.array(counts)

@@ -70,3 +70,22 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         return self._outputs(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R², averaged over the targets.
+
+        Parameters
+        ----------
+        X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
+                n_columns)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        return super().score(X, *self._to_score(X, y, sample_weight))
