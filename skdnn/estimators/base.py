@@ -370,10 +370,16 @@ class BaseMLP(
                 dtype=floats + mapped + INTEGERS,
                 **check_params,
             )
-        except ValueError:
+        except ValueError as error:
             kind = "Classifier" if is_classifier(self) else "Regressor"
-            check_no_text(X, f"Tabular{kind}DIY")
-            raise
+            check_no_text(X, f"Tabular{kind}DIY", name)
+            if "array element" not in str(error):
+                raise
+            raise ValueError(f"{name}: {error}") from error
+        except TypeError as error:  # of an object that is no number
+            if "float()" not in str(error):
+                raise
+            raise TypeError(f"{name}: {error}") from error
         if mapped and np.dtype(floats[0]) == np.float32:
             check_range_of_float32(X)  # cast later, row by row
         return checked
@@ -391,7 +397,9 @@ class BaseMLP(
         """Return y and weights as metrics take them, checked as those of `fit` are."""
         y = taken_in(y, "y")
         self._check_target_names(y, "y")
-        return self._check_labels(y, "y"), check_weights(sample_weight, X)
+        labels = self._check_labels(y, "y")
+        # Metrics of numbers compute in the dtype in which these are given.
+        return labels if is_classifier(self) else y, check_weights(sample_weight, X)
 
     def _warn_of_settings(self, targets, encoded, weights):
         """Warn of settings that will spoil a fit to these data in silence."""

@@ -17,11 +17,9 @@ from skdnn.estimators.arguments import (
     with_arguments_of,
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.data import check_not_missing, taken_in, to_numpy
 from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
-from skdnn.estimators.target_labels import Labels, check_classes, weigh
+from skdnn.estimators.target_labels import Labels, check_classes, check_labels, weigh
 from skdnn.nn import logistic
-from skdnn.nn.layers.base import plain
 
 
 @with_arguments_of(SharedArguments)
@@ -126,13 +124,20 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
         def read_targets(y, sample_weight):
             asked = None if classes is None else check_classes(classes)
+            known = getattr(self, "classes_", None)
+            both = asked is not None and known is not None
+            if both and not np.array_equal(np.unique(asked), known):
+                raise ValueError(
+                    f"`classes={asked.tolist()}` is not the same as on last call to"
+                    f" partial_fit, was: {known.tolist()}."
+                )
             if not _check_partial_fit_first_call(self, asked):
                 return self._fitted_targets()
             multilabel = type_of_target(y).startswith("multilabel")
             if len(self.classes_) < 2 and not multilabel:
                 raise ValueError(
                     "classes must hold all classes of all calls of partial_fit, at"
-                    f" least 2, got {plain(list(self.classes_))}."
+                    f" least 2 classes, got {self.classes_.tolist()}."
                 )
             return Labels(self.classes_, multilabel, self.label_smoothing)
 
@@ -140,10 +145,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     @staticmethod
     def _check_labels(y, name):
-        cure = "Leave these rows out, or give them a label of their own"
-        y = to_numpy(taken_in(y, name))
-        check_not_missing(y, name, cure)
-        return y
+        return check_labels(y, name)
 
     def _read_targets(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)

@@ -3,7 +3,7 @@
 import sys
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Integral, Number, Real
+from numbers import Complex, Integral, Number, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -19,7 +19,6 @@ N_ROWS = 256  # so few that looking at them takes no time
 N_STEPS = 512  # of the dtype within the spread of a column: with fewer, it gets lost
 N_NAMES = 5
 LARGEST = int(sys.float_info.max)
-OF_NUMBERS = ("number", "complex")  # of which scikit-learn says that they are complex
 # What is no number, by its kind, and what to do about it.
 NO_NUMBERS = {
     "time": (
@@ -33,6 +32,10 @@ NO_NUMBERS = {
         "intervals",
         ". Give their bounds, or their middle, a column each: those of pandas have"
         " column.array.left, right and mid.",
+    ),
+    "complex": (
+        "complex numbers",
+        ". Complex data not supported: give real and imaginary part a column each.",
     ),
     "nested": (
         "values of several parts",
@@ -222,7 +225,7 @@ def check_kinds(data, name):
     others = {}
     for label, column in _perhaps_no_numbers(data):
         kind = kind_of(column.dtype)
-        if kind in ("object", "category"):
+        if kind in ("object", "category", "text"):
             _check_objects(column, name, label)
         others.setdefault(kind, {})[label] = column.dtype
     for kind, (what, cure) in NO_NUMBERS.items():
@@ -248,8 +251,11 @@ def _perhaps_no_numbers(data):
             data = np.asarray(data)
         except ValueError:  # lists of different lengths: scikit-learn complains
             return
+    n_axes = getattr(data, "ndim", 1)
+    if not n_axes:  # None, say, of which scikit-learn complains
+        return
     kind = kind_of(data.dtype)
-    if kind == "object" and getattr(data, "ndim", 1) == 2:
+    if kind in ("object", "text") and n_axes == 2:
         yield from enumerate(data.T)
     elif kind != "number":
         yield None, data
@@ -268,7 +274,10 @@ def _check_objects(column, name, label):
             what, cure = NO_NUMBERS[kind]
             shown = "" if kind == "integer" else f" such as {plain(value)!r}"
             raise ValueError(f"{name} must be numbers, got {what}{shown}{where}{cure}")
-    check_not_missing(np.fromiter(values, object, len(values)), name, where=where)
+    cure = "Leave these rows out"
+    if name.startswith("X"):
+        cure += ", or fill them, for example with a SimpleImputer"
+    check_not_missing(np.fromiter(values, object, len(values)), name, cure, where)
 
 
 def _kind_among_objects(value):
@@ -277,6 +286,10 @@ def _kind_among_objects(value):
         return "integer" if abs(value) > LARGEST else None
     if isinstance(value, (str, Real)) or is_missing(value):
         return None
+    if isinstance(value, Complex):
+        return "complex"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "nested"
     return "time" if is_time(value) else "interval" if is_interval(value) else None
 
 
@@ -287,8 +300,8 @@ def values_of(column):
     return np.asarray(column).ravel().tolist()
 
 
-def check_no_text(X, instead):
-    """Raise an error if a column of a DataFrame holds text that is no number.
+def check_no_text(X, instead, name="X"):
+    """Raise an error if X holds text that is no number.
 
     Parameters
     ----------
@@ -296,17 +309,16 @@ def check_no_text(X, instead):
         As the user has passed it.
     instead : str
         The estimator that takes such tables.
+    name : str, default="X"
+        What to call it in the error.
     """
-    for i, name in enumerate(getattr(X, "columns", ())):
-        column = _safe_indexing(X, i, axis=1)
-        if kind_of(column.dtype) not in ("text", "category", "object"):
-            continue
-        text = next((value for value in column if is_text(value)), None)
+    for label, column in _perhaps_no_numbers(X):
+        text = next((value for value in values_of(column) if is_text(value)), None)
         if text is not None:
+            where = "" if label is None else f" in column {label!r}"
             raise ValueError(
-                f"X has text in column {name!r}, such as {text!r}. Encode it, for"
-                f" example with OneHotEncoder, or use {instead}, which takes tables as"
-                " they are."
+                f"{name} has text{where}, such as {text!r}. Encode it, for example with"
+                f" OneHotEncoder, or use {instead}, which takes tables as they are."
             )
 
 
@@ -326,9 +338,11 @@ def check_not_missing(y, name, cure="Leave these rows out", where=""):
         return
     values = np.asarray(y)
     kind = values.dtype.kind
+    if not values.ndim:  # None, say, of which scikit-learn complains
+        return
     if kind == "O":
         rows = [place[0] for place, v in np.ndenumerate(values) if is_missing(v)]
-    elif kind in "fmM" and values.ndim:
+    elif kind in "fmM":
         rows = np.nonzero(np.isnan(values))[0].tolist()
     else:
         return
@@ -361,7 +375,7 @@ def check_numbers(y, name="y"):
     check_kinds(y, name)
     y = to_numpy(y)
     dtypes = dtypes_of(y)
-    if issparse(y) or (dtypes and all(kind_of(d) in OF_NUMBERS for d in dtypes)):
+    if issparse(y) or (dtypes and all(kind_of(d) == "number" for d in dtypes)):
         check_not_missing(y, name)
         return y
     array = np.asarray(y)

@@ -92,7 +92,7 @@ def is_missing(value):
 
 def is_text(value):
     """Return whether an object is a string that can't be read as a number."""
-    if not isinstance(value, str):
+    if not isinstance(value, (str, bytes)):
         return False
     try:
         float(value)

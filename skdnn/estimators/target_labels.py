@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skdnn import nn
 from skdnn.estimators.data import (
     check_not_missing,
+    dtypes_of,
     taken_in,
     to_numpy,
     warn_of_column,
@@ -29,6 +30,11 @@ OF_ONE_CLASS = (
     metrics.d2_log_loss_score,
     metrics.d2_brier_score,
 )
+# By the kind of a dtype.
+NO_LABELS = {
+    "c": "Complex data not supported",
+    "m": "of durations, only numbers without a unit would be left",
+}
 
 
 class Labels(Targets):
@@ -240,13 +246,28 @@ class Labels(Targets):
         return f"such as {of_loss!r}, or None, the accuracy"
 
 
+def check_labels(y, name="y"):
+    """Return y as scikit-learn takes it, or raise an error where labels are missing."""
+    y = to_numpy(taken_in(y, name))
+    check_not_missing(
+        y, name, "Leave these rows out, or give them a label of their own"
+    )
+    for dtype in dtypes_of(y):
+        reason = NO_LABELS.get(getattr(dtype, "kind", None))
+        if reason is not None:
+            raise ValueError(
+                f"{name} holds values of dtype {dtype}, which can't be labels:"
+                f" {reason}. Convert them, for example with {name}.astype(str)."
+            )
+    return y
+
+
 def check_classes(classes):
     """Return `classes` of `partial_fit` as an array, or raise an error that names them.
 
     A class may be there twice: all labels of all calls will do.
     """
-    labels = to_numpy(taken_in(classes, "classes"))
-    check_not_missing(labels, "classes", "Leave it out, or give it a name of its own")
+    labels = check_labels(classes, "classes")
     if np.ndim(labels) != 1 or not np.size(labels):
         raise ValueError(
             "classes must be a list or an array of all classes of all calls of"

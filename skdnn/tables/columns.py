@@ -73,6 +73,11 @@ class Column:
             codes, levels = self.codes()
             try:
                 values = np.array([*map(float, levels), np.nan])
+            except OverflowError:
+                raise ValueError(
+                    f"{self.where} of X holds an integer beyond the largest number that"
+                    " a float can be. Divide by a power of 10, or take logarithms."
+                ) from None
             except (TypeError, ValueError):
                 text = next(v for v in levels if not isinstance(v, (Real, Decimal)))
                 raise ValueError(
@@ -179,7 +184,11 @@ def _as_array(X):
             " sparse numbers; X.toarray() makes a dense array."
         )
     if not hasattr(X, "dtype") and isinstance(X, (list, tuple)):
-        mixed = any(isinstance(v, str) for row in X for v in np.atleast_1d(row).flat)
+        try:
+            cells = [value for row in X for value in np.atleast_1d(row).flat]
+        except ValueError as error:  # lists within a row
+            raise ValueError(f"X: {error}") from error
+        mixed = any(isinstance(value, str) for value in cells)
         X = np.array(X, dtype=object) if mixed else X
     return check_array(X, dtype=None, ensure_all_finite=False)
 
