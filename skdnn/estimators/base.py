@@ -397,9 +397,10 @@ class BaseMLP(
         """Return y and weights as metrics take them, checked as those of `fit` are."""
         y = taken_in(y, "y")
         self._check_target_names(y, "y")
-        labels = self._check_labels(y, "y")
-        # Metrics of numbers compute in the dtype in which these are given.
-        return labels if is_classifier(self) else y, check_weights(sample_weight, X)
+        checked = self._check_labels(y, "y")
+        if isinstance(y, list) and not is_classifier(self):
+            checked = y  # of no dtype: metrics compute in that of the predictions
+        return checked, check_weights(sample_weight, X)
 
     def _warn_of_settings(self, targets, encoded, weights):
         """Warn of settings that will spoil a fit to these data in silence."""

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import unchanged_on_error
-from skdnn.estimators.data import check_weights
+from skdnn.estimators.data import check_weights, taken_in
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances
@@ -231,7 +231,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             )
         if X_val is not None:
             try:
-                X_val = encoder.transform(X_val)
+                X_val = encoder.transform(taken_in(X_val, "X_val"))
             except (TypeError, ValueError) as error:
                 kind = type(error)
                 raise kind(f"X_val does not go with X: {error}") from error
