@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_consistent_length
 
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
+from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import trainer_for
+from skdnn.estimators.data import taken_in
 from skdnn.estimators.targets import misfit
 from skdnn.nn import (
     ELU,
@@ -242,7 +244,9 @@ def _unwrap(clf, X, y):
     if X.shape[0] < 2:
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
     if y is not None:
+        y = taken_in(y, "y")
         check_consistent_length(X, y)
+        estimator._check_target_names(y, "y")
         y = estimator._fitted_targets().encode(estimator._check_labels(y, "y"))
     return estimator, X, y
 
@@ -338,7 +342,8 @@ def _update_ratios(estimator, X, encoded):
     if encoded is None:
         logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
         encoded = targets.loss_for(network).draw(logits, loss, rng)
-    trainer = trainer_for(estimator, network, targets, rng)
+    with plain_arguments(estimator):
+        trainer = trainer_for(estimator, network, targets, rng)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Got `batch_size` less than 1")
         trainer.load(X, encoded)

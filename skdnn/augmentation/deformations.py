@@ -13,6 +13,7 @@ import numpy as np
 
 from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
+from skdnn.nn.layers.base import as_python
 
 IMAGES_PER_MAP = 25
 
@@ -169,11 +170,12 @@ class Elastic(Deformation):
 
 
 def check_amounts(value, *names):
-    """Raise an error that names the parameter unless each is a number of 0 or more."""
+    """Hold fields as Python's numbers; raise an error unless each is 0 or more."""
     for name in names:
-        amount = getattr(value, name)
-        is_number = isinstance(amount, (int, float, np.number))
-        if not is_number or isinstance(amount, bool) or not 0 <= amount < np.inf:
+        amount = as_python(getattr(value, name), f"{type(value).__name__}: {name}")
+        object.__setattr__(value, name, amount)
+        is_number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+        if not is_number or not 0 <= amount < np.inf:
             raise ValueError(
                 f"{type(value).__name__}: {name} must be a number of 0 or more, got"
                 f" {amount!r}."

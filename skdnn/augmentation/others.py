@@ -1,10 +1,13 @@
 """Augmentations for rows of any kind, and rectangles that are erased from images."""
 
+from numbers import Real
+
 import numpy as np
 
 from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.augmentation.deformations import check_amounts
 from skdnn.images.pixels import image_shape
+from skdnn.nn.layers.base import hold_number
 
 
 @augmentation
@@ -57,6 +60,7 @@ class Erase(Augmentation):
         if self.size > 1:
             raise ValueError(f"Erase: size must be at most 1, got {self.size!r}.")
         keep_shape(self)
+        hold_number(self, "value", Real, -np.inf)
 
     def __call__(self, X, rng):
         """Return X without the pixels in the rectangles."""

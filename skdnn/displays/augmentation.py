@@ -76,7 +76,7 @@ class AugmentationDisplay:
         -------
         display : AugmentationDisplay
         """
-        _check_positive("n_copies", n_copies)
+        n_copies = _check_positive("n_copies", n_copies)
         X = np.asarray(X)
         X = X if X.dtype.kind == "f" else X.astype(np.float32)
         shape = _check_image_shape(image_shape, X.shape[1])

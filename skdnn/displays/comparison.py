@@ -14,6 +14,7 @@ from skdnn.displays.common import (
     scale_log,
     unwrapped,
 )
+from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import count_parameters
 from skdnn.estimators.regressor import measures_of, warn_of_measures
 from skdnn.nn import Layer
@@ -269,9 +270,11 @@ def _count_parameters(search):
     for candidate in _candidates(search):
         *_, candidate = unwrapped(candidate)
         try:
-            targets = candidate._as_asked(best._fitted_targets())
-            count = count_parameters(candidate, best.n_features_in_, targets)
-        except (TypeError, ValueError):  # a network that can't be made was not fitted
+            with plain_arguments(candidate):
+                targets = candidate._as_asked(best._fitted_targets())
+                count = count_parameters(candidate, best.n_features_in_, targets)
+        # A network that can't be made was not fitted.
+        except (MemoryError, TypeError, ValueError):
             count = np.nan
         counts.append(count)
     return np.array(counts)

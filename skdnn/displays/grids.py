@@ -1,7 +1,6 @@
 """Grids of images: predictions and weights."""
 
 from math import ceil, isqrt, prod, sqrt
-from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
@@ -9,6 +8,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn.displays.common import MISTAKE_COLOR, WIDTH, final_estimator, make_axes
+from skdnn.nn.layers.base import as_python
 
 GAP, LINE_HEIGHT = 0.16, 0.16  # of a grid, in widths of an image
 COLORBAR_WIDTH = 0.9  # inches, with its labels
@@ -464,9 +464,11 @@ def _check_one_each(name, values):
 
 
 def _check_positive(name, value):
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
-    return value
+    """Return a count as Python's number, or raise an error unless it is 1 or more."""
+    count = as_python(value, name)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(f"{name}={count!r} must be an integer of at least 1.")
+    return count
 
 
 def _check_images(images):
@@ -489,7 +491,7 @@ def _check_image_shape(image_shape, n_features, n_channels=(1, 3, 4)):
                 " width and, for colour images, the number of channels."
             )
         return side, side
-    shape = tuple(image_shape)
+    shape = tuple(as_python(image_shape, "image_shape"))
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in n_channels):
         *some, last = map(str, n_channels)
         raise ValueError(

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from skdnn.displays.common import MISTAKE_COLOR, PALETTE, final_estimator, make_axes
+from skdnn.displays.grids import _check_positive
 
 ROW_HEIGHT = 0.28  # inches
 
@@ -100,6 +101,7 @@ class FeatureImportanceDisplay:
         self : FeatureImportanceDisplay
         """
         check_consistent_length(self.names, self.importances)
+        n_columns = _check_positive("n_columns", n_columns)
         importances = np.asarray(self.importances, dtype=float)
         chosen = np.argsort(-importances, kind="stable")[:n_columns]
         height = 1 + ROW_HEIGHT * len(chosen)

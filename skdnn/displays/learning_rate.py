@@ -16,10 +16,11 @@ from skdnn.displays.common import (
     scale_log,
     unwrapped,
 )
+from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.base import BaseMLP
 from skdnn.estimators.ensemble import plans_for
 from skdnn.estimators.validation import Fit
-from skdnn.nn.layers.base import plain
+from skdnn.nn.layers.base import as_python, plain
 from skdnn.training.lockstep import Lockstep
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten
@@ -272,6 +273,11 @@ def _suggest(rates, smoothed):
 
 def _rising(min_rate, max_rate, n_steps):
     """Return rates that rise geometrically."""
+    min_rate, max_rate = (
+        as_python(min_rate, "min_rate"),
+        as_python(max_rate, "max_rate"),
+    )
+    n_steps = as_python(n_steps, "n_steps")
     for name, rate in (("min_rate", min_rate), ("max_rate", max_rate)):
         if not isinstance(rate, Real) or not 0 < rate < np.inf:
             raise ValueError(
@@ -311,6 +317,11 @@ def _network_behind(estimator, X, y):
 def _trainer_for(estimator, X, y, sample_weight):
     """Return what would train the network in `fit`, with its data loaded."""
     network = clone(estimator).set_params(n_networks=1, resampling=None)
+    with plain_arguments(network):
+        return _trainer_of_clone(network, X, y, sample_weight)
+
+
+def _trainer_of_clone(network, X, y, sample_weight):
     network._validate_params()
     # A copy, also of NumPy's global one, which `fit` is to find as it was.
     network.random_state = deepcopy(check_random_state(network.random_state))

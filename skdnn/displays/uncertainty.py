@@ -108,7 +108,7 @@ class UncertaintyDisplay:
         n_features = np.shape(next(iter(sets.values())))[1]
         square = isqrt(n_features) ** 2 == n_features
         if n_images and (image_shape is not None or square):
-            _check_positive("n_images", n_images)
+            n_images = _check_positive("n_images", n_images)
             shape = _check_image_shape(image_shape, n_features)
             images = {
                 kind: _with_most(sets, parts, kind, n_images, shape) for kind in KINDS

@@ -1,7 +1,8 @@
 """The arguments that all estimators share: their meaning, values and documentation."""
 
 import re
-from functools import partial
+from contextlib import contextmanager
+from functools import partial, wraps
 from inspect import cleandoc, signature
 from itertools import chain
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skdnn.estimators.building import ACTIVATIONS, INITIALIZERS
+from skdnn.nn.layers.base import as_python, as_real
 
 
 class SharedArguments(BaseEstimator):
@@ -226,6 +228,9 @@ class SharedArguments(BaseEstimator):
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where `X` has names that are all strings.
+    target_names_in_ : ndarray of shape (n_outputs,)
+        Names of the columns of `y`, where it is a DataFrame of several, all strings.
+        Later ones must have them in this order.
     n_iter_ : int
         Number of epochs run by the last call of `fit` or `partial_fit`.
     loss_ : float
@@ -299,7 +304,7 @@ class SharedArguments(BaseEstimator):
         "shuffle": ["boolean"],
         "augmentation": [callable, list, tuple, None],
         "ema_decay": [Interval(Real, 0, 1, closed="neither"), None],
-        "n_networks": [Interval(Integral, 1, None, closed="left")],
+        "n_networks": [Interval(Integral, 1, 2**31 - 1, closed="both")],
         "resampling": [StrOptions({"bootstrap", "folds"}), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -408,6 +413,54 @@ class SharedArguments(BaseEstimator):
         self.transform_layer = transform_layer
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every = checkpoint_every
+
+
+@contextmanager
+def plain_arguments(estimator):
+    """Let all arguments of an estimator be Python's own numbers for a while.
+
+    scikit-learn wants them back as they were given: `clone` compares them by identity.
+    Whoever reads one in between, wherever that is, reads the number to compute with.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+
+    Raises
+    ------
+    ValueError
+        If one is beyond the numbers that a float can hold.
+    """
+    given = {}
+    constraints = estimator._parameter_constraints
+    try:
+        for name, value in estimator.get_params(deep=False).items():
+            argument = as_python(value, name)
+            if isinstance(argument, int) and _is_real(constraints.get(name, ())):
+                argument = as_real(argument)
+            if argument is not value:
+                given[name] = value
+                setattr(estimator, name, argument)
+        yield
+    finally:
+        for name, value in given.items():
+            setattr(estimator, name, value)
+
+
+def _is_real(constraints):
+    """Return whether an argument may be a number that is no integer."""
+    return any(isinstance(it, Interval) and it.type is Real for it in constraints)
+
+
+def reads_arguments(method):
+    """Let a method of an estimator, such as `fit`, see :func:`plain_arguments`."""
+
+    @wraps(method)
+    def with_plain_arguments(self, *args, **kwargs):
+        with plain_arguments(self):
+            return method(self, *args, **kwargs)
+
+    return with_plain_arguments
 
 
 def with_arguments_of(base):

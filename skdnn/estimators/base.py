@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._repr_html.estimator import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdnn.estimators.arguments import SharedArguments
+from skdnn.estimators.arguments import SharedArguments, reads_arguments
 from skdnn.estimators.building import (
     checkpoints_for,
     network_for,
@@ -25,12 +25,14 @@ from skdnn.estimators.building import (
     warn_of_ignored,
 )
 from skdnn.estimators.data import (
-    check_no_dates,
+    check_kinds,
     check_no_text,
-    check_not_masked,
     check_range_of_float32,
+    check_target_names,
     check_weights,
     take_rows,
+    taken_in,
+    target_names,
     to_numpy,
     warn_of_numbers,
 )
@@ -135,6 +137,7 @@ class BaseMLP(
         """Return the attributes that hold the means over those that left a row out."""
         raise NotImplementedError
 
+    @reads_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -171,7 +174,7 @@ class BaseMLP(
         self : estimator
         """
         data = {"X": X, "y": y}
-        as_given = X, y
+        X, y = as_given = taken_in(X, "X"), taken_in(y, "y")
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
@@ -254,7 +257,7 @@ class BaseMLP(
             )
         with unchanged_on_error(self):
             fitted = hasattr(self, "network_")
-            as_given = X
+            as_given = X = taken_in(X, "X")
             X, targets, encoded, weights, _ = self._prepare(
                 X, y, sample_weight, read_targets, reset=not fitted
             )
@@ -357,6 +360,8 @@ class BaseMLP(
             The rows; what the targets are, and these as numbers; what each row
             weighs in the loss, and as it was given, checked.
         """
+        y = taken_in(y, "y")
+        self._check_target_names(y, "y", reset=reset)
         X, y = self._validate(X, y, reset=reset)
         sample_weight = check_weights(sample_weight, X)
         targets = read_targets(y, sample_weight)
@@ -364,13 +369,12 @@ class BaseMLP(
         weights = self._weigh(targets, encoded, sample_weight)
         return X, targets, encoded, weights, sample_weight
 
-    def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None):
+    def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None, name="X"):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
         dtype = dtype or self.dtype
-        check_not_masked(X, "X")
-        check_no_dates(X)
+        X = taken_in(X, name)
+        check_kinds(X, name)
         if y is not NOT_GIVEN:
-            check_not_masked(y, "y")
             y = self._check_labels(y, "y")
         floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
         # A memory map stays one, of whatever numbers and byte order.
@@ -391,13 +395,37 @@ class BaseMLP(
                 dtype=floats + mapped + INTEGERS,
                 **check_params,
             )
-        except ValueError:
+        except ValueError as error:
             kind = "Classifier" if is_classifier(self) else "Regressor"
-            check_no_text(X, f"Tabular{kind}DIY")
-            raise
+            check_no_text(X, f"Tabular{kind}DIY", name)
+            if "array element" not in str(error):
+                raise
+            raise ValueError(f"{name}: {error}") from error
+        except TypeError as error:  # of an object that is no number
+            if "float()" not in str(error):
+                raise
+            raise TypeError(f"{name}: {error}") from error
         if mapped and np.dtype(floats[0]) == np.float32:
             check_range_of_float32(X)  # cast later, row by row
         return checked
+
+    def _check_target_names(self, y, name, *, reset=False):
+        """Remember the names of the columns of y, or compare them with these."""
+        if reset:
+            vars(self).pop("target_names_in_", None)
+            names = target_names(y)
+            if names is not None:
+                self.target_names_in_ = names
+        check_target_names(y, name, getattr(self, "target_names_in_", None))
+
+    def _to_score(self, X, y, sample_weight):
+        """Return y and weights as metrics take them, checked as those of `fit` are."""
+        y = taken_in(y, "y")
+        self._check_target_names(y, "y")
+        checked = self._check_labels(y, "y")
+        if isinstance(y, list) and not is_classifier(self):
+            checked = y  # of no dtype: metrics compute in that of the predictions
+        return checked, check_weights(sample_weight, X)
 
     def _warn_of_settings(self, targets, encoded, weights):
         """Warn of settings that will spoil a fit to these data in silence."""

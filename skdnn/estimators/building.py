@@ -1,15 +1,16 @@
 """From the estimator's parameters to a network, a trainer and a checkpoint."""
 
+from collections.abc import Sequence
 from inspect import signature
-from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation import InARow
-from skdnn.nn.layers.base import check_fits, counted, plain
+from skdnn.nn.layers.base import as_python, check_fits, counted, plain
 from skdnn.nn.network import check_layers
+from skdnn.nn.vectors import check_memory
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of
 from skdnn.training.fingerprint import fingerprint_of
@@ -92,8 +93,19 @@ def network_for(estimator, X, targets, rng, previous=None):
             f" {output}: two linear layers in a row are no more than one. Leave"
             f" {own[-1]} out, or put an activation behind it."
         )
-    network = nn.Network(layers, X.shape[1], dtype)
-    return network.initialize(rng, _initializer(estimator, network))
+    try:
+        network = nn.Network(layers, X.shape[1], dtype)
+        size = 200 if estimator.batch_size == "auto" else estimator.batch_size
+        n_rows = min(size, X.shape[0])
+        n_bytes = n_rows * max(network.widths) * dtype.itemsize
+        check_memory(n_bytes, f"the widest layer on {counted(n_rows, 'row')}")
+        return network.initialize(rng, _initializer(estimator, network))
+    except MemoryError as error:
+        name = "hidden_layer_sizes" if own is None else "architecture"
+        raise MemoryError(
+            f"{name}={plain(getattr(estimator, name))!r} with {X.shape[1]} features"
+            f" takes more memory than there is: {error}"
+        ) from error
 
 
 def count_parameters(estimator, n_features, targets):
@@ -108,15 +120,22 @@ def _layers(estimator, targets):
     return targets.complete(_explicit_layers(estimator))
 
 
-def _simple_hidden_layers(estimator):
-    sizes = estimator.hidden_layer_sizes
-    sizes = list(sizes) if np.ndim(sizes) else [sizes]
-    if not all(isinstance(size, Integral) for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be integers, got {plain(sizes)}.")
+def sizes_of(hidden_layer_sizes):
+    """Return the number of units of each hidden layer, as a list of int."""
+    sizes = as_python(hidden_layer_sizes, "hidden_layer_sizes")
+    sizes = list(sizes) if isinstance(sizes, Sequence) else [sizes]
+    if not all(type(size) is int for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
     if any(size <= 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {plain(sizes)}.")
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return sizes
+
+
+def _simple_hidden_layers(estimator):
+    sizes = sizes_of(estimator.hidden_layer_sizes)
     rates = estimator.dropout
-    rates = list(rates) if np.ndim(rates) else [rates] * len(sizes)
+    several = isinstance(rates, Sequence)
+    rates = list(rates) if several else [rates] * len(sizes)
     if len(rates) != len(sizes):
         raise ValueError(
             f"dropout has {counted(len(rates), 'rate')}, {plain(rates)}, for"
@@ -125,18 +144,13 @@ def _simple_hidden_layers(estimator):
         )
     layers = [nn.Dropout(estimator.input_dropout)] if estimator.input_dropout else []
     for units, rate in zip(sizes, rates, strict=True):
-        layers.append(nn.Dense(int(units)))
+        layers.append(nn.Dense(units))
         if estimator.batch_norm:
             layers.append(nn.BatchNorm())
         layers.append(ACTIVATIONS[estimator.activation])
         if rate:
-            layers.append(nn.Dropout(_plain(rate)))
+            layers.append(nn.Dropout(rate))
     return layers
-
-
-def _plain(number):
-    """Return a Python number for one of NumPy's, which would clutter the repr."""
-    return number.item() if isinstance(number, np.generic) else number
 
 
 def _explicit_layers(estimator):

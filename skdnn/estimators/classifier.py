@@ -11,11 +11,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.estimators.arguments import SharedArguments, with_arguments_of
+from skdnn.estimators.arguments import (
+    SharedArguments,
+    reads_arguments,
+    with_arguments_of,
+)
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.data import check_not_missing, to_numpy
 from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
-from skdnn.estimators.target_labels import Labels, weigh
+from skdnn.estimators.target_labels import Labels, check_classes, check_labels, weigh
 from skdnn.nn import logistic
 
 
@@ -81,6 +84,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
 
     @available_if(has_partial_fit)
+    @reads_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Train for one epoch on a part of the data, and go on where the last call was.
@@ -119,18 +123,29 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             )
 
         def read_targets(y, sample_weight):
-            if not _check_partial_fit_first_call(self, to_numpy(classes)):
+            asked = None if classes is None else check_classes(classes)
+            known = getattr(self, "classes_", None)
+            both = asked is not None and known is not None
+            if both and not np.array_equal(np.unique(asked), known):
+                raise ValueError(
+                    f"`classes={asked.tolist()}` is not the same as on last call to"
+                    f" partial_fit, was: {known.tolist()}."
+                )
+            if not _check_partial_fit_first_call(self, asked):
                 return self._fitted_targets()
             multilabel = type_of_target(y).startswith("multilabel")
+            if len(self.classes_) < 2 and not multilabel:
+                raise ValueError(
+                    "classes must hold all classes of all calls of partial_fit, at"
+                    f" least 2 classes, got {self.classes_.tolist()}."
+                )
             return Labels(self.classes_, multilabel, self.label_smoothing)
 
         return self._partial_fit(X, y, sample_weight, read_targets)
 
     @staticmethod
     def _check_labels(y, name):
-        cure = "Leave these rows out, or give them a label of their own"
-        check_not_missing(y, name, cure)
-        return to_numpy(y)
+        return check_labels(y, name)
 
     def _read_targets(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)
@@ -275,6 +290,23 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     def _to_average(self, X):
         return self.predict_each(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy: the share of rows whose labels are all predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        score : float
+        """
+        return super().score(X, *self._to_score(X, y, sample_weight))
 
     def _score_of(self, P, y, sample_weight):
         return accuracy_score(y, self._decode(P), sample_weight=sample_weight)

@@ -1,7 +1,9 @@
 """Data as people bring it: rows, labels, weights, and what float32 makes of them."""
 
+import sys
 from decimal import Decimal
-from numbers import Integral, Real
+from fractions import Fraction
+from numbers import Complex, Integral, Number, Real
 
 import numpy as np
 from scipy.sparse import issparse
@@ -9,12 +11,43 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from skdnn.nn.layers.base import counted
+from skdnn.estimators.kinds import is_interval, is_missing, is_text, is_time, kind_of
+from skdnn.nn.layers.base import as_python, counted, plain
 from skdnn.training.user_warnings import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time
 N_STEPS = 512  # of the dtype within the spread of a column: with fewer, it gets lost
 N_NAMES = 5
+LARGEST = int(sys.float_info.max)
+# What is no number, by its kind, and what to do about it.
+NO_NUMBERS = {
+    "time": (
+        "dates or durations",
+        ", whose numbers depend on an origin and a unit, and of which missing ones"
+        " would be numbers too. Subtract a date from dates. Of a duration, take its"
+        " total_seconds(); of a column t of them t.dt.total_seconds(), or"
+        ' t / np.timedelta64(1, "s").',
+    ),
+    "interval": (
+        "intervals",
+        ". Give their bounds, or their middle, a column each: those of pandas have"
+        " column.array.left, right and mid.",
+    ),
+    "complex": (
+        "complex numbers",
+        ". Complex data not supported: give real and imaginary part a column each.",
+    ),
+    "nested": (
+        "values of several parts",
+        ". Give each part a column of its own. For structured arrays there is"
+        " numpy.lib.recfunctions.structured_to_unstructured.",
+    ),
+    "integer": (
+        "an integer",
+        f", beyond {LARGEST:.2g}, the largest number that a float can be. Divide by a"
+        " power of 10, or take logarithms.",
+    ),
+}
 
 
 def take_rows(data, rows):
@@ -26,49 +59,249 @@ def take_rows(data, rows):
     return _safe_indexing(data, rows)
 
 
+def taken_in(data, name):
+    """Return data as all that follows takes them, of whatever library they come.
+
+    What needs no change is returned itself. Rows can then be taken of it, see
+    :func:`take_rows`.
+
+    Parameters
+    ----------
+    data : object
+        As the user has passed it.
+    name : str
+        What to call it in an error.
+
+    Raises
+    ------
+    TypeError
+        If there are no rows yet.
+    ValueError
+        If entries are masked, which would be taken for numbers.
+    """
+    if hasattr(data, "collect") and hasattr(data, "collect_schema"):
+        raise TypeError(
+            f"{name} is a {type(data).__name__}, which has no rows yet. Pass"
+            f" {name}.collect()."
+        )
+    if isinstance(data, memoryview):
+        data = np.asarray(data)
+    check_not_masked(data, name)
+    return _in_native_order(data)
+
+
+def _in_native_order(data):
+    """Return pandas' data without numbers of other byte order, of which it takes none.
+
+    Rows, that is: before its version 3.
+    """
+    if not hasattr(data, "iloc"):
+        return data
+    dtypes = dict(enumerate(dtypes_of(data)))
+    other = {
+        i: dtype.newbyteorder("=")
+        for i, dtype in dtypes.items()
+        if isinstance(dtype, np.dtype) and not dtype.isnative
+    }
+    if not other:
+        return data
+    if data.ndim == 1:
+        return data.astype(other[0])
+    numbered = data.set_axis(range(len(dtypes)), axis=1)  # names may be there twice
+    return numbered.astype(other).set_axis(data.columns, axis=1)
+
+
+def dtypes_of(data):
+    """Return the dtypes of the columns of data, or the only one; none of a list."""
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        return list(data.dtypes)
+    dtype = getattr(data, "dtype", None)
+    return [] if dtype is None else [dtype]
+
+
+def target_names(y):
+    """Return the names of the columns of y: of several, all strings; else None."""
+    names = list(getattr(y, "columns", ()))
+    if len(names) > 1 and all(isinstance(name, str) for name in names):
+        return np.array(names, dtype=object)
+    return None
+
+
+def check_target_names(y, name, before):
+    """Raise an error if y has its columns in another order than y had in fit.
+
+    Parameters
+    ----------
+    y : object
+        As :func:`taken_in` returns it.
+    name : str
+        What to call it in an error.
+    before : ndarray of str, or None
+        The names in fit. Where one has no names, nothing is known.
+    """
+    names = target_names(y)
+    if names is None or before is None or list(names) == list(before):
+        return
+    there, here = list(before), list(names)
+    if sorted(there) == sorted(here):
+        raise ValueError(
+            f"{name} has the columns of y in fit in another order: {here}, where fit"
+            f" had {there}. Pass {name}[{there}]."
+        )
+    raise ValueError(
+        f"{name} has other columns than y in fit: {here}, where fit had {there}. Give"
+        f" it the same columns in the same order."
+    )
+
+
 def to_numpy(y):
-    """Return labels as they are, but numbers and strings as NumPy's own.
+    """Return labels or numbers as NumPy's own kinds; missing ones among objects.
 
     scikit-learn makes floats of pandas' integers and booleans that could be missing
     ("Int64"), does not know what integers among objects are, nor NumPy's strings of
-    variable length.
+    variable length, and NumPy makes the text "nan" of a NaN among strings.
     """
-    dtypes = [d for d in np.atleast_1d(getattr(y, "dtypes", None)) if d is not None]
-    numbers = all(getattr(d, "kind", None) in "iub" for d in dtypes)
-    extended = dtypes and numbers and not all(isinstance(d, np.dtype) for d in dtypes)
-    if extended and not np.any(y.isna()):  # of missing ones scikit-learn complains
+    if issparse(y):
+        return y
+    dtypes = dtypes_of(y)
+    if isinstance(y, (list, tuple)):
+        return _narrow(_array_of(y))
+    if any(hasattr(dtype, "is_temporal") for dtype in dtypes):  # polars
+        return _narrow(y.to_numpy())
+    numbers = all(getattr(d, "kind", None) in tuple("iufb") for d in dtypes)
+    if dtypes and numbers and not all(isinstance(d, np.dtype) for d in dtypes):
+        if np.any(y.isna()):
+            return y.to_numpy(dtype=object)
         return y.to_numpy(dtype=np.result_type(*(np.dtype(d.type) for d in dtypes)))
     kind = getattr(getattr(y, "dtype", None), "kind", None)
     if kind == "T":
-        return np.array(np.asarray(y).tolist())
-    if kind == "O" and not issparse(y):  # also pandas' categories
-        array = np.asarray(y)
-        kinds = {type(value) for value in array.flat}
-        if kinds and kinds <= {bool, np.bool_}:
-            return array.astype(bool)
-        if kinds and all(issubclass(k, Integral) and k is not bool for k in kinds):
-            return np.array(array.tolist())
-    return y
+        return _array_of(y.tolist())
+    return _narrow(np.asarray(y)) if kind == "O" else y  # also pandas' categories
 
 
-def check_no_dates(data, name="X"):
-    """Raise an error if there are dates or durations, without a unit as numbers."""
-    dtypes = np.atleast_1d(getattr(data, "dtypes", getattr(data, "dtype", None)))
-    dated = [i for i, d in enumerate(dtypes) if getattr(d, "kind", None) in ("M", "m")]
-    if dated:
-        names = getattr(data, "columns", None)
-        where = "" if names is None else f" in columns {[names[i] for i in dated]}"
-        raise ValueError(
-            f"{name} has dates or durations{where} ({dtypes[dated[0]]}), whose numbers"
-            " depend on a unit, and of which missing ones would be numbers too."
-            " Subtract a date from dates, and make numbers of durations t, for example"
-            ' seconds: t / np.timedelta64(1, "s"), or with pandas'
-            " t.dt.total_seconds()."
-        )
+def _array_of(values):
+    """Return a list as an array, of objects where NumPy would change what they are."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths: one has no shape
+        return np.fromiter(values, object, len(values))
+    if array.dtype.kind in "US":
+        objects = np.array(values, dtype=object)
+        kind = str if array.dtype.kind == "U" else bytes
+        # NumPy takes zeros at the end for no part of a text.
+        end = "\0" if kind is str else b"\0"
+        if not all(isinstance(v, kind) and not v.endswith(end) for v in objects.flat):
+            return objects
+    return array
 
 
-def check_no_text(X, instead):
-    """Raise an error if a column of a DataFrame holds text that is no number.
+def _narrow(array):
+    """Return an array of objects that are all booleans, or integers, as one of these.
+
+    All other arrays are returned as they are.
+    """
+    if getattr(getattr(array, "dtype", None), "kind", None) != "O":
+        return array
+    kinds = {type(value) for value in array.flat}
+    if kinds and kinds <= {bool, np.bool_}:
+        return array.astype(bool)
+    if kinds and all(issubclass(k, Integral) and k is not bool for k in kinds):
+        return np.array(array.tolist())
+    return array
+
+
+def check_kinds(data, name):
+    """Raise an error if data hold dates, durations, intervals or lists: no numbers.
+
+    Nor may values be missing among objects. Text is left to others.
+
+    Parameters
+    ----------
+    data : {array-like, sparse matrix, DataFrame}
+        As :func:`taken_in` returns them.
+    name : str
+        What to call them in an error.
+    """
+    others = {}
+    for label, column in _perhaps_no_numbers(data):
+        kind = kind_of(column.dtype)
+        if kind in ("object", "category", "text"):
+            _check_objects(column, name, label)
+        others.setdefault(kind, {})[label] = column.dtype
+    for kind, (what, cure) in NO_NUMBERS.items():
+        if kind in others:
+            labels, (dtype, *_) = list(others[kind]), others[kind].values()
+            where = "" if labels == [None] else f" in columns {labels}"
+            raise ValueError(f"{name} has {what}{where} ({dtype}){cure}")
+
+
+def _perhaps_no_numbers(data):
+    """Yield name or place, and values, of the columns of no dtype of numbers."""
+    if issparse(data):
+        return
+    if hasattr(data, "columns") and hasattr(data, "dtypes"):
+        for i, (label, dtype) in enumerate(
+            zip(data.columns, dtypes_of(data), strict=True)
+        ):
+            if kind_of(dtype) != "number":
+                yield label, _safe_indexing(data, i, axis=1)
+        return
+    if not hasattr(data, "dtype"):
+        try:
+            data = np.asarray(data)
+        except ValueError:  # lists of different lengths: scikit-learn complains
+            return
+    n_axes = getattr(data, "ndim", 1)
+    if not n_axes:  # None, say, of which scikit-learn complains
+        return
+    kind = kind_of(data.dtype)
+    if kind in ("object", "text") and n_axes == 2:
+        yield from enumerate(data.T)
+    elif kind != "number":
+        yield None, data
+
+
+def _check_objects(column, name, label):
+    """Raise an error if there is something among objects that is no number.
+
+    scikit-learn says of text what it is. On others it fails in words that name nothing.
+    """
+    where = "" if label is None else f" in column {label!r}"
+    values = values_of(column)
+    for value in values:
+        kind = _kind_among_objects(value)
+        if kind is not None:
+            what, cure = NO_NUMBERS[kind]
+            shown = "" if kind == "integer" else f" such as {plain(value)!r}"
+            raise ValueError(f"{name} must be numbers, got {what}{shown}{where}{cure}")
+    cure = "Leave these rows out"
+    if name.startswith("X"):
+        cure += ", or fill them, for example with a SimpleImputer"
+    check_not_missing(np.fromiter(values, object, len(values)), name, cure, where)
+
+
+def _kind_among_objects(value):
+    """Return what a value is that is no number; None if it is one, or text, or NA."""
+    if type(value) in (int, Fraction):
+        return "integer" if abs(value) > LARGEST else None
+    if isinstance(value, (str, Real)) or is_missing(value):
+        return None
+    if isinstance(value, Complex):
+        return "complex"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "nested"
+    return "time" if is_time(value) else "interval" if is_interval(value) else None
+
+
+def values_of(column):
+    """Return the values of a Series or an array as a list, each as it is."""
+    if hasattr(column, "to_list"):
+        return column.to_list()
+    return np.asarray(column).ravel().tolist()
+
+
+def check_no_text(X, instead, name="X"):
+    """Raise an error if X holds text that is no number.
 
     Parameters
     ----------
@@ -76,29 +309,17 @@ def check_no_text(X, instead):
         As the user has passed it.
     instead : str
         The estimator that takes such tables.
+    name : str, default="X"
+        What to call it in the error.
     """
-    for i, name in enumerate(getattr(X, "columns", ())):
-        column = _safe_indexing(X, i, axis=1)
-        if getattr(getattr(column, "dtype", None), "kind", "O") != "O":
-            continue
-        text = next((value for value in column if is_text(value)), None)
+    for label, column in _perhaps_no_numbers(X):
+        text = next((value for value in values_of(column) if is_text(value)), None)
         if text is not None:
+            where = "" if label is None else f" in column {label!r}"
             raise ValueError(
-                f"X has text in column {name!r}, such as {text!r}. Encode it, for"
-                f" example with OneHotEncoder, or use {instead}, which takes tables as"
-                " they are."
+                f"{name} has text{where}, such as {text!r}. Encode it, for example with"
+                f" OneHotEncoder, or use {instead}, which takes tables as they are."
             )
-
-
-def is_text(value):
-    """Return whether an object is a string that can't be read as a number."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
 
 
 def warn_of_column(y):
@@ -111,45 +332,78 @@ def warn_of_column(y):
         )
 
 
-def check_not_missing(y, name, cure="Leave these rows out"):
-    """Raise an error if values are missing among objects."""
-    dtype = getattr(y, "dtype", None)
-    if dtype is None or (isinstance(dtype, np.dtype) and dtype.kind != "O"):
-        return  # of numbers scikit-learn says it
-    values = np.asarray(y, dtype=object)
-    missing = [place for place, value in np.ndenumerate(values) if is_missing(value)]
-    if missing:
+def check_not_missing(y, name, cure="Leave these rows out", where=""):
+    """Raise an error if values are missing, in numbers, dates or among objects."""
+    if issparse(y):  # scikit-learn says it
+        return
+    values = np.asarray(y)
+    kind = values.dtype.kind
+    if not values.ndim:  # None, say, of which scikit-learn complains
+        return
+    if kind == "O":
+        rows = [place[0] for place, v in np.ndenumerate(values) if is_missing(v)]
+    elif kind in "fmM":
+        rows = np.nonzero(np.isnan(values))[0].tolist()
+    else:
+        return
+    if rows:
         raise ValueError(
-            f"Input {name} contains NaN: {len(missing)} of {values.size} values are"
-            f" missing, the first in row {missing[0][0]}. {cure}."
+            f"Input {name} contains NaN: {len(rows)} of {values.size} values{where} are"
+            f" missing, the first in row {rows[0]}. {cure}."
         )
-
-
-def is_missing(value):
-    """Return whether an object stands for a value that is not there."""
-    if isinstance(value, Decimal):
-        return value.is_nan()
-    if isinstance(value, Real):
-        return bool(value != value)
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def check_not_masked(data, name):
     """Raise an error if data has masked entries, which would be taken for numbers."""
-    if np.ma.is_masked(data):
-        masked = counted(np.ma.count_masked(data), "masked value")
+    rows = data if isinstance(data, (list, tuple)) else [data]
+    masked = [np.ma.count_masked(row) for row in rows if np.ma.is_masked(row)]
+    if masked:
         raise ValueError(
-            f"{name} is a masked array with {masked};"
+            f"{name} is a masked array with {counted(sum(masked), 'masked value')};"
             " what is behind the mask would be taken for data. Leave these rows out, or"
             f" fill them, for example with {name}.filled(np.nan) and an imputer."
         )
+
+
+def check_numbers(y, name="y"):
+    """Return y as scikit-learn takes it, or raise an error that names what is in it.
+
+    What is no number would fail somewhere within scikit-learn, or become one: text is
+    parsed, and durations count in whatever unit they have.
+    """
+    y = taken_in(y, name)
+    check_kinds(y, name)
+    y = to_numpy(y)
+    dtypes = dtypes_of(y)
+    if issparse(y) or (dtypes and all(kind_of(d) == "number" for d in dtypes)):
+        check_not_missing(y, name)
+        return y
+    array = np.asarray(y)
+    if array.dtype.kind not in "OUST" or not array.ndim:
+        return y  # of None, say, scikit-learn complains
+    check_not_missing(array, name)
+    for value in array.flat:
+        if not isinstance(value, (Real, Decimal)):
+            cure = ""
+            if name.startswith("y"):
+                cure = (
+                    " For classes there are MLPClassifierDIY and, where rows are those"
+                    " of a table, TabularClassifierDIY."
+                )
+            raise ValueError(
+                f"{name} must be numbers, got values such as {plain(value)!r}.{cure}"
+            )
+    return array.astype(np.float64)
 
 
 def check_weights(weights, X, name="sample_weight"):
     """Return an array of a weight for each row of X, none of them negative, or None."""
     if weights is None:
         return None
-    check_not_masked(weights, name)
+    if isinstance(weights, Number):
+        weights = as_python(weights, name)
+    else:
+        weights = check_numbers(weights, name)
     try:
         weights = _check_sample_weight(
             weights, X, dtype=np.float64, ensure_non_negative=True

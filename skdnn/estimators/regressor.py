@@ -14,12 +14,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
-from skdnn.estimators.arguments import SharedArguments, with_arguments_of
+from skdnn.estimators.arguments import (
+    SharedArguments,
+    reads_arguments,
+    with_arguments_of,
+)
 from skdnn.estimators.base import BaseMLP, has_partial_fit
+from skdnn.estimators.data import check_numbers
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
 from skdnn.estimators.target_numbers import (
     Numbers,
-    check_numbers,
     check_spread,
     comparable,
     r2_of,
@@ -172,6 +176,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self
 
     @available_if(has_partial_fit)
+    @reads_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on a part of the data, and go on where the last call was.
@@ -385,6 +390,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         score : float
             At most 1; 0 is as good as the best constant.
         """
+        y, sample_weight = self._to_score(X, y, sample_weight)
         return self._score(y, self.predict(X), sample_weight)
 
     def _score_of(self, decisions, y, sample_weight):

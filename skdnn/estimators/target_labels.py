@@ -12,7 +12,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
-from skdnn.estimators.data import warn_of_column
+from skdnn.estimators.data import (
+    check_not_missing,
+    dtypes_of,
+    taken_in,
+    to_numpy,
+    warn_of_column,
+)
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user
@@ -24,6 +30,11 @@ OF_ONE_CLASS = (
     metrics.d2_log_loss_score,
     metrics.d2_brier_score,
 )
+# By the kind of a dtype.
+NO_LABELS = {
+    "c": "Complex data not supported",
+    "m": "of durations, only numbers without a unit would be left",
+}
 
 
 class Labels(Targets):
@@ -235,14 +246,51 @@ class Labels(Targets):
         return f"such as {of_loss!r}, or None, the accuracy"
 
 
-def check_kind(y):
+def check_labels(y, name="y"):
+    """Return y as scikit-learn takes it, or raise an error where labels are missing."""
+    y = to_numpy(taken_in(y, name))
+    check_not_missing(
+        y, name, "Leave these rows out, or give them a label of their own"
+    )
+    for dtype in dtypes_of(y):
+        reason = NO_LABELS.get(getattr(dtype, "kind", None))
+        if reason is not None:
+            raise ValueError(
+                f"{name} holds values of dtype {dtype}, which can't be labels:"
+                f" {reason}. Convert them, for example with {name}.astype(str)."
+            )
+    return y
+
+
+def check_classes(classes):
+    """Return `classes` of `partial_fit` as an array, or raise an error that names them.
+
+    A class may be there twice: all labels of all calls will do.
+    """
+    labels = check_labels(classes, "classes")
+    if np.ndim(labels) != 1 or not np.size(labels):
+        raise ValueError(
+            "classes must be a list or an array of all classes of all calls of"
+            f" partial_fit, got {plain(classes)!r}."
+        )
+    labels = np.asarray(labels)
+    try:
+        check_kind(labels, "classes")
+    except (TypeError, ValueError) as error:
+        if str(error).startswith("classes"):
+            raise
+        raise type(error)(f"classes: {error}") from error
+    return labels
+
+
+def check_kind(y, name="y"):
     """Raise an error if y is not made of labels of one kind."""
     objects = () if issparse(y) or y.dtype != object else list(y.flat)
     if len({isinstance(label, str) for label in objects}) > 1:
         kinds = sorted({type(label).__name__ for label in objects})
         raise ValueError(
-            f"y must hold labels of one kind, got a mix of {kinds}. Convert them, for"
-            " example with y.astype(str)."
+            f"{name} must hold labels of one kind, got a mix of {kinds}. Convert them,"
+            f" for example with {name}.astype(str)."
         )
     check_classification_targets(y)
 

@@ -1,22 +1,13 @@
 """Numbers as people write them, as the network sees them, and back."""
 
-from decimal import Decimal
-from numbers import Real
-
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 
 from skdnn import nn
-from skdnn.estimators.data import (
-    check_no_dates,
-    check_not_missing,
-    to_numpy,
-    warn_of_column,
-)
+from skdnn.estimators.data import check_numbers, warn_of_column
 from skdnn.estimators.targets import Targets, misfit
-from skdnn.nn.layers.base import counted, plain
+from skdnn.nn.layers.base import counted
 from skdnn.nn.losses.regression import quantile_of, vary
 from skdnn.training.user_warnings import warn_user
 
@@ -282,36 +273,6 @@ def as_numbers(y, name="y"):
     y = check_numbers(y, name)
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     return y.reshape(len(y), -1)
-
-
-def check_numbers(y, name="y"):
-    """Return y as scikit-learn takes it, or raise an error that names what is in it.
-
-    What is no number would fail somewhere within scikit-learn, or become one: text is
-    parsed, and durations count in whatever unit they have.
-    """
-    check_no_dates(y, name)
-    y = to_numpy(y)
-    dtypes = np.atleast_1d(getattr(y, "dtypes", getattr(y, "dtype", None)))
-    if issparse(y) or all(getattr(d, "kind", None) in tuple("biufc") for d in dtypes):
-        return y
-    array = np.asarray(y)
-    check_no_dates(array, name)  # of a list
-    if array.dtype.kind not in "OUST" or not array.ndim:
-        return y  # of None, say, scikit-learn complains
-    check_not_missing(array, name)
-    for value in array.flat:
-        if not isinstance(value, (Real, Decimal)):
-            cure = (
-                "For classes there are MLPClassifierDIY and, where rows are those of a"
-                " table, TabularClassifierDIY"
-            )
-            if hasattr(value, "total_seconds"):
-                cure = "Of a duration, take its total_seconds()"
-            raise ValueError(
-                f"{name} must be numbers, got values such as {plain(value)!r}. {cure}."
-            )
-    return array.astype(np.float64)
 
 
 def mean_and_std(y, weights=None):

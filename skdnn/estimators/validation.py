@@ -13,7 +13,7 @@ from sklearn import metrics
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, _num_samples
 
-from skdnn.estimators.data import check_not_masked, check_weights, take_rows
+from skdnn.estimators.data import check_weights, take_rows, taken_in
 from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 
@@ -50,10 +50,11 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
             raise ValueError("X_val is provided, but y_val was not provided.")
         if X_val is None:
             raise ValueError("y_val is provided, but X_val was not provided.")
-        given = X_val, y_val
-        check_not_masked(y_val, "y_val")
+        given = taken_in(X_val, "X_val"), taken_in(y_val, "y_val")
+        X_val, y_val = given
+        estimator._check_target_names(y_val, "y_val")
         try:
-            X_val = estimator._validate(X_val, reset=False)
+            X_val = estimator._validate(X_val, reset=False, name="X_val")
         except ValueError as error:
             raise ValueError(f"X_val does not go with X: {error}") from error
         if _num_samples(X_val) != _num_samples(y_val):

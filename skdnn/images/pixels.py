@@ -7,6 +7,8 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
+from skdnn.nn.layers.base import as_python
+
 SMALLEST_SIDE = 4  # of a square that is guessed: 4 or 9 features are hardly an image
 CHANNELS = (1, 3, 4)  # grey, red green blue, and how opaque
 
@@ -31,6 +33,7 @@ def image_shape(shape, n_features, name):
                 " of an image, for example shape=(28, 20)."
             )
         return side, side, 1
+    shape = as_python(shape, f"{name}: shape")
     is_valid = isinstance(shape, (tuple, list)) and all(
         isinstance(size, Integral) and size > 0 for size in shape
     )

@@ -7,8 +7,11 @@ bias of shape (fan_out,), in float64.
 
 from dataclasses import dataclass
 from math import sqrt
+from numbers import Real
 
 import numpy as np
+
+from skdnn.nn.layers.base import hold_number
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class Normal:
     """
 
     std: float = 0.01
+
+    def __post_init__(self):
+        hold_number(self, "std", Real, 0)
 
     def __call__(self, fan_in, fan_out, rng):
         weights = rng.normal(0, self.std, (fan_in, fan_out))
@@ -81,6 +87,9 @@ class Glorot:
     """
 
     gain: float = 1.0
+
+    def __post_init__(self):
+        hold_number(self, "gain", Real, 0)
 
     def __call__(self, fan_in, fan_out, rng):
         bound = sqrt(self.gain * 6 / (fan_in + fan_out))

@@ -16,7 +16,14 @@ from skdnn.nn.layers import (
     Softmax,
     StochasticLayer,
 )
-from skdnn.nn.vectors import all_finite, block_size, blocks, column, some
+from skdnn.nn.vectors import (
+    all_finite,
+    block_size,
+    blocks,
+    check_memory,
+    column,
+    some,
+)
 from skdnn.nn.workspace import Workspace
 
 TABLE_HEAD = ("layer", "output shape", "parameters")
@@ -156,6 +163,9 @@ class Network:
         )
         self.n_weights, self.n_parameters = n_weights, n_weights + n_others
         if parameters is None:
+            # Parameters and gradients; training takes about as much once more.
+            n_numbers = 2 * prod(axes) * self.n_parameters
+            check_memory(n_numbers * self.dtype.itemsize, "parameters and gradients")
             parameters = np.zeros((*axes, self.n_parameters), self.dtype)
             statistics = np.zeros((*axes, n_statistics), self.dtype)
         if gradients is None:

@@ -8,6 +8,7 @@ once instead of once for every elementary operation.
 
 import numpy as np
 
+from skdnn.nn.layers.base import plain
 from skdnn.nn.vectors import block_size, blocks, column, some
 
 FLUSH_EVERY = 100  # steps
@@ -138,8 +139,8 @@ class SGD(Optimizer):
     numbers = ("momentum",)
 
     def __init__(self, momentum=0.9, nesterov=True):
-        self.momentum = momentum
-        self.nesterov = nesterov
+        self.momentum = plain(momentum)
+        self.nesterov = plain(nesterov)
 
     def _update(self, learning_rate):
         learning_rate = column(learning_rate, self._dtype)
@@ -183,9 +184,9 @@ class Adam(Optimizer):
     numbers = ("beta_1", "beta_2", "epsilon", "weight_decay")
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        self.beta_1 = plain(beta_1)
+        self.beta_2 = plain(beta_2)
+        self.epsilon = plain(epsilon)
 
     weight_decay = 0.0
 
@@ -242,4 +243,4 @@ class AdamW(Adam):
 
     def __init__(self, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         super().__init__(beta_1, beta_2, epsilon)
-        self.weight_decay = weight_decay
+        self.weight_decay = plain(weight_decay)

@@ -9,6 +9,9 @@ before every mini-batch, for the middle of it. The others are asked before each 
 
 from dataclasses import dataclass
 from math import cos, pi
+from numbers import Real
+
+from skdnn.nn.layers.base import hold_number
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Adaptive(Constant):
     divisor: float = 5.0
     smallest_rate: float = 1e-6
 
+    def __post_init__(self):
+        hold_number(self, "divisor", Real, 1)
+        hold_number(self, "smallest_rate", Real, 0)
+
 
 @dataclass(frozen=True)
 class InverseScaling:
@@ -40,6 +47,9 @@ class InverseScaling:
 
     power_t: float = 0.5
     planned = False
+
+    def __post_init__(self):
+        hold_number(self, "power_t", Real, 0)
 
     def factor(self, progress, samples_seen):
         """Return the factor."""
@@ -80,6 +90,9 @@ class OneCycle:
 
     warm_up: float = 0.2
     planned = True
+
+    def __post_init__(self):
+        hold_number(self, "warm_up", Real, 0, 1, low_is_valid=False)
 
     def factor(self, progress, samples_seen):
         """Return the factor."""

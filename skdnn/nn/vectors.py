@@ -1,5 +1,8 @@
 """The flat vectors of one network or several: blocks, and numbers that go with them."""
 
+import os
+import sys
+from decimal import Decimal
 from math import prod
 
 import numpy as np
@@ -15,6 +18,22 @@ def block_size(parameters):
 def blocks(start, stop, size):
     """Return slices of at most `size` elements from start to stop."""
     return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
+
+
+def check_memory(n_bytes, what):
+    """Raise an error if something is larger than the memory of the machine.
+
+    Some systems hand out more than there is, and end the process that uses it.
+    """
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows hands out what there is
+        memory = sys.maxsize
+    if n_bytes > memory:
+        raise MemoryError(
+            f"{what} would take {Decimal(n_bytes):.3g} bytes, of {memory:.3g} that the"
+            " machine has."
+        )
 
 
 def column(numbers, dtype):

@@ -10,8 +10,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import unchanged_on_error
-from skdnn.estimators.data import check_weights, to_numpy
+from skdnn.estimators.data import check_weights, taken_in
 from skdnn.estimators.files import without_paths
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
@@ -78,6 +79,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where they are all strings.
+    target_names_in_ : ndarray of shape (n_outputs,)
+        Names of the columns of `y`, where it is a DataFrame of several, all strings.
     """
 
     _parameter_constraints: dict = {
@@ -86,7 +89,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             Interval(Integral, 1, None, closed="left"),
         ],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "n_networks": [Interval(Integral, 2, None, closed="left")],
+        "n_networks": [Interval(Integral, 2, 2**31 - 1, closed="both")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "importances": ["boolean"],
         "n_jobs": [Integral, None],
@@ -142,6 +145,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """Return the score of blended outputs."""
         raise NotImplementedError
 
+    @reads_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -194,7 +198,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             learned, sample_weight = given["y_val"], sample_weight_val
         else:
             outputs = [getattr(it, self._left_out) for it in networks]
-        y, learned = (np.asarray(to_numpy(each)) for each in (y, learned))
+        check = networks[0]._check_labels
+        y, learned = (np.asarray(check(each, "y")) for each in (y, learned))
         shares = self._shares_for(networks[0], outputs, learned, sample_weight)
         with unchanged_on_error(self):  # Ctrl-C, say
             self._publish(encoder, networks, shares)
@@ -212,8 +217,9 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
                 setattr(self, name, getattr(encoder, name))
-        for name in self._from_network:
-            setattr(self, name, getattr(networks[0], name))
+        for name in ("target_names_in_", *self._from_network):
+            if hasattr(networks[0], name):
+                setattr(self, name, getattr(networks[0], name))
 
     def _score_left_out(self, outputs, Z, y, learned, sample_weight):
         """Set what is said of rows left out, and what that scores.
@@ -240,7 +246,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             )
         if X_val is not None:
             try:
-                X_val = encoder.transform(X_val)
+                X_val = encoder.transform(taken_in(X_val, "X_val"))
             except (TypeError, ValueError) as error:
                 kind = type(error)
                 raise kind(f"X_val does not go with X: {error}") from error
@@ -285,7 +291,10 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             )
             network.set_callbacks(*getattr(self, "_skl_callbacks", ()))
             network._raises_interrupt = True
-            networks.append(network.fit(Z, y, sample_weight, **given))
+            try:
+                networks.append(network.fit(Z, y, sample_weight, **given))
+            except MemoryError as error:
+                raise MemoryError(f"hidden_layer_sizes={sizes}: {error}") from error
             del network._raises_interrupt
         return networks
 
@@ -312,6 +321,11 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
                 for share, network in zip(self.shares_, self.networks_, strict=True)
             ]
         )
+
+    def _to_score(self, X, y, sample_weight):
+        """Return y and weights as metrics take them, checked as those of `fit` are."""
+        check_is_fitted(self)
+        return self.networks_[0]._to_score(X, y, sample_weight)
 
     @property
     def n_iter_(self):

@@ -134,6 +134,25 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         """
         return self._decode(self.predict_proba(X))
 
+    def score(self, X, y, sample_weight=None):
+        """Return the accuracy: the share of rows whose labels are all predicted.
+
+        Parameters
+        ----------
+        X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
+                n_columns)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            At most 1.
+        """
+        return super().score(X, *self._to_score(X, y, sample_weight))
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

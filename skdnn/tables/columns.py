@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skdnn.estimators.data import check_not_masked, is_missing
+from skdnn.estimators.data import taken_in, values_of
+from skdnn.estimators.kinds import is_missing, is_time, kind_of
 from skdnn.nn.layers.base import plain
 
 DATES = (
@@ -41,24 +42,17 @@ class Column:
     def kind(self):
         """What the dtype says: "number", "category", or "object" for anything."""
         dtype = self.data.dtype
-        if hasattr(dtype, "is_numeric"):  # polars
-            if dtype.is_temporal():
-                raise ValueError(DATES.format(where=self.where))
-            if dtype.is_nested():
-                raise self._nested(dtype)
-            is_number = dtype.is_numeric() or str(dtype) == "Boolean"
-            return "number" if is_number else "category"
-        kind = getattr(dtype, "kind", "O")
-        if kind in "mM":
+        kind = kind_of(dtype)
+        if kind == "time":
             raise ValueError(DATES.format(where=self.where))
-        if kind == "c":
+        if kind == "nested":
+            raise self._nested(dtype)
+        if kind == "complex":
             raise ValueError(
                 f"Complex data not supported: {self.where} of X holds complex numbers."
                 " Give real and imaginary part a column each."
             )
-        if kind in "iufb":
-            return "number"
-        return "object" if kind == "O" and str(dtype) == "object" else "category"
+        return kind if kind in ("number", "object") else "category"
 
     @property
     def is_declared_category(self):
@@ -79,6 +73,11 @@ class Column:
             codes, levels = self.codes()
             try:
                 values = np.array([*map(float, levels), np.nan])
+            except OverflowError:
+                raise ValueError(
+                    f"{self.where} of X holds an integer beyond the largest number that"
+                    " a float can be. Divide by a power of 10, or take logarithms."
+                ) from None
             except (TypeError, ValueError):
                 text = next(v for v in levels if not isinstance(v, (Real, Decimal)))
                 raise ValueError(
@@ -115,8 +114,7 @@ class Column:
         levels : list
         """
         if self._codes is None:
-            values = self.data.tolist() if hasattr(self.data, "tolist") else None
-            values = self.data.to_list() if values is None else values
+            values = values_of(self.data)
             numbers = {}
             try:
                 codes = [numbers.setdefault(value, len(numbers)) for value in values]
@@ -127,7 +125,7 @@ class Column:
             for value, number in numbers.items():
                 if is_missing(value):
                     continue
-                if _is_time(value):
+                if is_time(value):
                     raise ValueError(DATES.format(where=self.where))
                 if isinstance(value, (tuple, frozenset)):
                     raise self._nested(type(value).__name__)
@@ -155,6 +153,7 @@ def columns_of(X):
     -------
     columns : list of Column
     """
+    X = taken_in(X, "X")
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
         names, data = X.columns, [column for _, column in X.items()]
     elif hasattr(X, "get_columns"):
@@ -178,7 +177,6 @@ def columns_of(X):
 
 def _as_array(X):
     """Return rows of anything as an array, each value as it came."""
-    check_not_masked(X, "X")
     if issparse(X):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required: a table has"
@@ -186,16 +184,13 @@ def _as_array(X):
             " sparse numbers; X.toarray() makes a dense array."
         )
     if not hasattr(X, "dtype") and isinstance(X, (list, tuple)):
-        mixed = any(isinstance(v, str) for row in X for v in np.atleast_1d(row).flat)
+        try:
+            cells = [value for row in X for value in np.atleast_1d(row).flat]
+        except ValueError as error:  # lists within a row
+            raise ValueError(f"X: {error}") from error
+        mixed = any(isinstance(value, str) for value in cells)
         X = np.array(X, dtype=object) if mixed else X
     return check_array(X, dtype=None, ensure_all_finite=False)
-
-
-def _is_time(value):
-    """Return whether a value is a date, a time, a duration or a period."""
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return True
-    return any(hasattr(value, it) for it in ("isoformat", "total_seconds", "asfreq"))
 
 
 def _is_hashable(value):

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.data import some_columns
 from skdnn.nn.layers.base import plain
 from skdnn.tables.columns import columns_of
@@ -240,6 +241,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.sparse_output = sparse_output
         self.dtype = dtype
 
+    @reads_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Look at the columns of a table.
@@ -266,6 +268,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._fit(X)
         return self
 
+    @reads_arguments
     def fit_transform(self, X, y=None):
         """Look at the columns of a table, and return it as numbers.
 

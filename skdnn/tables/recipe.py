@@ -7,6 +7,7 @@ Each number here was chosen on tables set aside for choosing, see
 import numpy as np
 from sklearn.utils import check_array
 
+from skdnn.estimators.building import sizes_of
 from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
 
 # What does best differs from table to table: numbers as they are, numbers in bins, or,
@@ -63,7 +64,7 @@ def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned", dropout=0.3
     if kind != "smooth":
         bins = PiecewiseLinear.of(_dense(X), N_BINS)
         layers = [bins] if bins.n_bins else []
-    sizes = [] if kind == "additive" else np.atleast_1d(hidden_layer_sizes).tolist()
+    sizes = [] if kind == "additive" else sizes_of(hidden_layer_sizes)
     for units in sizes:
         layers += [Dense(units), BatchNorm(), ReLU(), Dropout(dropout)]
     return layers

@@ -6,7 +6,7 @@ from sklearn.utils.validation import _num_samples
 
 from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.arguments import with_arguments_of
-from skdnn.estimators.data import check_not_masked
+from skdnn.estimators.data import taken_in
 from skdnn.estimators.target_numbers import (
     absurd,
     as_numbers,
@@ -67,7 +67,7 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
     def _to_learn(self, y, sample_weight, Z, name="y"):
         if y is None or _num_samples(y) != Z.shape[0]:
             return y  # of which the networks complain
-        check_not_masked(y, name)
+        y = taken_in(y, name)
         values = as_numbers(y, name)
         far = absurd(values, sample_weight)
         if not far.any():
@@ -79,8 +79,9 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
             " the others. Correct them, or leave these rows out."
         )
         values = pulled_in(values, far)
-        if hasattr(y, "iloc") and columns is not None:  # pandas' names stay
-            return type(y)(values, index=y.index, columns=columns)
+        if columns is not None:  # names stay: those of pandas, and of polars
+            names = "columns" if hasattr(y, "iloc") else "schema"
+            return type(y)(values, **{names: list(columns)})
         return values.reshape(len(values), *np.shape(y)[1:])
 
     def _shares_for(self, network, outputs, y, sample_weight):
@@ -88,25 +89,6 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
 
     def _score_of(self, outputs, y, sample_weight):
         return r2_of(y, outputs, sample_weight)
-
-    def score(self, X, y, sample_weight=None):
-        """Return R², averaged over the targets, see :meth:`MLPRegressorDIY.score`.
-
-        Parameters
-        ----------
-        X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
-                n_columns)
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The true numbers.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        score : float
-            At most 1; 0 is as good as the mean.
-        """
-        return self._score_of(self.predict(X), y, sample_weight)
 
     def predict(self, X):
         """Return the predicted numbers.
@@ -121,3 +103,23 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
         """
         return self._outputs(X)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R², averaged over the targets, see :meth:`MLPRegressorDIY.score`.
+
+        Parameters
+        ----------
+        X : {pandas.DataFrame, polars.DataFrame, array-like} of shape (n_samples, \
+                n_columns)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The true numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            At most 1; 0 is as good as the mean.
+        """
+        y, sample_weight = self._to_score(X, y, sample_weight)
+        return self._score_of(self.predict(X), y, sample_weight)

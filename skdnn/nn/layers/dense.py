@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, hold_number, layer
 
 
 def matmul(A, B, out):
@@ -47,7 +47,7 @@ class Dense(Layer):
     in_place = False
 
     def __post_init__(self):
-        check_number("Dense", "units", self.units, Integral, 1)
+        hold_number(self, "units", Integral, 1)
 
     def output_width(self, n_inputs):
         return self.units

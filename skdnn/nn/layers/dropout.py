@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import check_number, layer
+from skdnn.nn.layers.base import hold_number, layer
 from skdnn.nn.layers.noise import StochasticLayer
 
 
@@ -32,7 +32,7 @@ class Dropout(StochasticLayer):
     numbers = ("rate",)
 
     def __post_init__(self):
-        check_number("Dropout", "rate", self.rate, Real, 0, 1)
+        hold_number(self, "rate", Real, 0, 1)
 
     def kept_shapes(self, n_rows, n_inputs):
         return {"scaled_mask": (n_rows, n_inputs)}

@@ -5,7 +5,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, hold_number, layer
 
 
 class StochasticLayer(Layer):
@@ -69,7 +69,7 @@ class GaussianNoise(StochasticLayer):
     numbers = ("std",)
 
     def __post_init__(self):
-        check_number("GaussianNoise", "std", self.std, Real, 0)
+        hold_number(self, "std", Real, 0)
 
     def check_dtype(self, dtype):
         check_fits("GaussianNoise", "std", self.std, dtype, may_vanish=True)

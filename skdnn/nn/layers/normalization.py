@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, hold_number, layer
 
 
 @layer
@@ -49,8 +49,8 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self):
-        check_number("BatchNorm", "momentum", self.momentum, Real, 0, 1)
-        check_number("BatchNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+        hold_number(self, "momentum", Real, 0, 1)
+        hold_number(self, "epsilon", Real, 0, low_is_valid=False)
 
     def check_dtype(self, dtype):
         check_fits("BatchNorm", "epsilon", self.epsilon, dtype)
@@ -151,7 +151,7 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self):
-        check_number("LayerNorm", "epsilon", self.epsilon, Real, 0, low_is_valid=False)
+        hold_number(self, "epsilon", Real, 0, low_is_valid=False)
 
     def check_dtype(self, dtype):
         check_fits("LayerNorm", "epsilon", self.epsilon, dtype)

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.nn.layers.base import Layer, hold_number, layer
 from skdnn.nn.layers.sigmoids import logistic
 
 
@@ -58,7 +58,7 @@ class Ordered(Layer):
     size: int
 
     def __post_init__(self):
-        check_number("Ordered", "size", self.size, Integral, 1)
+        hold_number(self, "size", Integral, 1)
 
     def output_width(self, n_inputs):
         if n_inputs % self.size:

@@ -56,10 +56,15 @@ class PiecewiseLinear(Layer):
                 "PiecewiseLinear: edges must hold a tuple of numbers for each input,"
                 f" such as ((0.0, 1.0, 3.0), ()), got {self.edges!r}."
             ) from error
+        edges = tuple(
+            tuple(
+                check_number("PiecewiseLinear", "an edge", edge, Real, -np.inf)
+                for edge in its
+            )
+            for its in edges
+        )
         object.__setattr__(self, "edges", edges)
         for its in edges:
-            for edge in its:
-                check_number("PiecewiseLinear", "an edge", edge, Real, -np.inf)
             if len(its) == 1 or any(a >= b for a, b in pairwise(its)):
                 raise ValueError(
                     "PiecewiseLinear: the edges of an input must be none, or two or"

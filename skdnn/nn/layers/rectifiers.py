@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_fits, check_number, layer
+from skdnn.nn.layers.base import Layer, check_fits, hold_number, layer
 
 
 @layer
@@ -49,7 +49,7 @@ class LeakyReLU(Layer):
     reads_output = True
 
     def __post_init__(self):
-        check_number("LeakyReLU", "negative_slope", self.negative_slope, Real, 0, 1)
+        hold_number(self, "negative_slope", Real, 0, 1)
 
     def forward(self, Z, slot, training):
         scaled = np.multiply(Z, self.negative_slope, out=slot.scratch)
@@ -83,7 +83,7 @@ class PReLU(Layer):
     initial_slope: float = 0.25
 
     def __post_init__(self):
-        check_number("PReLU", "initial_slope", self.initial_slope, Real, -np.inf)
+        hold_number(self, "initial_slope", Real, -np.inf)
 
     def check_dtype(self, dtype):
         slope = self.initial_slope
@@ -169,7 +169,7 @@ class ELU(ExponentialLayer):
     slope = 1.0
 
     def __post_init__(self):
-        check_number("ELU", "alpha", self.alpha, Real, 0, low_is_valid=False)
+        hold_number(self, "alpha", Real, 0, low_is_valid=False)
 
     def check_dtype(self, dtype):
         check_fits("ELU", "alpha", self.alpha, dtype, may_vanish=True)

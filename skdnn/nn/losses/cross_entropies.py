@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers import Logistic, Softmax, check_number, logistic
+from skdnn.nn.layers import Logistic, Softmax, hold_number, logistic
 from skdnn.nn.layers.softmax import places, row_maxima, row_sums
 from skdnn.nn.losses.base import Loss, loss
 
@@ -30,8 +30,7 @@ class CrossEntropy(Loss):
     numbers = ("label_smoothing",)
 
     def __post_init__(self):
-        name = type(self).__name__
-        check_number(name, "label_smoothing", self.label_smoothing, Real, 0, 1)
+        hold_number(self, "label_smoothing", Real, 0, 1)
 
     def hits(self, Z, targets):
         """Return for each sample whether the decision from its logits is right."""

@@ -12,9 +12,9 @@ from skdnn.nn.layers import (
     GaussianOutput,
     Identity,
     Ordered,
-    check_number,
+    hold_number,
 )
-from skdnn.nn.layers.base import check_fits
+from skdnn.nn.layers.base import as_python, check_fits
 from skdnn.nn.losses.base import Loss, loss
 
 
@@ -222,7 +222,7 @@ class Huber(RegressionLoss):
     delta: float = 1.0
 
     def __post_init__(self):
-        check_number("Huber", "delta", self.delta, Real, 0, low_is_valid=False)
+        hold_number(self, "delta", Real, 0, low_is_valid=False)
 
     def check_dtype(self, dtype):
         """Raise an error if delta is 0 or infinite in a dtype."""
@@ -264,7 +264,11 @@ class PinballLoss(RegressionLoss):
     quantiles: tuple = (0.5,)
 
     def __post_init__(self):
-        q = np.array(self.quantiles)
+        quantiles = as_python(self.quantiles, "quantiles")
+        if isinstance(quantiles, list):  # which has no hash
+            quantiles = tuple(quantiles)
+        object.__setattr__(self, "quantiles", quantiles)
+        q = np.array(quantiles)
         is_valid = q.ndim == 1 and q.size and q.dtype.kind in "fiu"
         if not is_valid or not ((q > 0) & (q < 1)).all():
             raise ValueError(
