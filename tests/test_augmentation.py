@@ -217,9 +217,11 @@ MIXED = {
 @pytest.mark.parametrize("n_times", [1, 2])
 @pytest.mark.parametrize("name", MIXED)
 def test_a_mixed_row_is_learned_as_each_of_its_parts(
-    name, n_times, weights, n_networks
+    name, n_times, weights, n_networks, monkeypatch
 ):
     """A step on mixed rows is a step on rows of one target each, weighed by hand."""
+    # A Poisson network starts at the mean of y, which written out is another one.
+    monkeypatch.setattr(Numbers, "start", lambda *args: None)
     kind, y, settings = MIXED[name]
     y = y.astype(int) if y.dtype == bool and y.ndim == 2 else y
     steps = [Fixed(k, N_MIXED) for k in range(n_times)]

@@ -462,7 +462,7 @@ def test_arguments_and_weights_are_named():
     for sizes in ({}, "relu", None):
         with pytest.raises((ValueError, TypeError), match="hidden_layer_sizes"):
             MLPClassifierDIY(sizes).fit(X, y)
-    with pytest.raises(ValueError, match="sample_weight: could not convert"):
+    with pytest.raises(ValueError, match="sample_weight must be numbers, got .*'a'"):
         MLPClassifierDIY().fit(X, y, ["a"] * 20)
     with pytest.raises(ValueError, match="sample_weight_val: "):
         MLPClassifierDIY().fit(X, y, X_val=X, y_val=y, sample_weight_val=-y)

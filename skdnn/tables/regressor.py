@@ -65,9 +65,9 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
         return network.predict(Z)
 
     def _to_learn(self, y, sample_weight, Z, name="y"):
+        y = taken_in(y, name)
         if y is None or _num_samples(y) != Z.shape[0]:
             return y  # of which the networks complain
-        y = taken_in(y, name)
         values = as_numbers(y, name)
         far = absurd(values, sample_weight)
         if not far.any():
