@@ -1,6 +1,5 @@
 """Diagnosis: what ails a trained network, in numbers and in plain sentences."""
 
-import warnings
 from dataclasses import dataclass
 from html import escape
 from math import isfinite, isnan, log, nan, sqrt
@@ -33,6 +32,7 @@ from skdnn.nn import (
 )
 from skdnn.nn.network import INFERENCE_ROWS
 from skdnn.training.lockstep import Lockstep
+from skdnn.training.user_warnings import collected_warnings
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
 SATURATING = Tanh, Logistic, ELU, SELU
@@ -344,8 +344,7 @@ def _update_ratios(estimator, X, encoded):
         encoded = targets.loss_for(network).draw(logits, loss, rng)
     with plain_arguments(estimator):
         trainer = trainer_for(estimator, network, targets, rng)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Got `batch_size` less than 1")
+    with collected_warnings():  # that there are fewer rows than a batch has in training
         trainer.load(X, encoded)
     n_rows = trainer.n_rows
     lockstep = Lockstep([trainer])

@@ -2,12 +2,14 @@
 
 import pickle
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
+from sklearn.base import clone
 from sklearn.datasets import (
     load_digits,
     load_iris,
@@ -20,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.displays import ArchitectureComparisonDisplay, TrainingCurveDisplay
+from skdnn.estimators.validation import Validation
 from skdnn.nn import Dense, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -100,6 +103,157 @@ def test_numbers_of_any_kind_are_numbers(cancer):
     scores = 0.25, np.float32(0.5), np.array(0.75), np.array([0.8]), True
     clf = stopping(scoring=Scores(*scores)).fit(*cancer)
     assert clf.validation_scores_ == pytest.approx([0.25, 0.5, 0.75, 0.8, 1])
+
+
+# ------------------------------------------------- scorers that fail, early and later
+
+
+class Raises:
+    """A scorer that raises an error where it is told to, by the number of its call."""
+
+    def __init__(self, *calls):
+        self.calls, self.n_calls = calls, 0
+
+    def __call__(self, estimator, X, y):
+        self.n_calls += 1
+        if self.n_calls in self.calls:
+            raise ZeroDivisionError("log of nothing.")
+        return self.n_calls / 100
+
+    def __repr__(self):
+        return "Raises"
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_scorer_that_raises_later_is_one_warning(cancer, solver):
+    X, y = cancer
+    options = {"solver": solver, "early_stopping": solver == "adam", "alpha": 0.01}
+    clf = stopping(scoring=Raises(3, 5), **options)
+    match = r"Epoch 3 can't.*Raises failed: log of nothing \(ZeroDivisionError\)\."
+    with pytest.warns(UserWarning, match=match) as record:
+        clf.fit(X, y, X_val=X, y_val=y)
+    assert len([w for w in record if w.category is not ConvergenceWarning]) == 1
+    assert_array_equal(clf.validation_scores_, [0.01, 0.02, np.nan, 0.04, np.nan])
+    assert clf.best_validation_score_ == 0.04
+    with pytest.raises(ZeroDivisionError, match="log of nothing"):
+        stopping(scoring=Raises(1), **options).fit(X, y, X_val=X, y_val=y)
+
+
+POSITIVE = np.random.RandomState(0).normal(75, 5, 200)
+
+
+def logarithmic(**options):
+    """Return a regressor whose score has no value for negative predictions."""
+    options = {"random_state": 0, "early_stopping": True} | options
+    return MLPRegressorDIY(
+        hidden_layer_sizes=(), scoring="neg_mean_squared_log_error", **options
+    )
+
+
+@pytest.mark.parametrize("networks", [{}, {"n_networks": 2, "resampling": "folds"}])
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_network_predicts_by_chance_is_no_error(seed, networks):
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    reg = logarithmic(random_state=seed, learning_rate_init=0.1, max_iter=5, **networks)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        reg.fit(X, POSITIVE)
+    said = [w for w in record if w.category is not ConvergenceWarning]
+    assert all("neg_mean_squared_log_error' failed: " in str(w.message) for w in said)
+    assert len(said) <= len(reg._each())
+    assert np.isnan(reg.validation_scores_[0])  # as weights of any sign show
+
+
+def test_epochs_without_a_score_do_not_count():
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    reg = logarithmic(learning_rate_init=0.3, max_iter=400, n_iter_no_change=2)
+    with pytest.warns(UserWarning, match="Epoch 1 can't be the best"):
+        reg.fit(X, POSITIVE)
+    scores = np.array(reg.validation_scores_)
+    assert np.isnan(scores[:4]).all()
+    assert np.isfinite(scores[-3:]).all()
+    assert reg.best_validation_score_ == np.nanmax(scores)
+    assert reg.predict(X).min() > 0
+
+
+@pytest.mark.parametrize("networks", [{}, {"n_networks": 2, "resampling": "folds"}])
+def test_no_epoch_has_a_score(networks):
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    options = {"learning_rate_init": 1e-6, "max_iter": 6, "n_iter_no_change": 2}
+    reg = logarithmic(**options, **networks, tol=0)
+    given = {"X_val": X, "y_val": POSITIVE}
+    with pytest.warns(UserWarning, match="Epoch 1 can't be the best"):
+        reg.fit(X, POSITIVE, **given)
+    assert reg.n_iter_ == 6
+    assert reg.best_validation_score_ is None
+    plain = clone(reg).set_params(scoring="loss")  # which gets ever better
+    plain.fit(X, POSITIVE, **given)
+    assert_array_equal(reg.network_.parameters, plain.network_.parameters)
+    reg.set_params(warm_start=True, max_iter=1)
+    with pytest.warns(UserWarning, match="Epoch 7 can't be the best"):
+        reg.fit(X, POSITIVE, **given)
+    diagnose(reg, X, POSITIVE)
+
+
+def test_a_set_that_a_metric_can_do_nothing_with():
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    y = np.where(np.arange(200) == 7, -3, POSITIVE)
+    with pytest.raises(
+        ValueError, match="neg_mean_squared_log_error' failed: .*cannot be"
+    ):
+        logarithmic(max_iter=5).fit(X, POSITIVE, X_val=X, y_val=y)
+
+
+FINE = {
+    "two classes": (MLPClassifierDIY, {}, np.arange(200) % 2),
+    "names": (MLPClassifierDIY, {}, np.array(["a", "b", "c"])[np.arange(200) % 3]),
+    "numbers": (MLPRegressorDIY, {}, POSITIVE),
+    "targets": (MLPRegressorDIY, {"loss": "gaussian"}, np.c_[POSITIVE, 1 / POSITIVE]),
+    "rates": (MLPRegressorDIY, {"loss": "poisson"}, np.arange(200) % 4),
+}
+SCORERS = {
+    "two classes": [
+        *("roc_auc", "average_precision", "f1", "matthews_corrcoef", "neg_brier_score"),
+        *("positive_likelihood_ratio", "neg_negative_likelihood_ratio"),
+    ],
+    "names": ["f1_macro", "roc_auc_ovr", "roc_auc_ovo", "neg_log_loss", "rand_score"],
+    "numbers": ["r2", "neg_mean_squared_log_error", "neg_mean_gamma_deviance"],
+    "targets": ["r2", "neg_mean_absolute_percentage_error", "explained_variance"],
+    "rates": ["neg_mean_poisson_deviance", "neg_root_mean_squared_log_error"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "scoring"), [(kind, it) for kind in SCORERS for it in SCORERS[kind]]
+)
+def test_the_trial_of_a_scorer_says_nothing_where_nothing_is_wrong(kind, scoring):
+    Estimator, params, y = FINE[kind]
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    trials = []
+
+    def trial(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try_scorer(self)
+        trials.append(self.was_tried)
+
+    try_scorer = Validation._try_scorer
+    with mock.patch.object(Validation, "_try_scorer", trial):
+        reg = Estimator(scoring=scoring, early_stopping=True, max_iter=1, **params)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of one epoch
+            reg.fit(X, y)
+    assert trials == [True]
+
+
+def test_a_metric_that_is_undefined_where_all_is_right():
+    def log_error(y, predictions):
+        return -np.log(np.mean((y - predictions) ** 2))
+
+    X = np.random.RandomState(1).normal(size=(200, 3))
+    scoring = metrics.make_scorer(log_error)
+    reg = MLPRegressorDIY(scoring=scoring, early_stopping=True, max_iter=2)
+    assert len(reg.fit(X, POSITIVE).validation_scores_) == 2
 
 
 # ------------------------------------------- classes that the validation set lacks

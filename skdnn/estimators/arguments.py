@@ -172,9 +172,11 @@ class SharedArguments(BaseEstimator):
         Scorers of probabilities know all of `classes_`, also those that the validation
         set lacks. Where the score of a regressor means nothing, as no target varies in
         the validation set, or a robust loss is to be judged by outliers, there is a
-        warning, and None is the same as "loss". A score that is not a finite number is
-        an error in the first epoch; later there is a warning, and the epoch can't be
-        the best.
+        warning, and None is the same as "loss". A score that is not a finite number, or
+        an error of the scorer, is an error in the first epoch; later there is a
+        warning, and the epoch can't be the best. A scorer made of a metric of
+        scikit-learn's is tried before, on right predictions: if it can do with the
+        validation set, there are only warnings.
 
     validation_fraction : float, default=0.1
         The part of the training data that is set aside if `early_stopping` is True

@@ -54,7 +54,7 @@ from skdnn.estimators.validation import (
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.together import Member, run_epoch, train
-from skdnn.training.trainer import NOT_FINITE
+from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
 from skdnn.training.user_warnings import warn_user
 
 LEARNED = 0.5  # score in training of targets that are not too far off
@@ -173,25 +173,25 @@ class BaseMLP(
         -------
         self : estimator
         """
-        data = {"X": X, "y": y}
+        owner, data = self, {"estimator": self, "X": X, "y": y}
         X, y = as_given = taken_in(X, "X"), taken_in(y, "y")
         if sample_weight is not None:
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
         rows_before = getattr(self, "estimators_samples_", ()) if warm else None
-        with unchanged_on_error(self):
+        with learned_in_a_copy(owner) as self:
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
             read = self._same_targets if warm else self._read_targets
-            X, targets, encoded, weights, sample_weight = self._prepare(
+            X, targets, encoded, weights, sample_weight, y = self._prepare(
                 X, y, sample_weight, read, reset=not warm
             )
             given = check_given(self, targets, X_val, y_val, sample_weight_val)
             if given is not None:
                 val = given.encoded, given.sample_weight
                 targets.warn_of_units(encoded, weights, *val)
-                targets.warn_of_outliers(given.as_given()[1], val[1], given.name)
+                targets.warn_of_outliers(given.y, val[1], given.name)
             checkpoints = checkpoints_for(
                 self,
                 warm,
@@ -201,7 +201,7 @@ class BaseMLP(
                 sample_weight,
                 given and given.learned_from(),
             )
-            fit = Fit(X, encoded, weights, sample_weight, targets, given, as_given)
+            fit = Fit(X, encoded, weights, sample_weight, y, targets, given, as_given)
             counts = fit.counts()
             plans = plans_for(self, checkpoints, targets, encoded, counts, rows_before)
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
@@ -213,8 +213,11 @@ class BaseMLP(
             self._warn_of_settings(targets, encoded, weights)
             members, converged = self._train(members, fit, data)
             trainers = [member.trainer for member in members]
-            if self._raises_interrupt and any(it.was_interrupted for it in trainers):
-                raise KeyboardInterrupt
+            if any(it.was_interrupted for it in trainers):
+                # One that has learned nothing does not stand beside others that have.
+                have_learned = {bool(it.history) for it in trainers}
+                if self._raises_interrupt or len(have_learned) > 1:
+                    raise KeyboardInterrupt
             self._publish(trainers, targets, plans)
             if self.resampling is not None:
                 self._score_left_out(fit, plans)
@@ -235,7 +238,7 @@ class BaseMLP(
                 " and the optimization hasn't converged yet.",
                 ConvergenceWarning,
             )
-        return self
+        return owner
 
     def _partial_fit(self, X, y, sample_weight, read_targets):
         """Train for one epoch, as an estimator's `partial_fit` says.
@@ -258,7 +261,7 @@ class BaseMLP(
         with unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X = taken_in(X, "X")
-            X, targets, encoded, weights, _ = self._prepare(
+            X, targets, encoded, weights, _, _ = self._prepare(
                 X, y, sample_weight, read_targets, reset=not fitted
             )
             trainers, plans = self._trainers_to_go_on(X, targets, encoded, weights)
@@ -356,9 +359,9 @@ class BaseMLP(
 
         Returns
         -------
-        X, targets, encoded, weights, sample_weight
+        X, targets, encoded, weights, sample_weight, y
             The rows; what the targets are, and these as numbers; what each row
-            weighs in the loss, and as it was given, checked.
+            weighs in the loss, and as it was given, checked; y, checked.
         """
         y = taken_in(y, "y")
         self._check_target_names(y, "y", reset=reset)
@@ -367,7 +370,7 @@ class BaseMLP(
         targets = read_targets(y, sample_weight)
         encoded = targets.encode(y)
         weights = self._weigh(targets, encoded, sample_weight)
-        return X, targets, encoded, weights, sample_weight
+        return X, targets, encoded, weights, sample_weight, targets.restore(encoded, y)
 
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None, name="X"):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
@@ -510,27 +513,29 @@ class BaseMLP(
 
     def _train(self, members, fit, data):
         """Train, with a callback task for each epoch; see :func:`together.train`."""
-        context = self._init_callback_context(max_subtasks=self.max_iter)
-        context.call_on_fit_task_begin(estimator=self, **data)
+        owner = data["estimator"]
+        context = owner._init_callback_context(max_subtasks=self.max_iter)
+        context.call_on_fit_task_begin(**data)
         trainers = [member.trainer for member in members]
         epoch_context = None
 
         def on_epoch_begin():
             nonlocal epoch_context
             epoch_context = context.subcontext(task_name="epoch")
-            epoch_context.call_on_fit_task_begin(estimator=self, **data)
+            epoch_context.call_on_fit_task_begin(**data)
 
         def attributes():
             state = self._attributes_of(
                 trainers, fit.targets, [trainer.snapshot() for trainer in trainers]
             )
+            # What else the owner has is of the fit before.
+            before = dict.fromkeys(fitted_attributes(owner))
+            state = {**before, **fitted_attributes(self), **state}
             return {**state, "history_": list(state["history_"])}
 
         def on_epoch_end(rows):
             return epoch_context.call_on_fit_task_end(
-                estimator=self,
-                **data,
-                reconstruction_attributes=attributes if rows else None,
+                **data, reconstruction_attributes=attributes if rows else None
             )
 
         options = {"n_jobs": self.n_jobs}
@@ -540,9 +545,7 @@ class BaseMLP(
             members, (fit.X, fit.encoded, fit.weights), **options
         )
         trainers = [member.trainer for member in members]
-        context.call_on_fit_task_end(
-            estimator=self, **data, reconstruction_attributes=attributes
-        )
+        context.call_on_fit_task_end(**data, reconstruction_attributes=attributes)
         return members, converged
 
     def _publish(self, trainers, targets, plans):
@@ -634,16 +637,28 @@ class BaseMLP(
     def _score_left_out(self, fit, plans):
         """Set what networks predict for the samples that they have left out."""
         estimators = self._each()
+        for alone in estimators:  # which gets arrays, whatever X was
+            vars(alone).pop("feature_names_in_", None)
 
         def predict(k, rows):
             return estimators[k]._to_average(take_rows(fit.X, rows))
 
-        n_samples = fit.X.shape[0]
-        means, known = predict_left_out(plans, predict, n_samples)
-        weights = None if fit.sample_weight is None else fit.sample_weight[known]
-        y = fit.targets.restore(fit.encoded, fit.as_given[1])[known]
-        self.oof_score_ = self._score_of(means[known], y, weights)
-        vars(self).update(self._oof_attributes(means))
+        weights, known = fit.sample_weight, np.zeros(0, bool)
+        try:
+            with keeps_what_was_learned("There is no oof_score_"):
+                means, known = predict_left_out(plans, predict, fit.X.shape[0])
+                vars(self).update(self._oof_attributes(means), oof_score_=np.nan)
+            if known.any():
+                with keeps_what_was_learned("oof_score_ is NaN"):
+                    self.oof_score_ = self._score_of(
+                        means[known],
+                        fit.y[known],
+                        None if weights is None else weights[known],
+                    )
+        except KeyboardInterrupt:
+            if self._raises_interrupt:
+                raise
+            warn_user(f"{INTERRUPTED} There is no oof_score_.")
 
     @property
     def loss_curve_(self):
@@ -789,22 +804,59 @@ def _dense_views(network):
     return [node.view for node in network.walk() if "weights" in node.view]
 
 
+def fitted_attributes(estimator):
+    """Return what an estimator has learned, by name."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") or name in ("_trainers", "_books")
+    }
+
+
+@contextmanager
+def learned_in_a_copy(estimator):
+    """Give an estimator what a copy of it has learned, all at once in the end.
+
+    So what it has learned before is there as long as a fit runs, for other threads too,
+    and after one that fails.
+
+    Yields
+    ------
+    copy : estimator
+    """
+    learned = object.__new__(type(estimator))
+    vars(learned).update(vars(estimator))
+    yield learned
+    new = fitted_attributes(learned)
+    old = fitted_attributes(estimator).keys() - new.keys()
+    vars(estimator).update(new)
+    for name in old:
+        delattr(estimator, name)
+
+
+@contextmanager
+def keeps_what_was_learned(loss):
+    """Warn of an error after training, which would take all that was learned with it.
+
+    Parameters
+    ----------
+    loss : str
+        What there is not for it.
+    """
+    try:
+        yield
+    except Exception as error:
+        warn_user(f"{loss}: {type(error).__name__}: {error}")
+
+
 @contextmanager
 def unchanged_on_error(estimator):
-    """Give an estimator its fitted attributes back if the fit fails."""
-
-    def fitted():
-        return {
-            name: value
-            for name, value in vars(estimator).items()
-            if name.endswith("_") or name in ("_trainers", "_books")
-        }
-
-    before = fitted()
+    """Give an estimator its fitted attributes back if what it is about to do fails."""
+    before = fitted_attributes(estimator)
     try:
         yield
     except BaseException:
-        for name in fitted():
+        for name in fitted_attributes(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
         raise

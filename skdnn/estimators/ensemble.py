@@ -269,6 +269,8 @@ def predict_left_out(plans, predict, n_samples):
         sums[plan.left_out] += outputs
         counts[plan.left_out] += 1
     known = counts > 0
+    if not known.any():  # then for the shape
+        sums = np.zeros((n_samples, *predict(0, np.arange(1)).shape[1:]))
     if not known.all():
         warn_user(
             f"{(~known).sum()} of {n_samples} samples were left out by no network:"

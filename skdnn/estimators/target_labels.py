@@ -211,9 +211,12 @@ class Labels(Targets):
             parts = [f"no sample is of class {plain(label)!r}" for label in absent]
         return " and ".join(parts[:5])
 
-    def may_fail(self, targets):
-        """Return whether any scorer may be unable to do with these targets."""
-        return self.multilabel or bool(self.missing_in(targets))
+    def right_predictions(self, targets, y, network):
+        """Return labels, and probabilities that are 1 for what is true."""
+        P = targets if self.multilabel else np.eye(len(self.classes))[targets]
+        P = P.astype(network.dtype)
+        log_P = np.log(np.maximum(P, np.finfo(P.dtype).tiny))
+        return {"predict": y, "predict_proba": P, "predict_log_proba": log_P}
 
     def prepare_scorer(self, scorer, scoring):
         """Return one of scikit-learn's scorers, told of all classes if it asks.

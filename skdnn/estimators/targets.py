@@ -53,9 +53,22 @@ class Targets:
         """Return which classes some targets lack, in words; "" if none."""
         return ""
 
-    def may_fail(self, targets):
-        """Return whether any scorer may be unable to do with these targets."""
-        return False
+    def right_predictions(self, targets, y, network):
+        """Return what an estimator would predict that is always right.
+
+        Parameters
+        ----------
+        targets : ndarray
+        y : ndarray
+            What `restore` returns of them.
+        network : Network
+
+        Returns
+        -------
+        predictions : dict
+            By the name of the method that predicts.
+        """
+        raise NotImplementedError
 
     def check_range(self, targets, dtype, name="y"):
         """Raise an error if a loss in this dtype would overflow."""

@@ -1,9 +1,9 @@
 """The validation set: where it comes from, and what is measured on it."""
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from math import ceil, isfinite
 from numbers import Real
@@ -26,8 +26,10 @@ class ValidationSet:
     ----------
     X, encoded, sample_weight : array, or None for the weights
         `encoded` is y as the loss takes it.
+    y : ndarray
+        Checked, in the units and with the labels that the user has passed.
     as_given : callable
-        Returns X and y as the user has passed them.
+        Returns X and y as the user has passed them, for scorers of the user's.
     name : str
         What to call it in an error.
     """
@@ -35,6 +37,7 @@ class ValidationSet:
     X: object
     encoded: np.ndarray
     sample_weight: np.ndarray | None
+    y: np.ndarray
     as_given: Callable
     name: str
 
@@ -71,7 +74,10 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
             raise ValueError(
                 str(error) if named else f"y_val does not go with y: {error}"
             ) from error
-        return ValidationSet(X_val, encoded, sample_weight_val, lambda: given, "y_val")
+        y_val = targets.restore(encoded, y_val)
+        return ValidationSet(
+            X_val, encoded, sample_weight_val, y_val, lambda: given, "y_val"
+        )
     if sample_weight_val is not None:
         raise ValueError(
             "sample_weight_val is provided, but X_val and y_val were not provided."
@@ -92,17 +98,20 @@ class Fit:
         What each row counts in training.
     sample_weight : ndarray or None
         What each row counts in a score.
+    y : ndarray
+        See :class:`ValidationSet`.
     targets : Targets
     given : ValidationSet or None
         The one that the user has passed.
     as_given : tuple
-        X and y as the user has passed them.
+        X and y as the user has passed them, for scorers of the user's.
     """
 
     X: object
     encoded: np.ndarray
     weights: np.ndarray | None
     sample_weight: np.ndarray | None
+    y: np.ndarray
     targets: object
     given: ValidationSet | None
     as_given: tuple
@@ -131,7 +140,7 @@ class Fit:
 
         weights = None if weights is None else weights[rows]
         return ValidationSet(
-            self.X[rows], self.encoded[rows], weights, rows_as_given, name
+            self.X[rows], self.encoded[rows], weights, self.y[rows], rows_as_given, name
         )
 
 
@@ -220,7 +229,7 @@ class Validation:
 
     def __init__(self, estimator, trainer, targets, validation_set):
         self.estimator, self.trainer, self.targets = estimator, trainer, targets
-        self.set = validation_set
+        self.name, self.encoded = validation_set.name, validation_set.encoded
         self.X, self.sample_weight = validation_set.X, validation_set.sample_weight
         n_samples, weights = self.X.shape[0], self.sample_weight
         weights = np.ones(n_samples) if weights is None else weights
@@ -230,7 +239,7 @@ class Validation:
                 " positive."
             )
         self.shares = weights / weights.sum()
-        encoded, loss, network = validation_set.encoded, trainer.loss, trainer.network
+        encoded, loss, network = self.encoded, trainer.loss, trainer.network
         width = loss.target_width(network.widths[-1])
         self.Y = np.empty((n_samples, width), network.dtype)
         loss.encode(encoded, self.Y, training=False)
@@ -239,47 +248,64 @@ class Validation:
         self.why_no_score = ""
         if self.scoring is None:
             self.why_no_score = targets.why_no_score(encoded, self.sample_weight)
+        # Whether the scorer has shown that it can do with this set: what fails then is
+        # up to the network's predictions, which may get better.
+        self.was_tried = False
         if self.scoring not in (None, "loss"):
-            self._prepare_scorer()
+            self._prepare_scorer(validation_set)
 
     def __call__(self):
-        """Return the loss, the score, and what is wrong with the score, or None."""
+        """Return the loss, the score, and what is wrong with the score, or None.
+
+        Before the second epoch, when little is lost yet, it is an error if something is
+        wrong, unless the scorer was tried.
+        """
         network, loss = self.trainer.result(), self.trainer.loss
+        is_early = self.trainer.n_epochs <= 1
         Z = network.predict(self.X, stop=-1)
         buffers = np.empty_like(Z), np.empty_like(Z)
         value = loss.from_logits(Z, self.Y, self.shares, *buffers)
+        score, complaint = np.nan, None
         if not isfinite(value):
             complaint = (
                 f"The loss on the validation set is {value}: scale X_val like X, or"
                 " lower learning_rate_init."
             )
-            return value, np.nan, complaint
-        if self.scoring == "loss":
-            return value, -value, None
-        if self.scoring is None:
-            scores = self.row_scores(Z, self.set.encoded)
+        elif self.scoring == "loss":
+            score = -value
+        elif self.scoring is None:
+            scores = self.row_scores(Z, self.encoded)
             score = float(np.average(scores, weights=self.sample_weight))
             if not isfinite(score):
-                complaint = f"The score on the validation set is not finite: {score}."
-                return value, np.nan, f"{complaint} Scale y, or train more gently."
+                complaint = (
+                    f"The score on the validation set is not finite: {score}. Scale y,"
+                    " or train more gently."
+                )
+        elif is_early and not self.was_tried:
+            score, complaint = self._score(self._predictor(network))
+            complaint = complaint and self._with_advice(complaint)
+        else:
+            score, complaint = self._score_or_complain(self._predictor(network))
+            is_early = False
+        if complaint is None:
             return value, score, None
-        score, complaint = self._score(network)
-        return value, score, complaint
+        if is_early:
+            raise ValueError(complaint)
+        return value, np.nan, complaint
 
-    def _prepare_scorer(self):
+    def _prepare_scorer(self, validation_set):
         weights = self.sample_weight
         self.weights = {} if weights is None else {"sample_weight": weights}
         self.scorer = scorer = metrics.check_scoring(self.estimator, self.scoring)
         self.is_of_a_metric = hasattr(scorer, "_score_func")
         if not self.is_of_a_metric:
-            self.X_to_score, self.y_to_score = self.set.as_given()
+            self.X_to_score, self.y_to_score = validation_set.as_given()
             self.has_names = _get_feature_names(self.X_to_score) is not None
         else:
             # Made by scikit-learn of a metric, which sees y and predictions only: it
             # gets what needs no further validation.
             self.X_to_score, self.has_names = self.X, False
-            y = self.set.as_given()[1]
-            self.y_to_score = self.targets.restore(self.set.encoded, y)
+            self.y_to_score = validation_set.y
             self.scorer = self.targets.prepare_scorer(scorer, self.scoring)
         if self.sample_weight is not None and not _takes_weights(self.scorer):
             warn_user(
@@ -287,34 +313,53 @@ class Validation:
                 " does not count the weights of the samples."
             )
             self.weights = {}
-        if self.is_of_a_metric or self.targets.may_fail(self.set.encoded):
-            # Better known before the first epoch than after it.
-            self._try_scorer(self.targets.missing_in(self.set.encoded))
+        metric = getattr(scorer, "_score_func", None)
+        while isinstance(metric, partial):
+            metric = metric.func
+        # Metrics of anybody's may not be defined where all predictions are right.
+        if (getattr(metric, "__module__", None) or "").startswith("sklearn."):
+            self._try_scorer()
 
-    def _try_scorer(self, missing):
-        """Raise an error if the scorer can't be computed on this set."""
-        cause = complaint = None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                _, complaint = self._score(self.trainer.network)
-            except Exception as error:
-                complaint = (
-                    f"scoring={self.scoring!r} failed: {str(error).rstrip('.')}."
-                )
-                cause = error
-        if complaint is None:
-            return
-        advice = "Use"
+    def _try_scorer(self):
+        """Raise an error if this set is one that the scorer can't do with.
+
+        That is so if it fails on what is true, of the rows themselves, and of the row
+        before each, as a ratio to the number of errors needs some. What fails on other
+        predictions may be up to the network, which has not learned yet.
+        """
+        network = self.trainer.network
+        predictor = self._predictor(network)
+        methods = self.targets.right_predictions(self.encoded, self.y_to_score, network)
+        for shift in (1, 0):
+            for name, predictions in methods.items():
+                predictions = np.roll(predictions, shift, axis=0)
+                setattr(predictor, name, _method(name, predictions))
+            _, complaint = self._score_or_complain(predictor)
+            if complaint is None:
+                self.was_tried = True
+                return
+        raise ValueError(self._with_advice(complaint))
+
+    def _with_advice(self, complaint):
+        """Return what is wrong with a score, and what to do about it."""
+        missing, advice = self.targets.missing_in(self.encoded), "Use"
         if missing:
-            complaint = f"In {self.set.name}, {missing}: {complaint}"
+            complaint = f"In {self.name}, {missing}: {complaint}"
             advice = "Give X_val and y_val that hold every class, or use"
-        raise ValueError(
-            f"{complaint} {advice} another scorer, {self.targets.other_scorers()}."
-        ) from cause
+        return f"{complaint} {advice} another scorer, {self.targets.other_scorers()}."
 
-    def _score(self, network):
-        """Return the score, NaN if it is not a number, and what is wrong, or None."""
+    def _score_or_complain(self, predictor):
+        """Return the score, or NaN, and what is wrong, errors included, or None."""
+        try:
+            return self._score(predictor)
+        except Exception as error:
+            text = str(error).rstrip(".")
+            return np.nan, (
+                f"scoring={self.scoring!r} failed: {text} ({type(error).__name__})."
+            )
+
+    def _predictor(self, network):
+        """Return an estimator to score, which has this network."""
         predictor = copy.copy(self.estimator)
         attributes = predictor._fitted_attributes(self.trainer, self.targets, network)
         vars(predictor).update(attributes)
@@ -322,6 +367,10 @@ class Validation:
             vars(predictor).pop("feature_names_in_", None)
         if self.is_of_a_metric:
             vars(predictor).update(self.targets.as_scorers_see())
+        return predictor
+
+    def _score(self, predictor):
+        """Return the score, NaN if it is not a number, and what is wrong, or None."""
         # One that works in place would change what later epochs are measured on.
         arguments = predictor, self.X_to_score, copy.deepcopy(self.y_to_score)
         value = score = self.scorer(*arguments, **self.weights)
@@ -331,17 +380,18 @@ class Validation:
             return float(score), None
         return np.nan, (
             f"scoring={self.scoring!r} returned {value!r} on the validation set, where"
-            f" a finite number is needed.{self._reason(arguments)}"
+            " a finite number is needed."
         )
 
-    def _reason(self, arguments):
-        """Return what one of scikit-learn's scorers warns of, if it does."""
-        if not self.is_of_a_metric:  # anybody's may do something else the next time
-            return ""
-        with warnings.catch_warnings(record=True) as record:
-            warnings.simplefilter("always")
-            self.scorer(*arguments, **self.weights)
-        return "".join(f" It warns: {w.message}" for w in record[:1])
+
+def _method(name, predictions):
+    """Return a function of a name, by which scikit-learn tells what it returns."""
+
+    def method(X):
+        return predictions
+
+    method.__name__ = name
+    return method
 
 
 def score_by_loss_if_undefined(members, is_told=False):
@@ -356,7 +406,7 @@ def score_by_loss_if_undefined(members, is_told=False):
         return
     if not is_told:
         warn_user(
-            f"{silent[0].set.name} {silent[0].why_no_score}: a score relative to the"
+            f"{silent[0].name} {silent[0].why_no_score}: a score relative to the"
             " best constant means nothing there. The loss decides in its place, and the"
             " validation score is its negative. Give other X_val and y_val, or set"
             " scoring='loss'."

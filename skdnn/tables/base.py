@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn.estimators.arguments import reads_arguments
-from skdnn.estimators.base import unchanged_on_error
+from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.data import check_weights, taken_in
 from skdnn.estimators.files import without_paths
 from skdnn.tables.blend import SMALLEST_SHARE
@@ -185,6 +185,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         self : estimator
         """
         encoder = TableEncoder(categorical_features=self.categorical_features)
+        encoder.set_output(transform="default")  # whatever scikit-learn's settings say
         Z = encoder.fit_transform(X)
         sample_weight = check_weights(sample_weight, Z)
         given = self._given(encoder, X_val, y_val, sample_weight_val)
@@ -195,17 +196,20 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         networks = self._train(Z, learned, sample_weight, given)
         if given:
             outputs = [self._outputs_of(it, given["X_val"]) for it in networks]
-            learned, sample_weight = given["y_val"], sample_weight_val
+            learned, sample_weight = given["y_val"], given["sample_weight_val"]
         else:
             outputs = [getattr(it, self._left_out) for it in networks]
-        check = networks[0]._check_labels
-        y, learned = (np.asarray(check(each, "y")) for each in (y, learned))
-        shares = self._shares_for(networks[0], outputs, learned, sample_weight)
-        with unchanged_on_error(self):  # Ctrl-C, say
+        learned = _as_learned(networks[0], learned, "y_val" if given else "y")
+        shares = np.ones(len(networks))
+        with keeps_what_was_learned("All kinds of networks have an equal share"):
+            shares = self._shares_for(networks[0], outputs, learned, sample_weight)
+        owner = self
+        with learned_in_a_copy(owner) as self:
             self._publish(encoder, networks, shares)
             if not given:
+                y = _as_learned(networks[0], y, "y")
                 self._score_left_out(outputs, Z, y, learned, sample_weight)
-        return self
+        return owner
 
     def _publish(self, encoder, networks, shares):
         """Set the fitted attributes, those about rows left out apart."""
@@ -228,11 +232,14 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         """
         blended = self._blend(outputs)
         setattr(self, self._left_out, blended)
-        self.oof_score_ = self._score_of(blended, y, sample_weight)
+        self.oof_score_ = np.nan
+        with keeps_what_was_learned("oof_score_ is NaN"):
+            self.oof_score_ = self._score_of(blended, y, sample_weight)
         if self.importances:
-            score = self._score_of(blended, learned, sample_weight)
-            result = importances(self, Z, learned, sample_weight, score)
-            self.feature_importances_, self.feature_importances_std_ = result
+            with keeps_what_was_learned("There are no feature_importances_"):
+                score = self._score_of(blended, learned, sample_weight)
+                result = importances(self, Z, learned, sample_weight, score)
+                self.feature_importances_, self.feature_importances_std_ = result
 
     def _given(self, encoder, X_val, y_val, sample_weight_val):
         """Return the validation set that was passed to `fit`, as networks take it."""
@@ -342,3 +349,13 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
+
+
+def _as_learned(network, y, name):
+    """Return y as a fitted network has learned it, with labels or in units of its own.
+
+    What was checked for the network, of whatever library, is an array here as well.
+    """
+    targets = network._fitted_targets()
+    y = network._check_labels(y, name)
+    return targets.restore(targets.encode(y, name), y)

@@ -227,9 +227,8 @@ class GradientDescent(Trainer):
         Raises
         ------
         ValueError
-            If loss, parameters or the validation score are not finite after the first
-            epoch. After a later one, a warning says so; loss and parameters also end
-            training, and the epoch before is restored.
+            If loss or parameters are not finite after the first epoch. After a later
+            one, a warning says so, training ends, and the epoch before is restored.
         """
         self.begin(**rules)
         return fit_together(
@@ -261,7 +260,7 @@ class GradientDescent(Trainer):
             the schedule is planned.
         validate : callable, default=None
             Returns the validation loss and score of :meth:`result` as it is, and what
-            is wrong if the score is not a number, else None.
+            is wrong if the score is not a number, else None. What is fatal, it raises.
         early_stopping : bool, default=False
             Whether the validation score decides; otherwise the training loss does.
         keeps_best : bool, default=None
@@ -280,10 +279,9 @@ class GradientDescent(Trainer):
         )
         if self.rules.keeps_best and self.history and not self.n_epochs:
             # What earlier training has reached has to be beaten.
-            _, self.best_score, complaint = validate()
-            if complaint:
-                raise ValueError(complaint)
-            self.best_state = self.result().state()
+            _, score, complaint = validate()
+            if not complaint:
+                self.best_score, self.best_state = score, self.result().state()
         self.good = self.result().state() if self.n_epochs else None
 
     def before_epoch(self):
@@ -316,12 +314,14 @@ class GradientDescent(Trainer):
             print if rules.verbose else lambda line: None,
         )
         self.good = None  # makes room for the next
-        self.good = self.best_state if rules.keeps_best else self.result().state()
+        has_best = rules.keeps_best and self.best_state is not None
+        self.good = self.best_state if has_best else self.result().state()
         return True
 
     def interrupted(self):
         """Leave what is there in order after Ctrl-C."""
         self.was_interrupted = True
+        self.forget_unfinished(self.rules.validate)
         self.share_statistics()
         failed, self.failure = self.failure is not None, None
         if self.good is not None and (failed or not self.network.is_finite()):
@@ -430,7 +430,8 @@ class GradientDescent(Trainer):
         if keeps_best and score > self.best_score:  # not if it is NaN
             self.best_state = self.result().state()
         if early_stopping:
-            improved = score >= self.best_score + tol
+            has_best = self.best_score > -inf  # until then, there is nothing to beat
+            improved = not has_best or score >= self.best_score + tol
         else:
             improved = not row["loss"] > self.best_loss - tol
         self.note_best(row)

@@ -164,6 +164,7 @@ class LBFGS(Trainer):
         except KeyboardInterrupt:
             warn_user(INTERRUPTED)
             self.was_interrupted = True
+            self.forget_unfinished(validate)
             result = None
         if in_epoch:  # an iteration that came to nothing
             on_epoch_end(None)

@@ -1,21 +1,21 @@
 """Training several networks: which go together, on which threads or processes."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from threading import Lock
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from skdnn.training.lockstep import Lockstep, can_go_together
+from skdnn.training.processes import in_processes
 from skdnn.training.trainer import INTERRUPTED
-from skdnn.training.user_warnings import warn_user
+from skdnn.training.user_warnings import collected_warnings, warn_user
 
 # Multiply-adds of one network in one step, forward. With fewer, the calls cost more
 # than the arithmetic, and threads wait for each other longer than they work.
@@ -86,19 +86,23 @@ def train(members, data, *, n_jobs=None, on_epoch_begin=None, on_epoch_end=None)
             return _train_elsewhere(members, data, n_jobs)
     on_epoch_begin = on_epoch_begin or (lambda: None)
     on_epoch_end = on_epoch_end or (lambda rows: False)
+    return members, _train_here(members, data, on_epoch_begin, on_epoch_end)
+
+
+def _train_here(members, data, on_epoch_begin, on_epoch_end):
+    """Train the networks in this process; return whether they have converged."""
     if not members[0].trainer.takes_steps:
-        return members, _train_each(members, data, on_epoch_begin, on_epoch_end)
+        return _train_each(members, data, on_epoch_begin, on_epoch_end)
     for member in members:
         member.load(data)
         member.trainer.begin(**member.rules)
     by_trainer = {id(member.trainer): member for member in members}
-    converged = fit_together(
+    return fit_together(
         [member.trainer for member in members],
         on_epoch_begin=on_epoch_begin,
         on_epoch_end=on_epoch_end,
         save=lambda trainer: by_trainer[id(trainer)].save(),
     )
-    return members, converged
 
 
 def run_epoch(trainers):
@@ -118,35 +122,40 @@ def _train_each(members, data, on_epoch_begin, on_epoch_end):
             save=member.save,
             **member.rules,
         )
+        if member.trainer.was_interrupted:  # which the others are not to undo
+            break
     return converged
 
 
 def _train_elsewhere(members, data, n_jobs):
     """Train parts of the networks, each in a process of its own."""
     parts = [part.tolist() for part in np.array_split(range(len(members)), n_jobs)]
-    # "c": what joblib passes through a file, networks too, may be written, in memory.
-    results = Parallel(n_jobs, mmap_mode="c")(
-        delayed(_train_part)([members[k] for k in part], data) for part in parts
-    )
+    parts = [[members[k] for k in part] for part in parts]
+    results, interrupted = in_processes(n_jobs, _train_part, parts, data)
     trained, converged = [], True
-    for its_members, its_converged, caught in results:
+    said = {(INTERRUPTED, UserWarning): None} if interrupted else {}
+    for its_members, its_converged, collected in results:
         trained += its_members
         converged &= its_converged
-        for message, category in caught:
-            warn_user(message, category)
+        said |= collected
+    for member in trained:
+        member.trainer.was_interrupted |= interrupted
+    for message, category in said:
+        warn_user(message, category)
     return trained, converged
 
 
-def _train_part(members, data):
+def _train_part(check_for_interrupt, members, data):
     """Train some networks in this process; return what else there is to say."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        _, converged = train(members, data)
+    with collected_warnings() as collected:
+        converged = _train_here(
+            members, data, check_for_interrupt, on_epoch_end=lambda rows: False
+        )
     for member in members:  # the data and the buffers stay here
         member.trainer.unload()
         member.trainer.rules = None
         member.rules = member.checkpoint = member.rows = None
-    return members, converged, [(str(it.message), it.category) for it in caught]
+    return members, converged, collected
 
 
 @contextmanager
@@ -164,7 +173,23 @@ def _threads_for(trainers):
             yield 1, _each
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            yield n_threads, pool.map
+            yield n_threads, partial(_map_with_warnings, pool)
+
+
+def _map_with_warnings(pool, function, items):
+    """Map on the threads of a pool, where no line is the user's, and warn here."""
+
+    def collecting(item):
+        with collected_warnings() as collected:
+            return function(item), collected
+
+    results, said = [], {}
+    for result, collected in pool.map(collecting, items):
+        results.append(result)
+        said |= collected
+    for message, category in said:
+        warn_user(message, category)
+    return results
 
 
 def _each(function, items):

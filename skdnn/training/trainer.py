@@ -262,20 +262,25 @@ class Trainer(Objective):
     def evaluate(self, validate, row):
         """Add the validation loss and score to a row of the history.
 
-        A score that is not a number is an error in the first epoch, when nothing is
-        lost yet. Later there is one warning, and the epoch can't be the best.
+        Where `validate` complains of the score, there is one warning, and the epoch
+        can't be the best.
         """
         start_time = perf_counter()
         row["validation_loss"], row["validation_score"], complaint = validate()
         row["seconds"] += perf_counter() - start_time
-        if complaint and self.n_epochs == 1:
-            raise ValueError(complaint)
         if complaint and not self.has_warned:
             self.has_warned = True
             warn_user(
                 f"Epoch {row['epoch']} can't be the best, nor can others of which the"
                 f" same is true: {complaint}"
             )
+
+    def forget_unfinished(self, validate):
+        """Forget the row of an epoch that Ctrl-C has ended before its validation."""
+        unfinished = validate is not None and self.n_epochs
+        if unfinished and "validation_score" not in self.history[-1]:
+            self.history.pop()
+            self.n_epochs -= 1
 
     def note_best(self, row):
         """Keep the smallest loss and the largest score."""

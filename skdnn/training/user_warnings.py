@@ -2,12 +2,21 @@
 
 import sys
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 NOT_THE_USERS = {"skdnn", "sklearn", "numpy", "scipy", "joblib", "contextlib"}
+# What is collected in this thread; it belongs to nobody else, which the filters of the
+# module `warnings` do.
+_collected = ContextVar("collected", default=None)
 
 
 def warn_user(message, category=UserWarning):
     """Warn at the nearest line that belongs neither to this package nor below it."""
+    collected = _collected.get()
+    if collected is not None:
+        collected.setdefault((str(message), category))
+        return
     level, frame = 2, sys._getframe(1)
     while (
         frame.f_back is not None
@@ -15,3 +24,20 @@ def warn_user(message, category=UserWarning):
     ):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def collected_warnings():
+    """Collect what `warn_user` is to say, for another thread or process to say it.
+
+    Yields
+    ------
+    collected : dict
+        Its keys are the arguments for `warn_user`, each once, in their order.
+    """
+    collected = {}
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)

@@ -1,0 +1,186 @@
+"""Calls in several processes, as joblib has them, that Ctrl-C ends in good order."""
+
+import os
+import threading
+import time
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+from joblib import Parallel, delayed, wrap_non_picklable_objects
+
+MOMENT = 0.05  # seconds between two looks at what the others do
+
+
+def in_processes(n_jobs, function, parts, data):
+    """Call a function for several parts of the work at once, and return the results.
+
+    On Ctrl-C, joblib kills its processes, and with them what they have done. Here they
+    are told of it, and end by themselves. Ctrl-C a second time, or before all have
+    begun, raises KeyboardInterrupt; then, too, they end when they look the next time.
+    Processes on other machines can't be told.
+
+    Parameters
+    ----------
+    n_jobs : int
+        As joblib has it, and :func:`joblib.parallel_config`.
+    function : callable
+        Takes a function that raises KeyboardInterrupt after Ctrl-C, to be called now
+        and then; a part; and data.
+    parts : list
+    data : tuple of array
+        The same for all parts.
+
+    Returns
+    -------
+    results : list
+    interrupted : bool
+        Whether Ctrl-C came.
+    """
+    # Here, as joblib's configuration is that of this thread. "c": what passes through
+    # a file, networks too, may be written, in memory.
+    parallel = Parallel(n_jobs, mmap_mode="c", batch_size=1, pre_dispatch="all")
+    backend = type(parallel._backend).__name__
+    ship = Shipped if backend == "MultiprocessingBackend" else lambda value: value
+    folder = TemporaryDirectory(prefix="skdnn-", ignore_cleanup_errors=True)
+    # The processes of loky die of Ctrl-C where they have nothing to do, and take the
+    # others with them.
+    waits = backend == "LokyBackend"
+    calls = [Call(folder.name, k, waits) for k in range(len(parts))]
+    calls[0].go()
+    future = Future()
+
+    def run():
+        try:
+            results = parallel(
+                delayed(_call)(call, function, ship(part), data)
+                for call, part in zip(calls, parts, strict=True)
+            )
+            future.set_result([_unshipped(result) for result in results])
+        except BaseException as error:
+            future.set_exception(error)
+        folder.cleanup()
+
+    if threading.current_thread() is not threading.main_thread():
+        run()  # where Ctrl-C never comes
+        return future.result(), False
+    # In another thread, as joblib takes KeyboardInterrupt for an error: one that does
+    # not keep anybody from leaving.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        _wait(future)
+    except KeyboardInterrupt:
+        calls[0].stop()
+        if not future.done() and not all(call.has_begun() for call in calls):
+            raise
+        _wait(future)
+        if future.exception() is not None:  # it came while one was being sent, say
+            raise KeyboardInterrupt from future.exception()
+        return future.result(), True
+    return future.result(), False
+
+
+def _wait(future):
+    while not future.done():
+        wait([future], MOMENT)  # for ever, Windows would not hear Ctrl-C
+
+
+@dataclass
+class Call:
+    """One of several calls, and the folder in which they leave word for each other.
+
+    Parameters
+    ----------
+    folder : str
+    number : int
+        Which one it is.
+    waits : bool
+        Whether it is to wait in the end until those have ended that have begun. (For
+        those that have not, its process may be needed.)
+    """
+
+    folder: str
+    number: int
+    waits: bool
+
+    def _path(self, name):
+        return os.path.join(self.folder, name)
+
+    def go(self):
+        """Say to all that they may go on."""
+        _touch(self._path("go"))
+
+    def stop(self):
+        """Say to all that they are to end."""
+        with suppress(FileNotFoundError):  # all have ended
+            os.unlink(self._path("go"))
+
+    def may_go_on(self):
+        """Return whether nobody has said that all are to end."""
+        return os.path.exists(self._path("go"))
+
+    def begin(self):
+        """Say that this one has begun; return whether others can hear of it."""
+        try:
+            _touch(self._path(f"begun-{self.number}"))
+        except OSError:  # on another machine
+            return False
+        return True
+
+    def has_begun(self):
+        """Return whether this one has."""
+        return os.path.exists(self._path(f"begun-{self.number}"))
+
+    def end(self):
+        """Say that this one has ended, and wait for others if it is to."""
+        with suppress(OSError, KeyboardInterrupt):
+            _touch(self._path(f"ended-{self.number}"))
+            while self.waits and self.may_go_on() and self._others_work():
+                time.sleep(MOMENT)
+
+    def _others_work(self):
+        names = os.listdir(self.folder)
+        begun, ended = (
+            {name.partition("-")[2] for name in names if name.startswith(what)}
+            for what in ("begun", "ended")
+        )
+        return bool(begun - ended)
+
+
+def _touch(path):
+    with open(path, "w"):
+        pass
+
+
+def _call(call, function, part, data):
+    """Call a function in one of the processes."""
+    can_hear = call.begin()
+
+    def check_for_interrupt():
+        if can_hear and not call.may_go_on():
+            raise KeyboardInterrupt
+
+    try:
+        result = function(check_for_interrupt, _unshipped(part), data)
+    finally:
+        call.end()
+    return Shipped(result) if isinstance(part, Shipped) else result
+
+
+class Shipped:
+    """A value that is pickled with functions of all kinds in it, lambdas too.
+
+    For joblib's "multiprocessing", which has but Python's pickle. The others do so by
+    themselves, and pass large arrays through files.
+    """
+
+    def __init__(self, value):
+        self.value = value
+
+    def __reduce__(self):
+        return Shipped, (wrap_non_picklable_objects(self.value, keep_wrapper=False),)
+
+
+def _unshipped(value):
+    return value.value if isinstance(value, Shipped) else value
