@@ -76,8 +76,8 @@ WHILE_IT_RUNS = """
     skdnn.onnx.networks.ClassifierExport skdnn.onnx.networks.RegressorExport
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint
-    skdnn.training.kinds.Kind
-    skdnn.training.kinds.Optional skdnn.training.lbfgs.LBFGS skdnn.training.lockstep.Lockstep
+    skdnn.training.kinds.Kind skdnn.training.kinds.Optional
+    skdnn.training.lbfgs.LBFGS skdnn.training.lockstep.Lockstep
     skdnn.training.mini_batch.MiniBatch
     skdnn.training.objective.MixedLoss skdnn.training.together.Member
     skdnn.training.together.SharedLimit
