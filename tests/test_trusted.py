@@ -79,7 +79,8 @@ WHILE_IT_RUNS = """
     skdnn.training.kinds.Kind skdnn.training.kinds.Optional
     skdnn.training.lbfgs.LBFGS skdnn.training.lockstep.Lockstep
     skdnn.training.mini_batch.MiniBatch
-    skdnn.training.objective.MixedLoss skdnn.training.together.Member
+    skdnn.training.objective.MixedLoss skdnn.training.processes.Call
+    skdnn.training.processes.Shipped skdnn.training.together.Member
     skdnn.training.together.SharedLimit
 """
 NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}
