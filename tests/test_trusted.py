@@ -76,11 +76,11 @@ WHILE_IT_RUNS = """
     skdnn.onnx.networks.ClassifierExport skdnn.onnx.networks.RegressorExport
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint
-    skdnn.training.kinds.Kind skdnn.training.kinds.Optional
     skdnn.training.lbfgs.LBFGS skdnn.training.lockstep.Lockstep
     skdnn.training.mini_batch.MiniBatch
     skdnn.training.objective.MixedLoss skdnn.training.processes.Call
-    skdnn.training.processes.Shipped skdnn.training.together.Member
+    skdnn.training.processes.Shipped skdnn.training.schema.Check
+    skdnn.training.schema.Optional skdnn.training.together.Member
     skdnn.training.together.SharedLimit
 """
 NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}

@@ -25,16 +25,11 @@ from skdnn.estimators.building import (
     warn_of_ignored,
 )
 from skdnn.estimators.data import (
-    check_kinds,
-    check_no_text,
-    check_range_of_float32,
     check_target_names,
-    check_weights,
     take_rows,
     taken_in,
     target_names,
     to_numpy,
-    warn_of_numbers,
 )
 from skdnn.estimators.ensemble import (
     Plan,
@@ -43,6 +38,8 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped, without_paths
+from skdnn.estimators.numeric import check_kinds, check_no_text, check_weights
+from skdnn.estimators.precision import check_range_of_float32, warn_of_numbers
 from skdnn.estimators.targets import misfit
 from skdnn.estimators.validation import (
     Fit,

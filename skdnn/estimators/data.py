@@ -1,53 +1,16 @@
-"""Data as people bring it: rows, labels, weights, and what float32 makes of them."""
+"""Data as people bring it, of whatever library: the one door."""
 
-import sys
-from decimal import Decimal
-from fractions import Fraction
-from numbers import Complex, Integral, Number, Real
+from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_sample_weight, _num_samples
 
-from skdnn.estimators.kinds import is_interval, is_missing, is_text, is_time, kind_of
-from skdnn.nn.layers.base import as_python, counted, plain
+from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 
-N_ROWS = 256  # so few that looking at them takes no time
-N_STEPS = 512  # of the dtype within the spread of a column: with fewer, it gets lost
 N_NAMES = 5
-LARGEST = int(sys.float_info.max)
-# What is no number, by its kind, and what to do about it.
-NO_NUMBERS = {
-    "time": (
-        "dates or durations",
-        ", whose numbers depend on an origin and a unit, and of which missing ones"
-        " would be numbers too. Subtract a date from dates. Of a duration, take its"
-        " total_seconds(); of a column t of them t.dt.total_seconds(), or"
-        ' t / np.timedelta64(1, "s").',
-    ),
-    "interval": (
-        "intervals",
-        ". Give their bounds, or their middle, a column each: those of pandas have"
-        " column.array.left, right and mid.",
-    ),
-    "complex": (
-        "complex numbers",
-        ". Complex data not supported: give real and imaginary part a column each.",
-    ),
-    "nested": (
-        "values of several parts",
-        ". Give each part a column of its own. For structured arrays there is"
-        " numpy.lib.recfunctions.structured_to_unstructured.",
-    ),
-    "integer": (
-        "an integer",
-        f", beyond {LARGEST:.2g}, the largest number that a float can be. Divide by a"
-        " power of 10, or take logarithms.",
-    ),
-}
 
 
 def take_rows(data, rows):
@@ -210,116 +173,11 @@ def _narrow(array):
     return array
 
 
-def check_kinds(data, name):
-    """Raise an error if data hold dates, durations, intervals or lists: no numbers.
-
-    Nor may values be missing among objects. Text is left to others.
-
-    Parameters
-    ----------
-    data : {array-like, sparse matrix, DataFrame}
-        As :func:`taken_in` returns them.
-    name : str
-        What to call them in an error.
-    """
-    others = {}
-    for label, column in _perhaps_no_numbers(data):
-        kind = kind_of(column.dtype)
-        if kind in ("object", "category", "text"):
-            _check_objects(column, name, label)
-        others.setdefault(kind, {})[label] = column.dtype
-    for kind, (what, cure) in NO_NUMBERS.items():
-        if kind in others:
-            labels, (dtype, *_) = list(others[kind]), others[kind].values()
-            where = "" if labels == [None] else f" in columns {labels}"
-            raise ValueError(f"{name} has {what}{where} ({dtype}){cure}")
-
-
-def _perhaps_no_numbers(data):
-    """Yield name or place, and values, of the columns of no dtype of numbers."""
-    if issparse(data):
-        return
-    if hasattr(data, "columns") and hasattr(data, "dtypes"):
-        for i, (label, dtype) in enumerate(
-            zip(data.columns, dtypes_of(data), strict=True)
-        ):
-            if kind_of(dtype) != "number":
-                yield label, _safe_indexing(data, i, axis=1)
-        return
-    if not hasattr(data, "dtype"):
-        try:
-            data = np.asarray(data)
-        except ValueError:  # lists of different lengths: scikit-learn complains
-            return
-    n_axes = getattr(data, "ndim", 1)
-    if not n_axes:  # None, say, of which scikit-learn complains
-        return
-    kind = kind_of(data.dtype)
-    if kind in ("object", "text") and n_axes == 2:
-        yield from enumerate(data.T)
-    elif kind != "number":
-        yield None, data
-
-
-def _check_objects(column, name, label):
-    """Raise an error if there is something among objects that is no number.
-
-    scikit-learn says of text what it is. On others it fails in words that name nothing.
-    """
-    where = "" if label is None else f" in column {label!r}"
-    values = values_of(column)
-    for value in values:
-        kind = _kind_among_objects(value)
-        if kind is not None:
-            what, cure = NO_NUMBERS[kind]
-            shown = "" if kind == "integer" else f" such as {plain(value)!r}"
-            raise ValueError(f"{name} must be numbers, got {what}{shown}{where}{cure}")
-    cure = "Leave these rows out"
-    if name.startswith("X"):
-        cure += ", or fill them, for example with a SimpleImputer"
-    check_not_missing(np.fromiter(values, object, len(values)), name, cure, where)
-
-
-def _kind_among_objects(value):
-    """Return what a value is that is no number; None if it is one, or text, or NA."""
-    if type(value) in (int, Fraction):
-        return "integer" if abs(value) > LARGEST else None
-    if isinstance(value, (str, Real)) or is_missing(value):
-        return None
-    if isinstance(value, Complex):
-        return "complex"
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return "nested"
-    return "time" if is_time(value) else "interval" if is_interval(value) else None
-
-
 def values_of(column):
     """Return the values of a Series or an array as a list, each as it is."""
     if hasattr(column, "to_list"):
         return column.to_list()
     return np.asarray(column).ravel().tolist()
-
-
-def check_no_text(X, instead, name="X"):
-    """Raise an error if X holds text that is no number.
-
-    Parameters
-    ----------
-    X : object
-        As the user has passed it.
-    instead : str
-        The estimator that takes such tables.
-    name : str, default="X"
-        What to call it in the error.
-    """
-    for label, column in _perhaps_no_numbers(X):
-        text = next((value for value in values_of(column) if is_text(value)), None)
-        if text is not None:
-            where = "" if label is None else f" in column {label!r}"
-            raise ValueError(
-                f"{name} has text{where}, such as {text!r}. Encode it, for example with"
-                f" OneHotEncoder, or use {instead}, which takes tables as they are."
-            )
 
 
 def warn_of_column(y):
@@ -329,27 +187,6 @@ def warn_of_column(y):
             "A column-vector y was passed when a 1d array was expected. Please"
             " change the shape of y to (n_samples, ), for example using ravel().",
             DataConversionWarning,
-        )
-
-
-def check_not_missing(y, name, cure="Leave these rows out", where=""):
-    """Raise an error if values are missing, in numbers, dates or among objects."""
-    if issparse(y):  # scikit-learn says it
-        return
-    values = np.asarray(y)
-    kind = values.dtype.kind
-    if not values.ndim:  # None, say, of which scikit-learn complains
-        return
-    if kind == "O":
-        rows = [place[0] for place, v in np.ndenumerate(values) if is_missing(v)]
-    elif kind in "fmM":
-        rows = np.nonzero(np.isnan(values))[0].tolist()
-    else:
-        return
-    if rows:
-        raise ValueError(
-            f"Input {name} contains NaN: {len(rows)} of {values.size} values{where} are"
-            f" missing, the first in row {rows[0]}. {cure}."
         )
 
 
@@ -365,121 +202,7 @@ def check_not_masked(data, name):
         )
 
 
-def check_numbers(y, name="y"):
-    """Return y as scikit-learn takes it, or raise an error that names what is in it.
-
-    What is no number would fail somewhere within scikit-learn, or become one: text is
-    parsed, and durations count in whatever unit they have.
-    """
-    y = taken_in(y, name)
-    check_kinds(y, name)
-    y = to_numpy(y)
-    dtypes = dtypes_of(y)
-    if issparse(y) or (dtypes and all(kind_of(d) == "number" for d in dtypes)):
-        check_not_missing(y, name)
-        return y
-    array = np.asarray(y)
-    if array.dtype.kind not in "OUST" or not array.ndim:
-        return y  # of None, say, scikit-learn complains
-    check_not_missing(array, name)
-    for value in array.flat:
-        if not isinstance(value, (Real, Decimal)):
-            cure = ""
-            if name.startswith("y"):
-                cure = (
-                    " For classes there are MLPClassifierDIY and, where rows are those"
-                    " of a table, TabularClassifierDIY."
-                )
-            raise ValueError(
-                f"{name} must be numbers, got values such as {plain(value)!r}.{cure}"
-            )
-    return array.astype(np.float64)
-
-
-def check_weights(weights, X, name="sample_weight"):
-    """Return an array of a weight for each row of X, none of them negative, or None."""
-    if weights is None:
-        return None
-    if isinstance(weights, Number):
-        weights = as_python(weights, name)
-    else:
-        weights = check_numbers(weights, name)
-    try:
-        weights = _check_sample_weight(
-            weights, X, dtype=np.float64, ensure_non_negative=True
-        )
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-    with np.errstate(over="ignore"):
-        if not np.isfinite(weights.sum()):
-            raise ValueError(
-                f"{name}: weights as large as {weights.max():.3g} add up to infinity."
-                " Divide them by their mean."
-            )
-    return weights
-
-
-def check_range_of_float32(X, n_rows=1 << 14):
-    """Raise scikit-learn's error if a number is too large for float32."""
-    for start in range(0, X.shape[0], n_rows):
-        if np.abs(X[start : start + n_rows]).max() > np.finfo(np.float32).max:
-            raise ValueError(
-                "Input X contains infinity or a value too large for dtype('float32')."
-            )
-
-
-def warn_of_numbers(X, names, dtype):
-    """Warn of columns of X that are too large for the arithmetic, or vary too little.
-
-    A column of Unix seconds is 1.7e9 and a little: in float32, with steps of 128 there,
-    what differs from row to row gets lost, first in the cast and then in every sum.
-    The squares of numbers beyond 1.8e19 overflow. Some rows, spread over X, are looked
-    at.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        As the user has passed it, so that nothing is lost yet.
-    names : ndarray of shape (n_features,)
-        What to call the columns.
-    dtype : dtype
-        Of the arithmetic.
-    """
-    rows = np.unique(np.linspace(0, _num_samples(X) - 1, N_ROWS).astype(int))
-    low, high = _range(take_rows(X, rows))
-    spread, size = high - low, np.maximum(abs(low), abs(high))
-    info = np.finfo(dtype)
-    lost = (spread > 0) & (spread < N_STEPS * info.eps * size)
-    if lost.any():
-        first = np.flatnonzero(lost)[0]
-        step = np.spacing(dtype.type(size[first]))
-        warn_user(
-            f"{some_columns(names[lost].tolist())} of X vary so little, for the size of"
-            f" their values, that it gets lost in {dtype}: {names[first]} varies by"
-            f" {spread[first]:.3g} at {size[first]:.3g}, where numbers are {step:.3g}"
-            " apart. Subtract the mean first, in float64, for example with a"
-            " StandardScaler in front of the network."
-        )
-    large = size > np.sqrt(info.max)
-    if large.any():
-        warn_user(
-            f"{some_columns(names[large].tolist())} of X hold numbers as large as"
-            f" {size.max():.3g}, whose squares overflow {dtype}: nothing can be learned"
-            " from them. Scale X, for example with a StandardScaler in front of the"
-            " network."
-        )
-
-
 def some_columns(names):
     """Return what to call some columns, of which there may be many."""
     more = f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""
     return f"Columns {names[:N_NAMES]}{more}"
-
-
-def _range(X):
-    """Return the least and the largest number in each column."""
-    if issparse(X):
-        X = X.astype(np.float64)
-        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
-    X = np.asarray(X, dtype=np.float64)
-    return X.min(axis=0), X.max(axis=0)

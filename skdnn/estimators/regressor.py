@@ -20,8 +20,8 @@ from skdnn.estimators.arguments import (
     with_arguments_of,
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.data import check_numbers
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
+from skdnn.estimators.numeric import check_numbers
 from skdnn.estimators.target_numbers import (
     Numbers,
     check_spread,

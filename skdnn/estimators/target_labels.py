@@ -13,12 +13,12 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from skdnn import nn
 from skdnn.estimators.data import (
-    check_not_missing,
     dtypes_of,
     taken_in,
     to_numpy,
     warn_of_column,
 )
+from skdnn.estimators.numeric import check_not_missing
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user

@@ -2,21 +2,22 @@
 
 import numpy as np
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array
 
 from skdnn import nn
-from skdnn.estimators.data import check_numbers, warn_of_column
+from skdnn.estimators.data import warn_of_column
+from skdnn.estimators.numeric import as_numbers
+from skdnn.estimators.scales import (
+    FARTHEST,
+    absurd,
+    describe_outliers,
+    mean_and_std,
+    median_and_spread,
+)
 from skdnn.estimators.targets import Targets, misfit
 from skdnn.nn.layers.base import counted
-from skdnn.nn.losses.regression import quantile_of, vary
+from skdnn.nn.losses.regression import vary
 from skdnn.training.user_warnings import warn_user
 
-QUARTILES = 1.3489795003921634  # of a normal distribution, apart in deviations
-# An outlier is absurd beyond so many deviations, as quartiles tell them, where those of
-# y are as large: then the rest has next to no spread. A lognormal with sigma 2 has 20.
-FAR = 30.0
-FEW = 0.05  # of the rows, at most: more are a part of y
-FARTHEST = 1e18  # a robust loss tells none beyond; their squares fit in float32
 LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
 OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
 ENOUGH = 10  # rows that have a spread of their own
@@ -276,121 +277,6 @@ class Numbers(Targets):
     def other_scorers(self):
         """Return which scorers always work, in words."""
         return "such as 'loss', or None, the score of the estimator"
-
-
-def as_numbers(y, name="y"):
-    """Return y as a matrix of float64, or raise an error if it is not of numbers."""
-    y = check_numbers(y, name)
-    y = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
-    return y.reshape(len(y), -1)
-
-
-def mean_and_std(y, weights=None):
-    """Return mean and standard deviation of each column; 1 for one without spread.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples, n_targets)
-    weights : ndarray of shape (n_samples,), default=None
-    """
-    mean = np.average(y, axis=0, weights=weights)
-    size = np.abs(y - mean).max(axis=0)  # so that no square over- or underflows
-    size[size == 0] = 1.0
-    squares = ((y - mean) / size) ** 2
-    std = size * np.sqrt(np.average(squares, axis=0, weights=weights))
-    std[std == 0] = 1.0  # all weight is on samples with the same y
-    return mean, std
-
-
-def median_and_spread(y, weights=None):
-    """Return median and spread of each column, which outliers hardly move.
-
-    The spread is the distance of the quartiles, scaled so that for a normal
-    distribution it is the standard deviation. Where they coincide, as where most of y
-    is 0, it is the median distance from the median among what differs from it; 1 for a
-    constant.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples, n_targets)
-    weights : ndarray of shape (n_samples,), default=None
-    """
-    if weights is not None:
-        y, weights = y[weights > 0], weights[weights > 0]
-    low, median, high = (_quantiles(y, q, weights) for q in (0.25, 0.5, 0.75))
-    with np.errstate(over="ignore"):
-        spread = np.minimum((high - low) / QUARTILES, np.finfo(np.float64).max)
-        for k in np.flatnonzero(spread == 0):
-            apart = np.abs(y[:, k] - median[k])
-            differ = apart > 0
-            if differ.any():
-                its = None if weights is None else weights[differ]
-                spread[k] = _quantiles(apart[differ], 0.5, its)
-    spread[spread == 0] = 1.0
-    return median, spread
-
-
-def _quantiles(y, q, weights):
-    """Return the quantile of each column, the middle of all where there are several.
-
-    With weights, as if rows were there so many times.
-    """
-    low, high = quantile_of(y, q, weights), -quantile_of(-y, 1 - q, weights)
-    return np.where(low == high, low, low / 2 + high / 2)
-
-
-def absurd(y, weights=None):
-    """Return which values of y are so far off that the rest has next to no spread.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,) or (n_samples, n_targets)
-    weights : ndarray of shape (n_samples,), default=None
-
-    Returns
-    -------
-    far : ndarray of bool of shape (n_samples, n_targets)
-    """
-    y = as_numbers(y)
-    median, spread = median_and_spread(y, weights)
-    with np.errstate(over="ignore"):
-        z = np.clip((y - median) / spread, -FARTHEST, FARTHEST)
-    far = (np.abs(z) > FAR) & (mean_and_std(z, weights)[1] > FAR)
-    if weights is not None:
-        far &= (weights > 0)[:, np.newaxis]
-    return far & (far.sum(axis=0) <= max(1, FEW * len(y)))
-
-
-def describe_outliers(y, far, weights=None, name="y", columns=None):
-    """Return what to say of absurd values of y, in a sentence.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples, n_targets)
-    far : ndarray of bool of shape (n_samples, n_targets)
-    weights : ndarray of shape (n_samples,), default=None
-    name : str, default="y"
-        What to call y.
-    columns : sequence, default=None
-        What to call its columns, if not by their numbers.
-    """
-    k = np.flatnonzero(far.any(axis=0))[0]
-    row = np.flatnonzero(far[:, k])[0]
-    columns = range(y.shape[1]) if columns is None else columns
-    column = "" if y.shape[1] == 1 else f" column {columns[k]!r},"
-    median, spread = median_and_spread(y[:, [k]], weights)
-    return (
-        f"{name} has {counted(int(far.sum()), 'value')} absurdly far from the rest, the"
-        f" first in{column} row {row}: {y[row, k]:g}, where others are about"
-        f" {median[0]:.3g} ± {spread[0]:.3g}."
-    )
-
-
-def pulled_in(y, far):
-    """Return y with some of its values taken to the nearest of all others."""
-    low = np.where(far, np.inf, y).min(axis=0)
-    high = np.where(far, -np.inf, y).max(axis=0)
-    return np.where(far, np.clip(y, low, high), y)
 
 
 def comparable(y, predictions, sample_weight=None):

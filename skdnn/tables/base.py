@@ -12,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
-from skdnn.estimators.data import check_weights, taken_in
+from skdnn.estimators.data import taken_in
 from skdnn.estimators.files import without_paths
+from skdnn.estimators.numeric import check_weights
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances

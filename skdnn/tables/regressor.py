@@ -7,13 +7,9 @@ from sklearn.utils.validation import _num_samples
 from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.arguments import with_arguments_of
 from skdnn.estimators.data import taken_in
-from skdnn.estimators.target_numbers import (
-    absurd,
-    as_numbers,
-    describe_outliers,
-    pulled_in,
-    r2_of,
-)
+from skdnn.estimators.numeric import as_numbers
+from skdnn.estimators.scales import absurd, describe_outliers, pulled_in
+from skdnn.estimators.target_numbers import r2_of
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
 from skdnn.training.user_warnings import warn_user

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skdnn.training.fingerprint import BLOCK, fingerprint_of
-from skdnn.training.kinds import check_kind, generator_like
+from skdnn.training.schema import check_value, generator_like
 from skdnn.training.user_warnings import warn_user
 
 try:
@@ -149,7 +149,7 @@ class Checkpoint:
             return None
 
     def _check_start(self, state):
-        check_kind(state["start"], generator_like(self.start), "start")
+        check_value(state["start"], generator_like(self.start), "start")
 
     def resume(self, trainer, rules):
         """Take the trainer, with its data loaded, to the last state of this fit.

@@ -13,18 +13,18 @@ from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
-from skdnn.training.kinds import (
+from skdnn.training.lockstep import Lockstep
+from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.schema import (
     TEXT,
     Optional,
-    check_kind,
+    check_value,
     finite_like,
     generator_like,
     number,
     order_of,
     whole,
 )
-from skdnn.training.lockstep import Lockstep
-from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.together import fit_together
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
@@ -469,7 +469,7 @@ class GradientDescent(Trainer):
         """See :meth:`Trainer.parts`."""
         own = self.state(np.asarray)
         averaged, noise_rng, order = own["averaged"], own["noise_rng"], own["order"]
-        kinds = {
+        schemas = {
             **super().parts(),
             "averaged": averaged and tuple(map(finite_like, averaged)),
             "optimizer": own["optimizer"],
@@ -479,12 +479,12 @@ class GradientDescent(Trainer):
             "noise_rng": noise_rng and generator_like(noise_rng),
         }
         if averaged is None:  # else the network may be what a last epoch has spoiled
-            kinds["network"] = self._like_network()
-        return kinds
+            schemas["network"] = self._like_network()
+        return schemas
 
-    def row_kind(self, epoch, validates):
-        """See :meth:`Trainer.row_kind`."""
-        return super().row_kind(epoch, validates) | {"learning_rate": number(0)}
+    def row_schema(self, epoch, validates):
+        """See :meth:`Trainer.row_schema`."""
+        return super().row_schema(epoch, validates) | {"learning_rate": number(0)}
 
     def check(self, state, **rules):
         """See :meth:`Trainer.check`."""
@@ -493,7 +493,7 @@ class GradientDescent(Trainer):
         n_batches = ceil(len(self.order) / self.n_rows)
         fewest = 0 if self.may_skip else n_epochs * n_batches
         most = (n_epochs + spoiled) * n_batches
-        check_kind(state["n_steps"], whole(fewest, most), "n_steps")
+        check_value(state["n_steps"], whole(fewest, most), "n_steps")
         if spoiled and not state["ended"]:
             raise ValueError("ended must be true where there is a complaint")
 

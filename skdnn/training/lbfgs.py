@@ -7,8 +7,8 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from skdnn.training.kinds import FLAG, NUMBER, TEXT, Kind, whole
 from skdnn.training.mini_batch import MiniBatch
+from skdnn.training.schema import FLAG, NUMBER, TEXT, Check, whole
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
 from skdnn.training.user_warnings import warn_user
 
@@ -48,7 +48,7 @@ class LBFGS(Trainer):
         """See :meth:`Trainer.fields`; only a fit that is finished has a state."""
         return {
             **super().fields(),
-            "ended": Kind("true", lambda value: value is True),
+            "ended": Check("true", lambda value: value is True),
             "outcome": {
                 "status": whole(0, 99),
                 "message": TEXT,

@@ -6,17 +6,17 @@ from time import perf_counter
 import numpy as np
 
 from skdnn.nn.vectors import may_overflow
-from skdnn.training.kinds import (
+from skdnn.training.objective import Objective
+from skdnn.training.schema import (
     FLAG,
     LIST,
     NUMBER,
     Optional,
-    check_kind,
+    check_value,
     finite_like,
     number,
     whole,
 )
-from skdnn.training.objective import Objective
 from skdnn.training.user_warnings import warn_user
 
 # What `Trainer.load` sets.
@@ -144,9 +144,9 @@ class Trainer(Objective):
         return network
 
     def fields(self):
-        """Return the attributes that :meth:`state` has as they are, and their kinds.
+        """Return the attributes that :meth:`state` has as they are, and their schemas.
 
-        See :mod:`skdnn.training.kinds`.
+        See :mod:`skdnn.training.schema`.
         """
         return {
             "n_epochs": whole(int(self.takes_steps), self.max_epochs),
@@ -158,7 +158,7 @@ class Trainer(Objective):
         }
 
     def parts(self):
-        """Return what else :meth:`state` has, and the kinds of that."""
+        """Return what else :meth:`state` has, and the schemas of that."""
         return {
             "network": self.network.state(np.asarray),
             "history": LIST,
@@ -166,13 +166,13 @@ class Trainer(Objective):
         }
 
     def _like_network(self):
-        """Return the kind of what a network has learned, if that is finite."""
+        """Return the schema of what a network has learned, if that is finite."""
         return tuple(map(finite_like, self.network.state(np.asarray)))
 
-    def row_kind(self, epoch, validates):
-        """Return the kind of a row of the history, see :meth:`record`."""
+    def row_schema(self, epoch, validates):
+        """Return the schema of a row of the history, see :meth:`record`."""
         layers = self.network.parameter_layers
-        kind = {
+        schema = {
             "epoch": whole(epoch, epoch),
             "loss": number(),
             "score": NUMBER,
@@ -180,8 +180,8 @@ class Trainer(Objective):
             "seconds": number(0),
         }
         if validates:
-            kind |= {"validation_loss": NUMBER, "validation_score": NUMBER}
-        return kind
+            schema |= {"validation_loss": NUMBER, "validation_score": NUMBER}
+        return schema
 
     def state(self, copy=np.copy):
         """Return all that training changes, for :meth:`restore`.
@@ -211,7 +211,7 @@ class Trainer(Objective):
         keeps_best : bool, default=False
         """
         validates = validate is not None
-        check_kind(state, {**self.fields(), **self.parts()}, "state")
+        check_value(state, {**self.fields(), **self.parts()}, "state")
         n_epochs, history = state["n_epochs"], state["history"]
         n_earlier = len(self.history)
         n_seen = self.samples_seen + self.takes_steps * n_epochs * len(self.order)
@@ -220,17 +220,17 @@ class Trainer(Objective):
             ("the number of rows", len(history), n_earlier + n_epochs),
             ("samples_seen", state["samples_seen"], n_seen),
         ):
-            check_kind(value, whole(expected, expected), name)
+            check_value(value, whole(expected, expected), name)
         rows = history[n_earlier:]
         for i, row in enumerate(rows):
             epoch = n_earlier + i + 1
-            check_kind(row, self.row_kind(epoch, validates), f"row {epoch}")
+            check_value(row, self.row_schema(epoch, validates), f"row {epoch}")
         best_loss = min([self.best_loss, *(row["loss"] for row in rows)])
         scores = [row["validation_score"] for row in rows if validates]
         best_score = max([score for score in scores if score == score], default=-inf)
         highest = inf if validates and n_earlier else best_score  # as it began with
-        check_kind(state["best_loss"], number(best_loss, best_loss), "best_loss")
-        check_kind(state["best_score"], number(best_score, highest), "best_score")
+        check_value(state["best_loss"], number(best_loss, best_loss), "best_loss")
+        check_value(state["best_score"], number(best_score, highest), "best_score")
         has_best = keeps_best and state["best_score"] > -inf
         if (state["best_state"] is not None) != has_best:
             raise ValueError("best_state must be that of the best score")

@@ -1,13 +1,13 @@
-"""Kinds: what a value that comes from a file must be before it is used.
+"""Schemas: what a value that comes from a file must be before it is used.
 
-A kind is one of
+A schema is one of
 
-- a :class:`Kind`, such as ``whole(0, 9)``;
-- an :class:`Optional`, for None or what is of another kind;
-- a dict, for a dict of the same keys, each value of its kind;
-- a tuple, for a sequence of as many, each of its kind;
+- a :class:`Check`, such as ``whole(0, 9)``;
+- an :class:`Optional`, for None or what another schema says;
+- a dict, for a dict of the same keys, each value with its schema;
+- a tuple, for a sequence of as many, each with its schema;
 - an array, for one of the same dtype and shape;
-- None, or text, for just that.
+- None, or text, for just this.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ LARGEST = np.finfo(np.float64).max
 
 
 @dataclass(frozen=True)
-class Kind:
-    """What a value must be.
+class Check:
+    """What a single value must be.
 
     Parameters
     ----------
@@ -39,51 +39,51 @@ def _is_number(value):
     return type(value) is float or (type(value) is int and abs(value) <= LARGEST)
 
 
-FLAG = Kind("true or false", lambda value: type(value) is bool)
-TEXT = Kind("text", lambda value: type(value) is str)
-LIST = Kind("a list", lambda value: type(value) is list)
-NUMBER = Kind("a number", _is_number)  # or NaN
+FLAG = Check("true or false", lambda value: type(value) is bool)
+TEXT = Check("text", lambda value: type(value) is str)
+LIST = Check("a list", lambda value: type(value) is list)
+NUMBER = Check("a number", _is_number)  # or NaN
 
 
 def whole(lowest, highest):
-    """Return the kind of a whole number in a range, both ends included."""
-    return Kind(
+    """Return the schema of a whole number in a range, both ends included."""
+    return Check(
         f"a whole number from {lowest} to {highest}",
         lambda value: type(value) is int and lowest <= value <= highest,
     )
 
 
 def number(lowest=-LARGEST, highest=LARGEST):
-    """Return the kind of a number in a range, by default of one that is finite."""
-    return Kind(
+    """Return the schema of a number in a range, by default of one that is finite."""
+    return Check(
         f"a number from {lowest:g} to {highest:g}",
         lambda value: _is_number(value) and lowest <= value <= highest,
     )
 
 
 def finite_like(array):
-    """Return the kind of an array of the same dtype and shape, of finite numbers."""
-    return Kind(
+    """Return the schema of an array of the same dtype and shape, of finite numbers."""
+    return Check(
         f"a finite {_describe(array)}",
         lambda value: _is_like(value, array) and bool(np.isfinite(value).all()),
     )
 
 
 def order_of(order):
-    """Return the kind of an array of the same numbers in any order."""
+    """Return the schema of an array of the same numbers in any order."""
     ordered = np.sort(order)
 
     def accepts(value):
         return _is_like(value, order) and np.array_equal(np.sort(value), ordered)
 
-    return Kind(f"an order of {len(order)} rows", accepts)
+    return Check(f"an order of {len(order)} rows", accepts)
 
 
 @dataclass(frozen=True)
 class Optional:
-    """None, or what is of a kind."""
+    """None, or what a schema says."""
 
-    kind: object
+    schema: object
 
 
 # Of what NumPy does not check itself: an index beyond its end reads foreign memory.
@@ -98,7 +98,7 @@ PARTS_OF_GENERATORS = {
 
 
 def generator_like(state):
-    """Return the kind of the state of a random generator like another.
+    """Return the schema of the state of a random generator like another.
 
     Parameters
     ----------
@@ -118,47 +118,47 @@ def _part_like(name, part):
         return whole(part, part)
     if isinstance(part, np.ndarray) and part.shape == (624,):
         # The Mersenne twister makes nothing but zeros of zeros, for ever.
-        return Kind(
+        return Check(
             f"a {_describe(part)}, not all of it 0",
             lambda value: _is_like(value, part) and bool(value[1:].any()),
         )
     return whole(0, 2**128 - 1) if isinstance(part, int) else part
 
 
-def check_kind(value, kind, name):
-    """Raise a ValueError unless a value is of a kind.
+def check_value(value, schema, name):
+    """Raise a ValueError unless a value is what a schema says.
 
     Parameters
     ----------
     value : object
-    kind : Kind, Optional, dict, tuple, ndarray, str or None
+    schema : Check, Optional, dict, tuple, ndarray, str or None
         See above.
     name : str
         What to call the value.
     """
-    if isinstance(kind, Optional):
+    if isinstance(schema, Optional):
         if value is not None:
-            check_kind(value, kind.kind, name)
-    elif isinstance(kind, dict):
-        if type(value) is not dict or value.keys() != kind.keys():
+            check_value(value, schema.schema, name)
+    elif isinstance(schema, dict):
+        if type(value) is not dict or value.keys() != schema.keys():
             keys = sorted(value, key=str) if type(value) is dict else value
-            raise ValueError(f"{name} must have {sorted(kind)}, but is {short(keys)}")
-        for key, its_kind in kind.items():
-            check_kind(value[key], its_kind, f"{name}.{key}")
-    elif isinstance(kind, tuple):
-        if type(value) not in (list, tuple) or len(value) != len(kind):
-            raise ValueError(f"{name} must be {len(kind)} things: {short(value)}")
-        for i, (item, its_kind) in enumerate(zip(value, kind, strict=True)):
-            check_kind(item, its_kind, f"{name}[{i}]")
-    elif isinstance(kind, Kind):
-        if not kind.accepts(value):
-            raise ValueError(f"{name} must be {kind.words}, but is {short(value)}")
-    elif isinstance(kind, np.ndarray):
-        if not _is_like(value, kind):
+            raise ValueError(f"{name} must have {sorted(schema)}, but is {short(keys)}")
+        for key, part in schema.items():
+            check_value(value[key], part, f"{name}.{key}")
+    elif isinstance(schema, tuple):
+        if type(value) not in (list, tuple) or len(value) != len(schema):
+            raise ValueError(f"{name} must be {len(schema)} things: {short(value)}")
+        for i, (item, part) in enumerate(zip(value, schema, strict=True)):
+            check_value(item, part, f"{name}[{i}]")
+    elif isinstance(schema, Check):
+        if not schema.accepts(value):
+            raise ValueError(f"{name} must be {schema.words}, but is {short(value)}")
+    elif isinstance(schema, np.ndarray):
+        if not _is_like(value, schema):
             found = _describe(value) if isinstance(value, np.ndarray) else short(value)
-            raise ValueError(f"{name} must be a {_describe(kind)}, but is {found}")
-    elif type(value) is not type(kind) or value != kind:
-        raise ValueError(f"{name} must be {kind!r}, but is {short(value)}")
+            raise ValueError(f"{name} must be a {_describe(schema)}, but is {found}")
+    elif type(value) is not type(schema) or value != schema:
+        raise ValueError(f"{name} must be {schema!r}, but is {short(value)}")
 
 
 def _is_like(value, array):
