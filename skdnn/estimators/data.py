@@ -1,6 +1,8 @@
 """Data as people bring it: rows, labels, weights, and what float32 makes of them."""
 
 import sys
+from collections import Counter
+from collections.abc import Mapping, MappingView, Set
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Integral, Number, Real
@@ -75,19 +77,56 @@ def taken_in(data, name):
     Raises
     ------
     TypeError
-        If there are no rows yet.
+        If there are no rows, or none yet.
     ValueError
-        If entries are masked, which would be taken for numbers.
+        If entries are masked, which would be taken for numbers, or if a data frame has
+        no columns, or several of the same name.
     """
     if hasattr(data, "collect") and hasattr(data, "collect_schema"):
         raise TypeError(
             f"{name} is a {type(data).__name__}, which has no rows yet. Pass"
             f" {name}.collect()."
         )
+    if data is None or issparse(data):  # of None scikit-learn complains
+        return data
+    if not has_rows(data):
+        raise TypeError(
+            f"{name} must be an array, a data frame or a list, with an entry for each"
+            f" row, got {type(data).__name__} {data!r:.60}."
+        )
     if isinstance(data, memoryview):
         data = np.asarray(data)
+    if hasattr(data, "column_names") and hasattr(data, "to_pandas"):  # pyarrow's
+        data = data.to_pandas()
     check_not_masked(data, name)
+    if hasattr(data, "columns"):
+        _check_columns(data, name)
     return _in_native_order(data)
+
+
+def has_rows(data):
+    """Return whether data are in an order: no number, text, generator, set or dict."""
+    if isinstance(data, (str, bytes, Mapping, MappingView, Set)):
+        return False
+    if getattr(data, "ndim", 1) == 0:
+        return False
+    return any(hasattr(data, it) for it in ("__len__", "__array__", "shape"))
+
+
+def _check_columns(frame, name):
+    """Raise an error unless a data frame has columns, each with a name of its own."""
+    counts = Counter(frame.columns)
+    if not counts:
+        raise ValueError(
+            f"{name} has no columns: Found array with {len(frame)} sample(s) and 0"
+            f" feature(s) (shape={frame.shape}) while a minimum of 1 is required."
+        )
+    twice = sorted(str(label) for label, count in counts.items() if count > 1)
+    if twice:
+        raise ValueError(
+            f"{name} has several columns of the same name: {twice}. Give each column a"
+            " name of its own."
+        )
 
 
 def _in_native_order(data):
@@ -97,18 +136,13 @@ def _in_native_order(data):
     """
     if not hasattr(data, "iloc"):
         return data
-    dtypes = dict(enumerate(dtypes_of(data)))
+    labels = data.columns if data.ndim == 2 else [data.name]
     other = {
-        i: dtype.newbyteorder("=")
-        for i, dtype in dtypes.items()
+        label: dtype.newbyteorder("=")
+        for label, dtype in zip(labels, dtypes_of(data), strict=True)
         if isinstance(dtype, np.dtype) and not dtype.isnative
     }
-    if not other:
-        return data
-    if data.ndim == 1:
-        return data.astype(other[0])
-    numbered = data.set_axis(range(len(dtypes)), axis=1)  # names may be there twice
-    return numbered.astype(other).set_axis(data.columns, axis=1)
+    return data.astype(other) if other else data
 
 
 def dtypes_of(data):
@@ -288,7 +322,7 @@ def _kind_among_objects(value):
         return None
     if isinstance(value, Complex):
         return "complex"
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, (list, tuple, np.ndarray, Mapping, Set)):
         return "nested"
     return "time" if is_time(value) else "interval" if is_interval(value) else None
 
@@ -400,8 +434,12 @@ def check_weights(weights, X, name="sample_weight"):
     """Return an array of a weight for each row of X, none of them negative, or None."""
     if weights is None:
         return None
-    if isinstance(weights, Number):
-        weights = as_python(weights, name)
+    is_scalar = isinstance(weights, Number) or getattr(weights, "ndim", 1) == 0
+    number = as_python(weights, name) if is_scalar else None
+    if isinstance(number, Real):
+        if not np.isfinite(number):
+            raise ValueError(f"{name} must be finite, got {number}.")
+        weights = number
     else:
         weights = check_numbers(weights, name)
     try:

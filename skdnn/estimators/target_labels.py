@@ -15,6 +15,7 @@ from skdnn import nn
 from skdnn.estimators.data import (
     check_not_missing,
     dtypes_of,
+    has_rows,
     taken_in,
     to_numpy,
     warn_of_column,
@@ -270,7 +271,7 @@ def check_classes(classes):
 
     A class may be there twice: all labels of all calls will do.
     """
-    labels = check_labels(classes, "classes")
+    labels = check_labels(classes, "classes") if has_rows(classes) else None
     if np.ndim(labels) != 1 or not np.size(labels):
         raise ValueError(
             "classes must be a list or an array of all classes of all calls of"

@@ -420,9 +420,11 @@ def comparable(y, predictions, sample_weight=None):
 def r2_of(y, predictions, sample_weight=None):
     """Return R², averaged over the targets that vary."""
     y, predictions, weights = comparable(y, predictions, sample_weight)
-    size = np.max(np.abs(as_numbers(y)))
+    # Of integers, scikit-learn would make float32 where predictions are.
+    y, predictions = as_numbers(y), np.asarray(predictions, np.float64)
+    size = np.max(np.abs(y))
     if size > LARGE or 0 < size < 1 / LARGE:
-        y, predictions = as_numbers(y) / size, predictions / size
+        y, predictions = y / size, predictions / size
     return r2_score(y, predictions, sample_weight=weights)
 
 

@@ -160,17 +160,10 @@ def columns_of(X):
         names, data = X.columns, X.get_columns()
     else:
         return [Column(c, f"Column {j}") for j, c in enumerate(_as_array(X).T)]
-    names = list(names)
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
+    if not X.shape[0]:
         raise ValueError(
-            f"X has several columns of the same name: {twice}. Give each column a name"
-            " of its own."
-        )
-    if not names or not X.shape[0]:
-        raise ValueError(
-            f"Found array with {X.shape[0]} sample(s) and {len(names)} feature(s)"
-            f" (shape={X.shape}) while a minimum of 1 is required."
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is"
+            " required."
         )
     return [Column(c, f"Column {name!r}") for name, c in zip(names, data, strict=True)]
 
