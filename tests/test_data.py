@@ -342,6 +342,23 @@ def test_durations_are_no_labels():
         quick().fit(X, LABELS.astype("m8[s]"))
 
 
+NO_LABELS = {
+    "decimals": [Decimal(1), Decimal(2)],
+    "intervals": list(pandas.cut([1, 2], 2)),
+    "dates": [d.date() for d in DAYS[:2]],
+    "beyond": [2**64, 1],
+    "parts": np.array([(1, 2), (3, 4)], "i4,i4"),
+}
+
+
+@pytest.mark.parametrize("pair", NO_LABELS.values(), ids=NO_LABELS)
+def test_labels_of_other_types_are_to_be_converted_to_text(pair):
+    y = np.array(pair)[np.arange(N) % 2]
+    with pytest.raises(ValueError, match=r"y holds .*\[str\(label\) for label in y"):
+        quick().fit(X, y)
+    quick().fit(X, [str(label) for label in y])
+
+
 # -------------------------------------------------------------------------- classes
 
 

@@ -34,6 +34,7 @@ OF_ONE_CLASS = (
 # By the kind of a dtype.
 NO_LABELS = {
     "c": "Complex data not supported",
+    "V": "each has several parts",
     "m": "of durations, only numbers without a unit would be left",
 }
 
@@ -261,7 +262,8 @@ def check_labels(y, name="y"):
         if reason is not None:
             raise ValueError(
                 f"{name} holds values of dtype {dtype}, which can't be labels:"
-                f" {reason}. Convert them, for example with {name}.astype(str)."
+                f" {reason}. Convert them, for example with"
+                f" [str(label) for label in {name}]."
             )
     return y
 
@@ -294,7 +296,13 @@ def check_kind(y, name="y"):
         kinds = sorted({type(label).__name__ for label in objects})
         raise ValueError(
             f"{name} must hold labels of one kind, got a mix of {kinds}. Convert them,"
-            f" for example with {name}.astype(str)."
+            f" for example with [str(label) for label in {name}]."
+        )
+    if objects and type_of_target(y) == "unknown":
+        raise ValueError(
+            f"Unknown label type: {name} holds labels such as {objects[0]!r}, of type"
+            f" {type(objects[0]).__name__}. Convert them, for example with"
+            f" [str(label) for label in {name}]."
         )
     check_classification_targets(y)
 
