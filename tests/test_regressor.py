@@ -1019,6 +1019,10 @@ ORDINARY = {
     "a few that differ": lambda rng: np.where(np.arange(3000) < 3, 100.0, 5),
     "student": lambda rng: rng.standard_t(2.5, 3000),
     "pareto": lambda rng: rng.pareto(2.5, 3000),
+    "pareto, cut off": lambda rng: np.minimum(rng.pareto(1.2, 3000), 100),
+    "days without a sale": lambda rng: np.where(
+        rng.random(3000) < 0.03, 0, rng.normal(100, 10, 3000)
+    ),
 }
 
 
@@ -1026,6 +1030,18 @@ ORDINARY = {
 def test_ordinary_tails_are_no_outliers(make):
     for seed in range(5):
         assert not absurd(make(np.random.default_rng(seed))).any()
+
+
+@pytest.mark.parametrize("sentinel", [-999, 9999])
+def test_a_number_for_what_is_missing_is_no_number(sentinel):
+    rng = np.random.default_rng(0)
+    y = rng.normal(20, 10, (1000, 2))
+    y[rng.choice(1000, 10), 1] = sentinel
+    assert_array_equal(absurd(y), y == sentinel)
+    assert not absurd(y, y[:, 1] != sentinel).any()
+    reg = quick(standardize_target=True)
+    (warning,) = warnings_of(lambda: reg.fit(y, y), "absurdly far")
+    assert f"{sentinel}" in str(warning.message)
 
 
 def test_a_cauchy_distribution_is_absurd_for_a_mean():
