@@ -445,6 +445,17 @@ def test_columns_of_y_are_known_by_name(of, is_label):
     assert not hasattr(fitted.fit(X, plain), "target_names_in_")
 
 
+@pytest.mark.parametrize("names", [[2020, 2021], [("u", 1), ("u", 2)], ["u", 0]])
+def test_names_of_the_columns_of_y_need_be_no_text(names):
+    columns = pandas.Index(names)
+    y = pandas.DataFrame(np.c_[A, -A], columns=columns)
+    reg = quick_of(MLPRegressorDIY).fit(X, y)
+    assert reg.target_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="y has the columns .* in another order"):
+        reg.score(X, y[columns[::-1]])
+    assert reg.score(X, y) == reg.score(X, pandas.DataFrame(y.to_numpy()))
+
+
 # ---------------------------------------------------------------------------- kinds
 
 

@@ -154,11 +154,14 @@ def dtypes_of(data):
 
 
 def target_names(y):
-    """Return the names of the columns of y: of several, all strings; else None."""
+    """Return the names of the columns of y, if it has several; else None.
+
+    Their numbers in order are no names: data frames made of arrays have them.
+    """
     names = list(getattr(y, "columns", ()))
-    if len(names) > 1 and all(isinstance(name, str) for name in names):
-        return np.array(names, dtype=object)
-    return None
+    if len(names) < 2 or names == list(range(len(names))):
+        return None
+    return np.fromiter(names, object, len(names))
 
 
 def check_target_names(y, name, before):
@@ -170,14 +173,14 @@ def check_target_names(y, name, before):
         As :func:`taken_in` returns it.
     name : str
         What to call it in an error.
-    before : ndarray of str, or None
+    before : ndarray of object, or None
         The names in fit. Where one has no names, nothing is known.
     """
     names = target_names(y)
     if names is None or before is None or list(names) == list(before):
         return
     there, here = list(before), list(names)
-    if sorted(there) == sorted(here):
+    if set(there) == set(here):
         raise ValueError(
             f"{name} has the columns of y in fit in another order: {here}, where fit"
             f" had {there}. Pass {name}[{there}]."

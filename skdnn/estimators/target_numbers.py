@@ -176,7 +176,8 @@ class Numbers(Targets):
     def why_no_score(self, targets, weights=None):
         """Return why a score relative to a constant says nothing of these, or ""."""
         if not vary(targets, weights).any():
-            return f"is constant, {counted(len(targets), 'row')}"
+            n_rows = len(targets) if weights is None else np.count_nonzero(weights)
+            return f"is constant, {counted(int(n_rows), 'row')}"
         n_far = np.count_nonzero(absurd(targets, weights)) if self.loss.is_robust else 0
         if n_far:
             return f"has {counted(n_far, 'value')} so far off that it sees nothing else"
