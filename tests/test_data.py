@@ -16,7 +16,9 @@ from skdnn import (
     TabularRegressorDIY,
     diagnose,
 )
+from skdnn.augmentation import Affine, AveragedOverCopies
 from skdnn.estimators.kinds import kind_of
+from skdnn.images import Deskew
 
 pandas = pytest.importorskip("pandas")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -248,6 +250,63 @@ def test_memory_views_are_arrays():
     assert given.history_[-1]["loss"] == expected.history_[-1]["loss"]
 
 
+NO_ROWS = {
+    "generator": (a for a in A),
+    "set": set(A),
+    "dict": dict(enumerate(A)),
+    "values": dict(enumerate(A)).values(),
+    "text": "balanced",
+    "date": dt.date(2020, 1, 1),
+}
+
+
+@pytest.mark.parametrize("data", NO_ROWS.values(), ids=NO_ROWS)
+@pytest.mark.parametrize("E", [MLPRegressorDIY, TabularRegressorDIY])
+def test_what_has_no_rows_is_named(data, E):
+    for name in ("X", "y", "sample_weight", "y_val", "sample_weight_val"):
+        given = {"X": X, "y": A, "X_val": X, "y_val": A, name: data}
+        with pytest.raises(TypeError, match=f"{name} must be an array, a data frame"):
+            E(max_iter=1).fit(**given)
+
+
+def test_weights_are_numbers():
+    for weight in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="sample_weight must be finite"):
+            quick().fit(X, LABELS, weight)
+    for weight in (2j, "2", np.array("2")):
+        with pytest.raises(TypeError, match="sample_weight must be an array"):
+            quick().fit(X, LABELS, weight)
+    given, expected = (quick().fit(X, LABELS, w) for w in (np.array(2.0), 2.0))
+    assert_array_equal(given.predict_proba(X), expected.predict_proba(X))
+
+
+def test_frames_name_what_is_wrong_with_their_columns():
+    twice = pandas.DataFrame(X, columns=["a", "a"])
+    wrong = {"several columns.*'a'": twice, "no columns": twice[[]]}
+    for name in ("X", "y", "X_val", "y_val"):
+        data = {"X": X, "y": X, "X_val": X, "y_val": X}
+        for match, frame in wrong.items():
+            with pytest.raises(ValueError, match=f"{name} has {match}"):
+                quick_of(MLPRegressorDIY).fit(**data | {name: frame})
+
+
+def test_dates_for_what_only_predicts_or_transforms():
+    images = np.abs(np.sin(np.arange(N * 16.0))).reshape(N, 16)
+    averaged = AveragedOverCopies(quick().fit(images, LABELS), Affine(), n_copies=1)
+    dates = pandas.DataFrame({i: DAYS for i in range(16)})
+    polars = pytest.importorskip("polars")
+    for frame in (dates, polars.DataFrame({str(i): DAYS for i in range(16)})):
+        for call in (averaged.predict_proba, Deskew().fit):
+            with pytest.raises(ValueError, match="X has dates"):
+                call(frame)
+
+
+def test_scores_of_integers_are_those_of_floats():
+    reg = quick_of(MLPRegressorDIY).fit(X, A)
+    y = [2**70, *map(int, A[1:])]  # whose squares float32 does not hold
+    assert reg.score(X, y) == reg.score(X, np.array(y, float))
+
+
 @pytest.mark.parametrize("of", [Fraction, Decimal])
 def test_exact_numbers_are_numbers(of):
     exact = [[of(int(a)) for a in row] for row in X]
@@ -281,6 +340,23 @@ def test_integers_beyond_float_in_data(integer):
 def test_durations_are_no_labels():
     with pytest.raises(ValueError, match="y holds values of dtype timedelta64"):
         quick().fit(X, LABELS.astype("m8[s]"))
+
+
+NO_LABELS = {
+    "decimals": [Decimal(1), Decimal(2)],
+    "intervals": list(pandas.cut([1, 2], 2)),
+    "dates": [d.date() for d in DAYS[:2]],
+    "beyond": [2**64, 1],
+    "parts": np.array([(1, 2), (3, 4)], "i4,i4"),
+}
+
+
+@pytest.mark.parametrize("pair", NO_LABELS.values(), ids=NO_LABELS)
+def test_labels_of_other_types_are_to_be_converted_to_text(pair):
+    y = np.array(pair)[np.arange(N) % 2]
+    with pytest.raises(ValueError, match=r"y holds .*\[str\(label\) for label in y"):
+        quick().fit(X, y)
+    quick().fit(X, [str(label) for label in y])
 
 
 # -------------------------------------------------------------------------- classes
@@ -369,6 +445,17 @@ def test_columns_of_y_are_known_by_name(of, is_label):
     assert not hasattr(fitted.fit(X, plain), "target_names_in_")
 
 
+@pytest.mark.parametrize("names", [[2020, 2021], [("u", 1), ("u", 2)], ["u", 0]])
+def test_names_of_the_columns_of_y_need_be_no_text(names):
+    columns = pandas.Index(names)
+    y = pandas.DataFrame(np.c_[A, -A], columns=columns)
+    reg = quick_of(MLPRegressorDIY).fit(X, y)
+    assert reg.target_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="y has the columns .* in another order"):
+        reg.score(X, y[columns[::-1]])
+    assert reg.score(X, y) == reg.score(X, pandas.DataFrame(y.to_numpy()))
+
+
 # ---------------------------------------------------------------------------- kinds
 
 
@@ -418,6 +505,16 @@ def test_kinds_of_polars():
         pl.Enum(["a"]): "category",
     }.items():
         assert kind_of(dtype) == kind
+
+
+def test_tables_of_pyarrow():
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {"a": X[:, 0], "b": X[:, 1]}
+    given = quick().fit(pyarrow.table(columns), LABELS)
+    expected = quick().fit(pandas.DataFrame(columns), LABELS)
+    assert_array_equal(given.coefs_[0], expected.coefs_[0])
+    with pytest.raises(ValueError, match="X must be numbers, got dates"):
+        quick().fit(pyarrow.table({"a": A, "t": [d.date() for d in DAYS]}), LABELS)
 
 
 def test_kinds_of_pyarrow():

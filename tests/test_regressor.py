@@ -1020,6 +1020,10 @@ ORDINARY = {
     "a few that differ": lambda rng: np.where(np.arange(3000) < 3, 100.0, 5),
     "student": lambda rng: rng.standard_t(2.5, 3000),
     "pareto": lambda rng: rng.pareto(2.5, 3000),
+    "pareto, cut off": lambda rng: np.minimum(rng.pareto(1.2, 3000), 100),
+    "days without a sale": lambda rng: np.where(
+        rng.random(3000) < 0.03, 0, rng.normal(100, 10, 3000)
+    ),
 }
 
 
@@ -1027,6 +1031,18 @@ ORDINARY = {
 def test_ordinary_tails_are_no_outliers(make):
     for seed in range(5):
         assert not absurd(make(np.random.default_rng(seed))).any()
+
+
+@pytest.mark.parametrize("sentinel", [-999, 9999])
+def test_a_number_for_what_is_missing_is_no_number(sentinel):
+    rng = np.random.default_rng(0)
+    y = rng.normal(20, 10, (1000, 2))
+    y[rng.choice(1000, 10), 1] = sentinel
+    assert_array_equal(absurd(y), y == sentinel)
+    assert not absurd(y, y[:, 1] != sentinel).any()
+    reg = quick(standardize_target=True)
+    (warning,) = warnings_of(lambda: reg.fit(y, y), "absurdly far")
+    assert f"{sentinel}" in str(warning.message)
 
 
 def test_a_cauchy_distribution_is_absurd_for_a_mean():
@@ -1244,6 +1260,20 @@ def test_fit_says_that_a_target_is_of_the_wrong_size_and_how_to_mend_it(
     reg.set_params(standardize_target=True, learning_rate_init=0.01)
     assert not warnings_of(lambda: reg.fit(X, y), "standardize_target")
     assert reg.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("middle, spread", [(42, 17), (50, 25), (4.8, 0.75), (0, 1.0)])
+def test_a_size_that_is_a_little_off_matters_where_nothing_was_learned(
+    middle, spread, line
+):
+    X, truth, _ = line
+    y = np.sin(truth - 100) + X[:, 1]
+    y = middle + spread * (y - y.mean()) / y.std()
+    reg = quick(max_iter=3, hidden_layer_sizes=(20,), learning_rate_init=0.001)
+    said = warnings_of(lambda: reg.fit(X, y), "Set standardize_target=True")
+    assert bool(said) == bool(middle)
+    reg.set_params(standardize_target=True)
+    assert not warnings_of(lambda: reg.fit(X, y), "standardize_target")
 
 
 def test_fit_says_nothing_of_the_size_of_what_it_has_learned(line):

@@ -10,6 +10,8 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.augmentation.base import InARow
+from skdnn.estimators.data import taken_in
+from skdnn.estimators.numeric import check_kinds
 
 
 class AveragedOverCopies(ClassifierMixin, BaseEstimator):
@@ -132,6 +134,8 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         An estimator that knows the names of its features gets them, so that it neither
         warns nor fails.
         """
+        X = taken_in(X, "X")
+        check_kinds(X, "X")
         allow_nan = get_tags(self).input_tags.allow_nan
         rows = validate_data(
             self,

@@ -231,7 +231,7 @@ class SharedArguments(BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, where `X` has names that are all strings.
     target_names_in_ : ndarray of shape (n_outputs,)
-        Names of the columns of `y`, where it is a DataFrame of several, all strings.
+        Names of the columns of `y`, where it is a DataFrame of several.
         Later ones must have them in this order.
     n_iter_ : int
         Number of epochs run by the last call of `fit` or `partial_fit`.

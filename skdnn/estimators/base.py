@@ -55,6 +55,7 @@ from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
 from skdnn.training.user_warnings import warn_user
 
 LEARNED = 0.5  # score in training of targets that are not too far off
+SLIGHT = 0.2  # misfit of targets that may be why nothing was learned
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]
 # What each of several networks has of its own.
@@ -398,7 +399,7 @@ class BaseMLP(
         except ValueError as error:
             kind = "Classifier" if is_classifier(self) else "Regressor"
             check_no_text(X, f"Tabular{kind}DIY", name)
-            if "array element" not in str(error):
+            if "array element" not in str(error) and "to float" not in str(error):
                 raise
             raise ValueError(f"{name}: {error}") from error
         except TypeError as error:  # of an object that is no number
@@ -422,10 +423,7 @@ class BaseMLP(
         """Return y and weights as metrics take them, checked as those of `fit` are."""
         y = taken_in(y, "y")
         self._check_target_names(y, "y")
-        checked = self._check_labels(y, "y")
-        if isinstance(y, list) and not is_classifier(self):
-            checked = y  # of no dtype: metrics compute in that of the predictions
-        return checked, check_weights(sample_weight, X)
+        return self._check_labels(y, "y"), check_weights(sample_weight, X)
 
     def _warn_of_settings(self, targets, encoded, weights):
         """Warn of settings that will spoil a fit to these data in silence."""
@@ -453,7 +451,9 @@ class BaseMLP(
         mean, std = targets.size_of(encoded, weights)
         history = getattr(self, "history_", None)
         score = history[-1]["score"] if history else None
-        if misfit(mean, std) > 1 and not (history and score > LEARNED):
+        # One that is far worse than a constant has not even found the middle of y.
+        too_far = SLIGHT if history and score < -LEARNED else 1.0
+        if misfit(mean, std) > too_far and not (history and score > LEARNED):
             so_far = (
                 "" if score is None else f", with a score of {score:.2g} in the end"
             )

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skdnn import nn
-from skdnn.augmentation import InARow
+from skdnn.augmentation.base import InARow
 from skdnn.nn.layers.base import as_python, check_fits, counted, plain
 from skdnn.nn.network import check_layers
 from skdnn.nn.vectors import check_memory

@@ -1,5 +1,6 @@
 """Data as people bring it, of whatever library: the one door."""
 
+from collections.abc import Mapping, MappingView, Set
 from numbers import Integral
 
 import numpy as np
@@ -38,19 +39,43 @@ def taken_in(data, name):
     Raises
     ------
     TypeError
-        If there are no rows yet.
+        If there are no rows, or none yet.
     ValueError
-        If entries are masked, which would be taken for numbers.
+        If entries are masked, which would be taken for numbers, or if a data frame has
+        no columns.
     """
     if hasattr(data, "collect") and hasattr(data, "collect_schema"):
         raise TypeError(
             f"{name} is a {type(data).__name__}, which has no rows yet. Pass"
             f" {name}.collect()."
         )
+    if data is None or issparse(data):  # of None scikit-learn complains
+        return data
+    if not has_rows(data):
+        raise TypeError(
+            f"{name} must be an array, a data frame or a list, with an entry for each"
+            f" row, got {type(data).__name__} {data!r:.60}."
+        )
     if isinstance(data, memoryview):
         data = np.asarray(data)
+    if hasattr(data, "column_names") and hasattr(data, "to_pandas"):  # pyarrow's
+        data = data.to_pandas()
     check_not_masked(data, name)
+    if hasattr(data, "columns") and not len(data.columns):
+        raise ValueError(
+            f"{name} has no columns: Found array with {len(data)} sample(s) and 0"
+            f" feature(s) (shape={data.shape}) while a minimum of 1 is required."
+        )
     return _in_native_order(data)
+
+
+def has_rows(data):
+    """Return whether data are in an order: no number, text, generator, set or dict."""
+    if isinstance(data, (str, bytes, Mapping, MappingView, Set)):
+        return False
+    if getattr(data, "ndim", 1) == 0:
+        return False
+    return any(hasattr(data, it) for it in ("__len__", "__array__", "shape"))
 
 
 def _in_native_order(data):
@@ -83,11 +108,14 @@ def dtypes_of(data):
 
 
 def target_names(y):
-    """Return the names of the columns of y: of several, all strings; else None."""
+    """Return the names of the columns of y, if it has several; else None.
+
+    Their numbers in order are no names: data frames made of arrays have them.
+    """
     names = list(getattr(y, "columns", ()))
-    if len(names) > 1 and all(isinstance(name, str) for name in names):
-        return np.array(names, dtype=object)
-    return None
+    if len(names) < 2 or names == list(range(len(names))):
+        return None
+    return np.fromiter(names, object, len(names))
 
 
 def check_target_names(y, name, before):
@@ -99,14 +127,14 @@ def check_target_names(y, name, before):
         As :func:`taken_in` returns it.
     name : str
         What to call it in an error.
-    before : ndarray of str, or None
+    before : ndarray of object, or None
         The names in fit. Where one has no names, nothing is known.
     """
     names = target_names(y)
     if names is None or before is None or list(names) == list(before):
         return
     there, here = list(before), list(names)
-    if sorted(there) == sorted(here):
+    if set(there) == set(here):
         raise ValueError(
             f"{name} has the columns of y in fit in another order: {here}, where fit"
             f" had {there}. Pass {name}[{there}]."

@@ -1,6 +1,7 @@
 """Whether data are numbers, and what to say where they are not."""
 
 import sys
+from collections.abc import Mapping, Set
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Number, Real
@@ -124,7 +125,7 @@ def _kind_among_objects(value):
         return None
     if isinstance(value, Complex):
         return "complex"
-    if isinstance(value, (list, tuple, np.ndarray)):
+    if isinstance(value, (list, tuple, np.ndarray, Mapping, Set)):
         return "nested"
     return "time" if is_time(value) else "interval" if is_interval(value) else None
 
@@ -207,8 +208,12 @@ def check_weights(weights, X, name="sample_weight"):
     """Return an array of a weight for each row of X, none of them negative, or None."""
     if weights is None:
         return None
-    if isinstance(weights, Number):
-        weights = as_python(weights, name)
+    is_scalar = isinstance(weights, Number) or getattr(weights, "ndim", 1) == 0
+    number = as_python(weights, name) if is_scalar else None
+    if isinstance(number, Real):
+        if not np.isfinite(number):
+            raise ValueError(f"{name} must be finite, got {number}.")
+        weights = number
     else:
         weights = check_numbers(weights, name)
     try:

@@ -10,6 +10,9 @@ QUARTILES = 1.3489795003921634  # of a normal distribution, apart in deviations
 # An outlier is absurd beyond so many deviations, as quartiles tell them, where those of
 # y are as large: then the rest has next to no spread. A lognormal with sigma 2 has 20.
 FAR = 30.0
+# One number several times over, such as -999, is no tail: it stands for something else,
+# if it is so many times as far off as the next, and the rest has a tenth of the spread.
+APART, HIDES = 3.0, 3.0
 FEW = 0.05  # of the rows, at most: more are a part of y
 FARTHEST = 1e18  # a robust loss tells none beyond; their squares fit in float32
 
@@ -71,6 +74,8 @@ def _quantiles(y, q, weights):
 def absurd(y, weights=None):
     """Return which values of y are so far off that the rest has next to no spread.
 
+    Or a tenth of it, where they are one number, as stands for a missing value.
+
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
@@ -84,10 +89,23 @@ def absurd(y, weights=None):
     median, spread = median_and_spread(y, weights)
     with np.errstate(over="ignore"):
         z = np.clip((y - median) / spread, -FARTHEST, FARTHEST)
-    far = (np.abs(z) > FAR) & (mean_and_std(z, weights)[1] > FAR)
+    std = mean_and_std(z, weights)[1]
+    far = (np.abs(z) > FAR) & ((std > FAR) | (_repeated(z) & (std > HIDES)))
     if weights is not None:
         far &= (weights > 0)[:, np.newaxis]
     return far & (far.sum(axis=0) <= max(1, FEW * len(y)))
+
+
+def _repeated(z):
+    """Return which values of each column are the farthest by far, and all the same."""
+    found = np.zeros(z.shape, dtype=bool)
+    for side in (z, -z):
+        farthest = side.max(axis=0)
+        there = side == farthest
+        next_one = np.where(there, -np.inf, side).max(axis=0)
+        is_apart = (there.sum(axis=0) > 1) & (farthest > APART * next_one)
+        found |= there & is_apart
+    return found
 
 
 def describe_outliers(y, far, weights=None, name="y", columns=None):

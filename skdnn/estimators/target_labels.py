@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from skdnn import nn
 from skdnn.estimators.data import (
     dtypes_of,
+    has_rows,
     taken_in,
     to_numpy,
     warn_of_column,
@@ -33,6 +34,7 @@ OF_ONE_CLASS = (
 # By the kind of a dtype.
 NO_LABELS = {
     "c": "Complex data not supported",
+    "V": "each has several parts",
     "m": "of durations, only numbers without a unit would be left",
 }
 
@@ -260,7 +262,8 @@ def check_labels(y, name="y"):
         if reason is not None:
             raise ValueError(
                 f"{name} holds values of dtype {dtype}, which can't be labels:"
-                f" {reason}. Convert them, for example with {name}.astype(str)."
+                f" {reason}. Convert them, for example with"
+                f" [str(label) for label in {name}]."
             )
     return y
 
@@ -270,7 +273,7 @@ def check_classes(classes):
 
     A class may be there twice: all labels of all calls will do.
     """
-    labels = check_labels(classes, "classes")
+    labels = check_labels(classes, "classes") if has_rows(classes) else None
     if np.ndim(labels) != 1 or not np.size(labels):
         raise ValueError(
             "classes must be a list or an array of all classes of all calls of"
@@ -293,7 +296,13 @@ def check_kind(y, name="y"):
         kinds = sorted({type(label).__name__ for label in objects})
         raise ValueError(
             f"{name} must hold labels of one kind, got a mix of {kinds}. Convert them,"
-            f" for example with {name}.astype(str)."
+            f" for example with [str(label) for label in {name}]."
+        )
+    if objects and type_of_target(y) == "unknown":
+        raise ValueError(
+            f"Unknown label type: {name} holds labels such as {objects[0]!r}, of type"
+            f" {type(objects[0]).__name__}. Convert them, for example with"
+            f" [str(label) for label in {name}]."
         )
     check_classification_targets(y)
 

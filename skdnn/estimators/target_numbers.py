@@ -174,7 +174,8 @@ class Numbers(Targets):
     def why_no_score(self, targets, weights=None):
         """Return why a score relative to a constant says nothing of these, or ""."""
         if not vary(targets, weights).any():
-            return f"is constant, {counted(len(targets), 'row')}"
+            n_rows = len(targets) if weights is None else np.count_nonzero(weights)
+            return f"is constant, {counted(int(n_rows), 'row')}"
         n_far = np.count_nonzero(absurd(targets, weights)) if self.loss.is_robust else 0
         if n_far:
             return f"has {counted(n_far, 'value')} so far off that it sees nothing else"
@@ -306,9 +307,11 @@ def comparable(y, predictions, sample_weight=None):
 def r2_of(y, predictions, sample_weight=None):
     """Return R², averaged over the targets that vary."""
     y, predictions, weights = comparable(y, predictions, sample_weight)
-    size = np.max(np.abs(as_numbers(y)))
+    # Of integers, scikit-learn would make float32 where predictions are.
+    y, predictions = as_numbers(y), np.asarray(predictions, np.float64)
+    size = np.max(np.abs(y))
     if size > LARGE or 0 < size < 1 / LARGE:
-        y, predictions = as_numbers(y) / size, predictions / size
+        y, predictions = y / size, predictions / size
     return r2_score(y, predictions, sample_weight=weights)
 
 

@@ -9,6 +9,8 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn.estimators.data import taken_in
+from skdnn.estimators.numeric import check_kinds
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
 # float64 does not hold all integers of 64 bits.
@@ -117,6 +119,8 @@ class Deskew(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _validate(self, X, reset):
         """Return rows of pixels, checked, and the shape of an image."""
+        X = taken_in(X, "X")
+        check_kinds(X, "X")
         X = validate_data(self, X, reset=reset, dtype=NUMBERS, ensure_non_negative=True)
         return X, image_shape(self.shape, X.shape[1], "Deskew")
 

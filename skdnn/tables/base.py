@@ -81,7 +81,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Their names, where they are all strings.
     target_names_in_ : ndarray of shape (n_outputs,)
-        Names of the columns of `y`, where it is a DataFrame of several, all strings.
+        Names of the columns of `y`, where it is a DataFrame of several.
     """
 
     _parameter_constraints: dict = {

@@ -167,10 +167,10 @@ def columns_of(X):
             f"X has several columns of the same name: {twice}. Give each column a name"
             " of its own."
         )
-    if not names or not X.shape[0]:
+    if not X.shape[0]:
         raise ValueError(
-            f"Found array with {X.shape[0]} sample(s) and {len(names)} feature(s)"
-            f" (shape={X.shape}) while a minimum of 1 is required."
+            f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is"
+            " required."
         )
     return [Column(c, f"Column {name!r}") for name, c in zip(names, data, strict=True)]
 

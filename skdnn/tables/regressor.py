@@ -22,9 +22,9 @@ class TabularRegressorDIY(RegressorMixin, BaseTabular):
     It needs no preparation and no tuning: see :class:`TabularClassifierDIY`, which does
     the same for classes. The networks learn ``(y - mean) / std`` by its squared error,
     for 100 epochs at most. Values of y that are so far off that the rest would have
-    next to no spread, a typing error say, are named in a warning, and learned as if
-    they were the farthest of the others; `oof_score_` counts them as they are,
-    `feature_importances_` as they are learned.
+    next to no spread, a typing error say, or the -999 of what is missing, are named in
+    a warning, and learned as if they were the farthest of the others; `oof_score_`
+    counts them as they are, `feature_importances_` as they are learned.
 
     Attributes
     ----------

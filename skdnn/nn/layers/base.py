@@ -143,9 +143,10 @@ def as_python(value, name):
         return as_python(value.tolist(), name)
     if hasattr(value, "to_list") and not isinstance(value, type):
         return as_python(value.to_list(), name)
+    if isinstance(value, np.timedelta64):  # to NumPy an integer
+        raise TypeError(f"{name} must have no unit, got {value!r}.")
     if isinstance(value, (np.bool_, np.number, np.character)):
-        is_duration = isinstance(value, np.timedelta64)
-        value = value if is_duration else value.item()
+        value = value.item()
     if isinstance(value, (Real, Decimal)) and not isinstance(value, float):
         return _python_number(value, name)
     return value
