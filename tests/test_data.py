@@ -269,6 +269,15 @@ def test_what_has_no_rows_is_named(data, E):
             E(max_iter=1).fit(**given)
 
 
+def test_numbers_as_text_are_to_be_converted():
+    for name in ("y", "y_val", "sample_weight"):
+        data = {"X": X, "y": A + 1, "X_val": X, "y_val": A, "sample_weight": A + 1}
+        data[name] = text = data[name].astype(str)
+        with pytest.raises(ValueError, match=rf"\[float\(v\) for v in {name}"):
+            quick_of(MLPRegressorDIY).fit(**data)
+        quick_of(MLPRegressorDIY).fit(**data | {name: [float(v) for v in text]})
+
+
 def test_weights_are_numbers():
     for weight in (np.nan, np.inf):
         with pytest.raises(ValueError, match="sample_weight must be finite"):
