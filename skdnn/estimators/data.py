@@ -1,5 +1,6 @@
 """Data as people bring it, of whatever library: the one door."""
 
+from collections import Counter
 from collections.abc import Mapping, MappingView, Set
 from numbers import Integral
 
@@ -42,7 +43,7 @@ def taken_in(data, name):
         If there are no rows, or none yet.
     ValueError
         If entries are masked, which would be taken for numbers, or if a data frame has
-        no columns.
+        no columns, or several of the same name.
     """
     if hasattr(data, "collect") and hasattr(data, "collect_schema"):
         raise TypeError(
@@ -61,11 +62,8 @@ def taken_in(data, name):
     if hasattr(data, "column_names") and hasattr(data, "to_pandas"):  # pyarrow's
         data = data.to_pandas()
     check_not_masked(data, name)
-    if hasattr(data, "columns") and not len(data.columns):
-        raise ValueError(
-            f"{name} has no columns: Found array with {len(data)} sample(s) and 0"
-            f" feature(s) (shape={data.shape}) while a minimum of 1 is required."
-        )
+    if hasattr(data, "columns"):
+        _check_columns(data, name)
     return _in_native_order(data)
 
 
@@ -78,6 +76,22 @@ def has_rows(data):
     return any(hasattr(data, it) for it in ("__len__", "__array__", "shape"))
 
 
+def _check_columns(frame, name):
+    """Raise an error unless a data frame has columns, each with a name of its own."""
+    counts = Counter(frame.columns)
+    if not counts:
+        raise ValueError(
+            f"{name} has no columns: Found array with {len(frame)} sample(s) and 0"
+            f" feature(s) (shape={frame.shape}) while a minimum of 1 is required."
+        )
+    twice = sorted(str(label) for label, count in counts.items() if count > 1)
+    if twice:
+        raise ValueError(
+            f"{name} has several columns of the same name: {twice}. Give each column a"
+            " name of its own."
+        )
+
+
 def _in_native_order(data):
     """Return pandas' data without numbers of other byte order, of which it takes none.
 
@@ -85,18 +99,13 @@ def _in_native_order(data):
     """
     if not hasattr(data, "iloc"):
         return data
-    dtypes = dict(enumerate(dtypes_of(data)))
+    labels = data.columns if data.ndim == 2 else [data.name]
     other = {
-        i: dtype.newbyteorder("=")
-        for i, dtype in dtypes.items()
+        label: dtype.newbyteorder("=")
+        for label, dtype in zip(labels, dtypes_of(data), strict=True)
         if isinstance(dtype, np.dtype) and not dtype.isnative
     }
-    if not other:
-        return data
-    if data.ndim == 1:
-        return data.astype(other[0])
-    numbered = data.set_axis(range(len(dtypes)), axis=1)  # names may be there twice
-    return numbered.astype(other).set_axis(data.columns, axis=1)
+    return data.astype(other) if other else data
 
 
 def dtypes_of(data):

@@ -193,7 +193,9 @@ def check_numbers(y, name="y"):
     for value in array.flat:
         if not isinstance(value, (Real, Decimal)):
             cure = ""
-            if name.startswith("y"):
+            if isinstance(value, (str, bytes)) and not is_text(value):
+                cure = f" Convert them, for example with [float(v) for v in {name}]."
+            elif name.startswith("y"):
                 cure = (
                     " For classes there are MLPClassifierDIY and, where rows are those"
                     " of a table, TabularClassifierDIY."

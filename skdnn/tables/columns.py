@@ -160,13 +160,6 @@ def columns_of(X):
         names, data = X.columns, X.get_columns()
     else:
         return [Column(c, f"Column {j}") for j, c in enumerate(_as_array(X).T)]
-    names = list(names)
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"X has several columns of the same name: {twice}. Give each column a name"
-            " of its own."
-        )
     if not X.shape[0]:
         raise ValueError(
             f"Found array with 0 sample(s) (shape={X.shape}) while a minimum of 1 is"
