@@ -11,11 +11,11 @@ from sklearn.base import is_classifier
 from sklearn.metrics import recall_score
 from sklearn.utils.validation import check_consistent_length
 
+from skdnn.data.door import taken_in
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
 from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import trainer_for
-from skdnn.estimators.data import taken_in
 from skdnn.estimators.targets import misfit
 from skdnn.nn import (
     ELU,

@@ -17,7 +17,7 @@ from skdnn import (
     diagnose,
 )
 from skdnn.augmentation import Affine, AveragedOverCopies
-from skdnn.estimators.kinds import kind_of
+from skdnn.data.kinds import kind_of
 from skdnn.images import Deskew
 
 pandas = pytest.importorskip("pandas")

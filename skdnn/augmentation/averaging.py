@@ -10,8 +10,8 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.augmentation.base import InARow
-from skdnn.estimators.data import taken_in
-from skdnn.estimators.numeric import check_kinds
+from skdnn.data.door import taken_in
+from skdnn.data.numeric import check_kinds
 
 
 class AveragedOverCopies(ClassifierMixin, BaseEstimator):

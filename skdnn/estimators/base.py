@@ -17,19 +17,21 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._repr_html.estimator import estimator_html_repr
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn.data.door import (
+    check_target_names,
+    take_rows,
+    taken_in,
+    target_names,
+    to_numpy,
+)
+from skdnn.data.numeric import check_kinds, check_no_text, check_weights
+from skdnn.data.precision import check_range_of_float32, warn_of_numbers
 from skdnn.estimators.arguments import SharedArguments, reads_arguments
 from skdnn.estimators.building import (
     checkpoints_for,
     network_for,
     trainer_for,
     warn_of_ignored,
-)
-from skdnn.estimators.data import (
-    check_target_names,
-    take_rows,
-    taken_in,
-    target_names,
-    to_numpy,
 )
 from skdnn.estimators.ensemble import (
     Plan,
@@ -38,8 +40,6 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.numeric import check_kinds, check_no_text, check_weights
-from skdnn.estimators.precision import check_range_of_float32, warn_of_numbers
 from skdnn.estimators.targets import misfit
 from skdnn.estimators.validation import (
     Fit,

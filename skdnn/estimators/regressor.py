@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
+from skdnn.data.numeric import check_numbers
 from skdnn.estimators.arguments import (
     SharedArguments,
     reads_arguments,
@@ -21,7 +22,6 @@ from skdnn.estimators.arguments import (
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.numeric import check_numbers
 from skdnn.estimators.target_numbers import (
     Numbers,
     check_spread,

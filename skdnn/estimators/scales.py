@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdnn.estimators.numeric import as_numbers
+from skdnn.data.numeric import as_numbers
 from skdnn.nn.layers.base import counted
 from skdnn.nn.losses.regression import quantile_of
 

@@ -12,14 +12,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
-from skdnn.estimators.data import (
+from skdnn.data.door import (
     dtypes_of,
     has_rows,
     taken_in,
     to_numpy,
     warn_of_column,
 )
-from skdnn.estimators.numeric import check_not_missing
+from skdnn.data.numeric import check_not_missing
 from skdnn.estimators.targets import Targets
 from skdnn.nn.layers.base import counted, plain
 from skdnn.training.user_warnings import warn_user

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from skdnn import nn
-from skdnn.estimators.data import warn_of_column
-from skdnn.estimators.numeric import as_numbers
+from skdnn.data.door import warn_of_column
+from skdnn.data.numeric import as_numbers
 from skdnn.estimators.scales import (
     FARTHEST,
     absurd,

@@ -13,8 +13,8 @@ from sklearn import metrics
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _get_feature_names, _num_samples
 
-from skdnn.estimators.data import take_rows, taken_in
-from skdnn.estimators.numeric import check_weights
+from skdnn.data.door import take_rows, taken_in
+from skdnn.data.numeric import check_weights
 from skdnn.nn.layers.base import counted
 from skdnn.training.user_warnings import warn_user
 

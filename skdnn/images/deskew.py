@@ -9,8 +9,8 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skdnn.estimators.data import taken_in
-from skdnn.estimators.numeric import check_kinds
+from skdnn.data.door import taken_in
+from skdnn.data.numeric import check_kinds
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
 
 # float64 does not hold all integers of 64 bits.

@@ -10,11 +10,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skdnn.data.door import taken_in
+from skdnn.data.numeric import check_weights
 from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
-from skdnn.estimators.data import taken_in
 from skdnn.estimators.files import without_paths
-from skdnn.estimators.numeric import check_weights
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances

@@ -11,8 +11,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from skdnn.estimators.data import taken_in, values_of
-from skdnn.estimators.kinds import is_missing, is_time, kind_of
+from skdnn.data.door import taken_in, values_of
+from skdnn.data.kinds import is_missing, is_time, kind_of
 from skdnn.nn.layers.base import plain
 
 DATES = (

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skdnn.data.door import some_columns
 from skdnn.estimators.arguments import reads_arguments
-from skdnn.estimators.data import some_columns
 from skdnn.nn.layers.base import plain
 from skdnn.tables.columns import columns_of
 from skdnn.tables.text import warn_of_text

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 from scipy import sparse
 
-from skdnn.estimators.data import take_rows
+from skdnn.data.door import take_rows
 from skdnn.estimators.ensemble import predict_left_out
 
 N_REPEATS = 3

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _num_samples
 
+from skdnn.data.door import taken_in
+from skdnn.data.numeric import as_numbers
 from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.arguments import with_arguments_of
-from skdnn.estimators.data import taken_in
-from skdnn.estimators.numeric import as_numbers
 from skdnn.estimators.scales import absurd, describe_outliers, pulled_in
 from skdnn.estimators.target_numbers import r2_of
 from skdnn.tables.base import BaseTabular

@@ -3,8 +3,8 @@
 from datetime import datetime
 from numbers import Real
 
-from skdnn.estimators.data import some_columns
-from skdnn.estimators.kinds import is_text
+from skdnn.data.door import some_columns
+from skdnn.data.kinds import is_text
 from skdnn.nn.layers.base import plain
 from skdnn.training.user_warnings import warn_user
 

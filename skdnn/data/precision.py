@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
-from skdnn.estimators.data import some_columns, take_rows
+from skdnn.data.door import some_columns, take_rows
 from skdnn.training.user_warnings import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time

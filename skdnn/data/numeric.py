@@ -11,8 +11,8 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import _check_sample_weight
 
-from skdnn.estimators.data import dtypes_of, taken_in, to_numpy, values_of
-from skdnn.estimators.kinds import is_interval, is_missing, is_text, is_time, kind_of
+from skdnn.data.door import dtypes_of, taken_in, to_numpy, values_of
+from skdnn.data.kinds import is_interval, is_missing, is_text, is_time, kind_of
 from skdnn.nn.layers.base import as_python, plain
 
 LARGEST = int(sys.float_info.max)
