@@ -117,6 +117,12 @@ def digits():
     return load_image_dataset("digits")
 
 
+def split(data):
+    """Return X and y, of each what is for training and what for validation."""
+    X, y = data.X_train, data.y_train
+    return train_test_split(X, y, test_size=0.1, stratify=y, random_state=0)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Return the folder of two short runs on the digits, and what was printed."""
@@ -155,13 +161,7 @@ def test_metrics_of_every_epoch(trained, name):
 def test_models_predict_as_recorded(trained, digits, name):
     metrics = json.loads((trained.folder / "metrics" / f"{name}.json").read_text())
     scores = [row["validation_score"] for row in metrics["epochs"]]
-    X_train, X_val, _, y_val = train_test_split(
-        digits.X_train,
-        digits.y_train,
-        test_size=0.1,
-        stratify=digits.y_train,
-        random_state=0,
-    )
+    X_train, X_val, _, y_val = split(digits)
     assert metrics["validation_set"] == joblib.hash(X_val)
     best = joblib.load(trained.folder / "models" / f"{name}_best.joblib")
     last = joblib.load(trained.folder / "models" / f"{name}_last.joblib")
@@ -266,13 +266,7 @@ def test_which_images_are_drawn(copied, digits, evaluation, monkeypatch):
     spy = SimpleNamespace(from_estimator=from_estimator)
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     monkeypatch.setattr(f"{EVALUATE}.PredictionGridDisplay", spy)
-    validation = train_test_split(
-        digits.X_train,
-        digits.y_train,
-        test_size=0.1,
-        stratify=digits.y_train,
-        random_state=0,
-    )[1::2]
+    validation = split(digits)[1::2]
     test = digits.X_test, digits.y_test
     for options, (X, y), which, n_mistakes in (
         ("", validation, range(18), 18),

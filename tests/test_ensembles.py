@@ -276,7 +276,7 @@ def test_oof_score_counts_weights_and_all_kinds_of_targets():
 @pytest.mark.parametrize(
     "params",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"resampling": "folds", "batch_norm": True, "dropout": 0.2},
         {"architecture": [Dense(20), BatchNorm(), GaussianNoise(0.2), ReLU()]},
     ],

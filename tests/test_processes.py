@@ -437,16 +437,16 @@ def test_a_process_that_may_have_no_processes(tmp_path):
 SETTINGS = [
     {"transform_output": "pandas"},
     {"transform_output": "polars"},
-    {"enable_metadata_routing": True},
-    {"skip_parameter_validation": True},
-    {"assume_finite": True},
+    dict.fromkeys(
+        ["enable_metadata_routing", "skip_parameter_validation", "assume_finite"], True
+    ),
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
-def test_settings_of_scikit_learn_change_nothing_inside(iris, settings):
+@pytest.fixture(scope="module")
+def results(iris):
+    """Return a function that fits all that has other estimators within."""
     pandas = pytest.importorskip("pandas")
-    pytest.importorskip("polars")
     X, y = iris
     frame = pandas.DataFrame(X, columns=list("abcd"))
     # So many features, of which so few are not 0, are sparse.
@@ -468,14 +468,26 @@ def test_settings_of_scikit_learn_change_nothing_inside(iris, settings):
         given = tabular(TabularClassifierDIY).fit(frame, y, X_val=frame, y_val=y)
         yield given.predict_proba(frame)
 
-    expected = list(results())
+    return results
+
+
+@pytest.fixture(scope="module")
+def expected(results):
+    return list(results())
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=["pandas", "polars", "others"])
+def test_settings_of_scikit_learn_change_nothing_inside(
+    iris, results, expected, settings
+):
+    pytest.importorskip("polars")
     with warnings.catch_warnings(), sklearn.config_context(**settings):
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
         for one, other in zip(results(), expected, strict=True):
             assert_array_equal(one, other)
         if "transform_output" in settings:
-            module = TableEncoder().fit(frame).transform(frame).__class__.__module__
+            module = type(TableEncoder().fit_transform(iris[0])).__module__
             assert module.startswith(settings["transform_output"])
 
 

@@ -53,7 +53,7 @@ def run(tables, monkeypatch, *arguments):
 def test_what_is_measured_and_written(
     tables, monkeypatch, tmp_path, capsys, task, names, score
 ):
-    models = ["linear", "random forest", "HistGradientBoosting", "Tabular...DIY"]
+    models = ["linear", "random forest", "Tabular...DIY"]
     arguments = ["--task", task, "--splits", 2, "--output-dir", tmp_path]
     arguments += ["--models", *models, "LightGBM", "--tables", *names]
     found = {"lightgbm": None}
