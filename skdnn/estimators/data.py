@@ -325,7 +325,7 @@ def _kind_among_objects(value):
         return None
     if isinstance(value, Complex):
         return "complex"
-    if isinstance(value, (list, tuple, np.ndarray, Mapping, Set)):
+    if isinstance(value, (list, tuple, np.ndarray)):
         return "nested"
     return "time" if is_time(value) else "interval" if is_interval(value) else None
 
