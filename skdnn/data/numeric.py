@@ -1,7 +1,6 @@
 """Whether data are numbers, and what to say where they are not."""
 
 import sys
-from collections.abc import Mapping, Set
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Number, Real
@@ -125,7 +124,7 @@ def _kind_among_objects(value):
         return None
     if isinstance(value, Complex):
         return "complex"
-    if isinstance(value, (list, tuple, np.ndarray, Mapping, Set)):
+    if isinstance(value, (list, tuple, np.ndarray)):
         return "nested"
     return "time" if is_time(value) else "interval" if is_interval(value) else None
 
