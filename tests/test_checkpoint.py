@@ -694,8 +694,8 @@ ODD = [
 # What nobody can know to be wrong: what it is in words, and places where it may be.
 MAY_BE = {
     "measured": {"score", "learning_rate", "validation_loss", "validation_score"},
-    "counted": {"seconds", "gradient_norm", "n_no_improvement", "ended", "loss"},
-    "drawn": {"rng", "noise_rng"},
+    "counted": {"seconds", "gradient_norm", "loss"},
+    "drawn": {"noise_rng"},
     "of SciPy": {"outcome"},
 }
 CRAFTED = {
@@ -755,6 +755,10 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     rows = state["history"]
     twice = state["order"].copy()
     twice[0] = twice[1]
+    rng = np.random.RandomState()
+    rng.set_state(state["rng"])
+    rng.rand()
+    m, v = state["optimizer"]["m"], state["optimizer"]["v"]
     for name, value in {
         "n_epochs": 2,
         "n_rows": 2,
@@ -767,15 +771,61 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         "order": twice,
         "complaint": "it went wrong",
         "learning_rate": state["learning_rate"] * 2,
+        "ended": True,
+        "n_no_improvement": state["n_no_improvement"] + 1,
+        "rng": rng.get_state(legacy=False),
+        "optimizer": {"m": m * np.nan, "v": v},
     }.items():
         with pytest.raises(ValueError, match=" must be"):
             trainer.check({**state, name: value}, **rules)
             pytest.fail(f"{name}={value} is taken")
+    for its_v in (v - 1, v * np.nan):
+        with pytest.raises(ValueError, match=r"optimizer\.v must be"):
+            trainer.check({**state, "optimizer": {"m": m, "v": its_v}}, **rules)
+    huge = {**state, "optimizer": {"m": m, "v": v + np.inf}}  # as squares may be
+    trainer.check(huge, **rules)
     beyond = with_changed(state, ("rng", "state", "pos"), 625)
     zeros = with_changed(state, ("rng", "state", "key"), np.zeros(624, np.uint32))
     for crafted in (beyond, zeros):  # read foreign memory, or draw for ever
         with pytest.raises(ValueError, match=r"rng.state.* must be"):
             trainer.check(crafted, **rules)
+
+
+JUDGED = {
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive"},
+    "early": {"early_stopping": True},
+    "loss": {},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.mark.parametrize("settings", JUDGED.values(), ids=JUDGED)
+def test_what_the_rules_made_of_the_history_is_judged_again(settings, tmp_path):
+    """A state is what its own epochs lead to, or a fit would end early, or late."""
+    settings = {"tol": 0.05, "n_iter_no_change": 1, **settings}
+    state, trainer, rules = resuming(tmp_path, **settings)
+    trainer.check(state, **rules)
+    changes = {"n_no_improvement": [0, 1, 2, 3], "ended": [True, False]}
+    rate = state.get("learning_rate", 0)
+    changes["learning_rate"] = [rate, rate / 5, rate * 5, rate / 2]
+    for name in changes.keys() & trainer.judged:
+        for value in changes[name]:
+            if value != state[name]:
+                with pytest.raises(ValueError, match=f"{name} must be"):
+                    trainer.check({**state, name: value}, **rules)
+
+
+def test_a_warm_start_that_has_to_beat_its_past_goes_on(tmp_path):
+    settings = {"early_stopping": True, "warm_start": True, "n_iter_no_change": 99}
+    straight = quick(**settings).fit(X, y)
+    expected = learned(straight.fit(X, y))
+    clf = quick(tmp_path, **settings).fit(X, y)
+    with crash(4), pytest.raises(Crash):
+        clf.fit(X, y)
+    with crash(5), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert learned(clf.fit(X, y)) == expected
 
 
 def packed(file, content):

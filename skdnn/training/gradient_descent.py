@@ -13,6 +13,7 @@ from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
+from skdnn.training.fingerprint import fingerprint_of
 from skdnn.training.kinds import (
     TEXT,
     Optional,
@@ -20,7 +21,7 @@ from skdnn.training.kinds import (
     finite_like,
     generator_like,
     number,
-    order_of,
+    squares_like,
     whole,
 )
 from skdnn.training.lockstep import Lockstep
@@ -34,6 +35,8 @@ from skdnn.training.user_warnings import warn_user
 # only carried forward, which takes a third of the time of a step: 1 % of training.
 AVERAGED_PART = 0.03
 AVERAGED_ROWS = 4096
+# Of what optimizers remember, all of it finite else: sums of squares may overflow.
+KINDS_OF_MOMENTS = {"v": squares_like}
 
 
 class GradientDescent(Trainer):
@@ -66,6 +69,7 @@ class GradientDescent(Trainer):
     """
 
     takes_steps = True
+    judged = (*Trainer.judged, "n_no_improvement", "learning_rate", "ended")
     good = None  # what to go back to if an epoch fails
     failure = None  # the error with which augmentation failed in this one
 
@@ -469,22 +473,20 @@ class GradientDescent(Trainer):
         """See :meth:`Trainer.parts`."""
         own = self.state(np.asarray)
         averaged, noise_rng, order = own["averaged"], own["noise_rng"], own["order"]
-        kinds = {
+        return {
             **super().parts(),
             "averaged": averaged and tuple(map(finite_like, averaged)),
             "optimizer": own["optimizer"],
             "n_steps": whole(0, 2**63),
-            "order": None if order is None else order_of(order),
+            "order": order,
             "rng": generator_like(own["rng"]),
             "noise_rng": noise_rng and generator_like(noise_rng),
         }
-        if averaged is None:  # else the network may be what a last epoch has spoiled
-            kinds["network"] = self._like_network()
-        return kinds
 
     def row_kind(self, epoch, validates):
         """See :meth:`Trainer.row_kind`."""
-        return super().row_kind(epoch, validates) | {"learning_rate": number(0)}
+        rate = number(0, self.initial_rate)
+        return super().row_kind(epoch, validates) | {"learning_rate": rate}
 
     def check(self, state, **rules):
         """See :meth:`Trainer.check`."""
@@ -494,8 +496,29 @@ class GradientDescent(Trainer):
         fewest = 0 if self.may_skip else n_epochs * n_batches
         most = (n_epochs + spoiled) * n_batches
         check_kind(state["n_steps"], whole(fewest, most), "n_steps")
-        if spoiled and not state["ended"]:
-            raise ValueError("ended must be true where there is a complaint")
+        if not spoiled or self.averaged is None:  # else an epoch may have spoiled it
+            check_kind(state["network"], self._like_network(), "network")
+        if not spoiled:
+            moments = self.optimizer.state.items()
+            kinds = {k: KINDS_OF_MOMENTS.get(k, finite_like)(v) for k, v in moments}
+            check_kind(state["optimizer"], kinds, "optimizer")
+        twin = self._twin()
+        twin.rng, twin.order = deepcopy(self.rng), self.order.copy()
+        for _ in range(n_epochs + spoiled):
+            twin.shuffle_order()
+        shuffled = twin.state(np.asarray)
+        for name in ("rng", "order"):
+            if fingerprint_of(state[name]) != fingerprint_of(shuffled[name]):
+                raise ValueError(f"{name} must be what the epochs have made of it")
+
+    def judge_again(self, state, rows, *, tol, n_iter_no_change, early_stopping, **_):
+        """See :meth:`Trainer.judge_again`."""
+        rules = {"early_stopping": early_stopping, "say": lambda line: None}
+        for row in rows:
+            if self.ended:
+                raise ValueError(f"row {row['epoch']} is of an epoch after the end")
+            self.ended = self.judge(row, tol, n_iter_no_change, **rules)
+        self.ended |= state["complaint"] is not None
 
     def state(self, copy=np.copy):
         """Return all that training changes, see :meth:`Trainer.state`."""

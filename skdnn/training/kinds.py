@@ -7,7 +7,7 @@ A kind is one of
 - a dict, for a dict of the same keys, each value of its kind;
 - a tuple, for a sequence of as many, each of its kind;
 - an array, for one of the same dtype and shape;
-- None, or text, for just that.
+- None, true, false or text, for just that.
 """
 
 from dataclasses import dataclass
@@ -69,14 +69,12 @@ def finite_like(array):
     )
 
 
-def order_of(order):
-    """Return the kind of an array of the same numbers in any order."""
-    ordered = np.sort(order)
-
-    def accepts(value):
-        return _is_like(value, order) and np.array_equal(np.sort(value), ordered)
-
-    return Kind(f"an order of {len(order)} rows", accepts)
+def squares_like(array):
+    """Return the kind of an array of the same dtype and shape, of sums of squares."""
+    return Kind(
+        f"a {_describe(array)}, none of it negative",
+        lambda value: _is_like(value, array) and bool((value >= 0).all()),
+    )
 
 
 @dataclass(frozen=True)
