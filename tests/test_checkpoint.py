@@ -720,6 +720,11 @@ def same(a, b):
 def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tmp_path):
     state, trainer, rules = resuming(tmp_path, **settings)
     trainer.check(state, **rules)
+    parameters, statistics = state["network"]
+    for value in (np.nan, np.inf):
+        crafted = {**state, "network": [parameters + value, statistics]}
+        with pytest.raises(ValueError, match=r"network\[0\] must be a finite"):
+            trainer.check(crafted, **rules)
     harmless = set().union(*MAY_BE.values())
     before = trainer.state()
     n_refused = 0

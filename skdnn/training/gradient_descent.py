@@ -475,6 +475,7 @@ class GradientDescent(Trainer):
         averaged, noise_rng, order = own["averaged"], own["noise_rng"], own["order"]
         return {
             **super().parts(),
+            "network": own["network"],
             "averaged": averaged and tuple(map(finite_like, averaged)),
             "optimizer": own["optimizer"],
             "n_steps": whole(0, 2**63),

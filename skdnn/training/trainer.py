@@ -161,7 +161,7 @@ class Trainer(Objective):
     def parts(self):
         """Return what else :meth:`state` has, and the kinds of that."""
         return {
-            "network": self.network.state(np.asarray),
+            "network": self._like_network(),
             "history": LIST,
             "n_rows": whole(0, 2**63),
         }
