@@ -1009,17 +1009,32 @@ def test_a_directory_in_place_of_the_older_file_stops_no_save(tmp_path):
     assert len(os.listdir(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("call", ["np.savez", "json.dumps", "_sync", "os.replace"])
+FAILING = ["np.savez", "json.dumps", "_sync", "os.replace", "os.fsync", "mkstemp"]
+
+
+@pytest.mark.parametrize("call", FAILING)
 def test_no_memory_to_write_is_a_warning(call, tmp_path, monkeypatch):
     straight = learned(quick().fit(X, y))
     with monkeypatch.context() as patch:
         fails = mock.Mock(side_effect=MemoryError)
-        patch.setattr(Checkpoint, "probe", lambda self: self.directory)
-        tmp_path.mkdir(exist_ok=True)
         patch.setattr(f"skdnn.training.checkpoint.{call}", fails)
         with pytest.warns(UserWarning, match=r"could not be written: MemoryError\."):
             assert learned(quick(tmp_path).fit(X, y)) == straight
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError])
+@pytest.mark.parametrize("call", ["os.listdir", "_remove_if_left"])
+def test_what_can_not_be_tidied_up_is_left(call, error, tmp_path, monkeypatch):
+    straight = learned(quick().fit(X, y))
+    with crash(3), pytest.raises(Crash):
+        quick(tmp_path).fit(X, y)
+    (name,) = {path.name.split(".")[0] for path in tmp_path.iterdir()}
+    (tmp_path / f"{name}.left.tmp").touch()
+    fails = mock.Mock(side_effect=error)
+    monkeypatch.setattr(f"skdnn.training.checkpoint.{call}", fails)
+    assert learned(quick(tmp_path).fit(X, y)) == straight
+    assert fails.called
 
 
 # ------------------------------------------------------------- what belongs together

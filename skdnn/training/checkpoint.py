@@ -192,6 +192,8 @@ class Checkpoint:
             with TemporaryFile(dir=self.directory) as file:
                 file.write(bytes(4096))
                 _sync(file)
+        except MemoryError:  # which says nothing of the directory
+            pass
         except OSError as error:
             raise OSError(
                 f"checkpoint_dir={self.directory!r} must be a directory that can be"
@@ -199,7 +201,8 @@ class Checkpoint:
             ) from error
 
     def _remove_what_a_crash_left(self):
-        with suppress(OSError):  # of a directory that is not there yet
+        # The directory may not be there yet; and no fit is to be lost for this.
+        with suppress(OSError, MemoryError):
             for name in os.listdir(self.directory):
                 if name.startswith(self.fingerprint) and name.endswith(".tmp"):
                     _remove_if_left(os.path.join(self.directory, name))
