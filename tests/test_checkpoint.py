@@ -1305,6 +1305,9 @@ NO_PATHS = {
     "a\0b": "null byte",
     "\ud800": "surrogates not allowed",
     "~nobody-of-that-name/kept": "no such user",
+    "s3://bucket/kept": "it is an address",
+    Path("gs://bucket/kept"): "it is an address",
+    "file:///tmp/kept": "it is an address",
     b"kept": "parameter of MLPClassifierDIY must be",
 }
 
