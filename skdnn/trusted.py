@@ -119,7 +119,8 @@ def trusted_types(types):
     it.
 
     What a model does later is as its file says: a fit writes to its `checkpoint_dir`.
-    Look at ``get_params()`` of a model by others before you train it further.
+    Look at ``get_params()`` of a model by others before you train it further. Nor does
+    anything limit memory or time: a small file may unpack to more than there is.
 
     Parameters
     ----------

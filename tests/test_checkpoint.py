@@ -695,8 +695,8 @@ ODD = [
 # What nobody can know to be wrong: what it is in words, and places where it may be.
 MAY_BE = {
     "measured": {"score", "learning_rate", "validation_loss", "validation_score"},
-    "counted": {"seconds", "gradient_norm", "n_no_improvement", "ended", "loss"},
-    "drawn": {"rng", "noise_rng"},
+    "counted": {"seconds", "gradient_norm", "loss"},
+    "drawn": {"noise_rng"},
     "of SciPy": {"outcome"},
 }
 CRAFTED = {
@@ -721,6 +721,11 @@ def same(a, b):
 def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tmp_path):
     state, trainer, rules = resuming(tmp_path, **settings)
     trainer.check(state, **rules)
+    parameters, statistics = state["network"]
+    for value in (np.nan, np.inf):
+        crafted = {**state, "network": [parameters + value, statistics]}
+        with pytest.raises(ValueError, match=r"network\[0\] must be a finite"):
+            trainer.check(crafted, **rules)
     harmless = set().union(*MAY_BE.values())
     before = trainer.state()
     n_refused = 0
@@ -756,6 +761,10 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     rows = state["history"]
     twice = state["order"].copy()
     twice[0] = twice[1]
+    rng = np.random.RandomState()
+    rng.set_state(state["rng"])
+    rng.rand()
+    m, v = state["optimizer"]["m"], state["optimizer"]["v"]
     for name, value in {
         "n_epochs": 2,
         "n_rows": 2,
@@ -768,15 +777,61 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         "order": twice,
         "complaint": "it went wrong",
         "learning_rate": state["learning_rate"] * 2,
+        "ended": True,
+        "n_no_improvement": state["n_no_improvement"] + 1,
+        "rng": rng.get_state(legacy=False),
+        "optimizer": {"m": m * np.nan, "v": v},
     }.items():
         with pytest.raises(ValueError, match=" must be"):
             trainer.check({**state, name: value}, **rules)
             pytest.fail(f"{name}={value} is taken")
+    for its_v in (v - 1, v * np.nan):
+        with pytest.raises(ValueError, match=r"optimizer\.v must be"):
+            trainer.check({**state, "optimizer": {"m": m, "v": its_v}}, **rules)
+    huge = {**state, "optimizer": {"m": m, "v": v + np.inf}}  # as squares may be
+    trainer.check(huge, **rules)
     beyond = with_changed(state, ("rng", "state", "pos"), 625)
     zeros = with_changed(state, ("rng", "state", "key"), np.zeros(624, np.uint32))
     for crafted in (beyond, zeros):  # read foreign memory, or draw for ever
         with pytest.raises(ValueError, match=r"rng.state.* must be"):
             trainer.check(crafted, **rules)
+
+
+JUDGED = {
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive"},
+    "early": {"early_stopping": True},
+    "loss": {},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.mark.parametrize("settings", JUDGED.values(), ids=JUDGED)
+def test_what_the_rules_made_of_the_history_is_judged_again(settings, tmp_path):
+    """A state is what its own epochs lead to, or a fit would end early, or late."""
+    settings = {"tol": 0.05, "n_iter_no_change": 1, **settings}
+    state, trainer, rules = resuming(tmp_path, **settings)
+    trainer.check(state, **rules)
+    changes = {"n_no_improvement": [0, 1, 2, 3], "ended": [True, False]}
+    rate = state.get("learning_rate", 0)
+    changes["learning_rate"] = [rate, rate / 5, rate * 5, rate / 2]
+    for name in changes.keys() & trainer.judged:
+        for value in changes[name]:
+            if value != state[name]:
+                with pytest.raises(ValueError, match=f"{name} must be"):
+                    trainer.check({**state, name: value}, **rules)
+
+
+def test_a_warm_start_that_has_to_beat_its_past_goes_on(tmp_path):
+    settings = {"early_stopping": True, "warm_start": True, "n_iter_no_change": 99}
+    straight = quick(**settings).fit(X, y)
+    expected = learned(straight.fit(X, y))
+    clf = quick(tmp_path, **settings).fit(X, y)
+    with crash(4), pytest.raises(Crash):
+        clf.fit(X, y)
+    with crash(5), warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        assert learned(clf.fit(X, y)) == expected
 
 
 def packed(file, content):
@@ -955,17 +1010,32 @@ def test_a_directory_in_place_of_the_older_file_stops_no_save(tmp_path):
     assert len(os.listdir(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("call", ["np.savez", "json.dumps", "_sync", "os.replace"])
+FAILING = ["np.savez", "json.dumps", "_sync", "os.replace", "os.fsync", "mkstemp"]
+
+
+@pytest.mark.parametrize("call", FAILING)
 def test_no_memory_to_write_is_a_warning(call, tmp_path, monkeypatch):
     straight = learned(quick().fit(X, y))
     with monkeypatch.context() as patch:
         fails = mock.Mock(side_effect=MemoryError)
-        patch.setattr(Checkpoint, "probe", lambda self: self.directory)
-        tmp_path.mkdir(exist_ok=True)
         patch.setattr(f"skdnn.training.checkpoint.{call}", fails)
         with pytest.warns(UserWarning, match=r"could not be written: MemoryError\."):
             assert learned(quick(tmp_path).fit(X, y)) == straight
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError])
+@pytest.mark.parametrize("call", ["os.listdir", "_remove_if_left"])
+def test_what_can_not_be_tidied_up_is_left(call, error, tmp_path, monkeypatch):
+    straight = learned(quick().fit(X, y))
+    with crash(3), pytest.raises(Crash):
+        quick(tmp_path).fit(X, y)
+    (name,) = {path.name.split(".")[0] for path in tmp_path.iterdir()}
+    (tmp_path / f"{name}.left.tmp").touch()
+    fails = mock.Mock(side_effect=error)
+    monkeypatch.setattr(f"skdnn.training.checkpoint.{call}", fails)
+    assert learned(quick(tmp_path).fit(X, y)) == straight
+    assert fails.called
 
 
 # ------------------------------------------------------------- what belongs together
@@ -1236,6 +1306,9 @@ NO_PATHS = {
     "a\0b": "null byte",
     "\ud800": "surrogates not allowed",
     "~nobody-of-that-name/kept": "no such user",
+    "s3://bucket/kept": "it is an address",
+    Path("gs://bucket/kept"): "it is an address",
+    "file:///tmp/kept": "it is an address",
     b"kept": "parameter of MLPClassifierDIY must be",
 }
 

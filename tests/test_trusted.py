@@ -621,6 +621,18 @@ def test_types_on_the_list_touch_nothing(tmp_path):
     assert [line for line in seen if not line.startswith(f"{TEMPORARY}: ")] == []
 
 
+def test_what_a_file_says_of_a_layer_is_shown_as_text():
+    """In a notebook, HTML would run as a program."""
+    content = skops.dumps(quick(dropout=0.1).fit(X, y))
+    schema = json.loads(read(content))
+    text = json.dumps(schema).replace('"0.1"', json.dumps('"<script>alert(1)"'))
+    content = written(json.loads(text), content)
+    types = skops.get_untrusted_types(data=content)
+    loaded = skops.loads(content, trusted=trusted_types(types))
+    assert "<script>alert(1)" in repr(loaded.network_.layers)
+    assert "<script>alert(1)" not in loaded._repr_html_()
+
+
 # ------------------------------------------------------------------- what is looked up
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import contextmanager
+from html import escape
 from inspect import signature
 from math import prod
 
@@ -771,7 +772,7 @@ class BaseMLP(
         left, right = "style='text-align: left'", "style='text-align: right'"
         network = self.network_
         rows = "".join(
-            f"<tr><td {left}>{name}</td><td {left}>{shape}</td>"
+            f"<tr><td {left}>{escape(name)}</td><td {left}>{shape}</td>"
             f"<td {right}>{count}</td></tr>"
             for name, shape, count in [TABLE_HEAD, *network.table()]
         )

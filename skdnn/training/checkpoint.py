@@ -7,6 +7,7 @@ archive is a checksum of all that comes before it.
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -29,6 +30,7 @@ except ImportError:  # on Windows
 
 FORMAT = 4  # of files and arithmetic; goes into the fingerprint, so a new one is new
 SIZE = hashlib.sha256().digest_size
+ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:/")  # s3://..., but not C:/...
 # Seconds after its last change for which a file that seems to be left is not touched:
 # between making it and locking it, and where locks are not to be had.
 YOUNG, OLD = 1, 3600
@@ -63,6 +65,11 @@ def directory_of(checkpoint_dir):
             raise ValueError("it is empty; '.' is the current directory")
         if "\0" in path:
             raise ValueError("it has a null byte")
+        if ADDRESS.match(path):
+            raise ValueError(
+                "it is an address, and would be a directory of that name here; mount"
+                f" what it stands for, or write {'./' + path!r} if you mean that"
+            )
         if path.startswith("~"):
             raise ValueError(f"there is no such user; {'./' + path!r} is a directory")
         return os.path.abspath(path)
@@ -192,6 +199,8 @@ class Checkpoint:
             with TemporaryFile(dir=self.directory) as file:
                 file.write(bytes(4096))
                 _sync(file)
+        except MemoryError:  # which says nothing of the directory
+            pass
         except OSError as error:
             raise OSError(
                 f"checkpoint_dir={self.directory!r} must be a directory that can be"
@@ -199,7 +208,8 @@ class Checkpoint:
             ) from error
 
     def _remove_what_a_crash_left(self):
-        with suppress(OSError):  # of a directory that is not there yet
+        # The directory may not be there yet; and no fit is to be lost for this.
+        with suppress(OSError, MemoryError):
             for name in os.listdir(self.directory):
                 if name.startswith(self.fingerprint) and name.endswith(".tmp"):
                     _remove_if_left(os.path.join(self.directory, name))

@@ -13,6 +13,7 @@ from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
+from skdnn.training.fingerprint import fingerprint_of
 from skdnn.training.lockstep import Lockstep
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.schema import (
@@ -22,7 +23,7 @@ from skdnn.training.schema import (
     finite_like,
     generator_like,
     number,
-    order_of,
+    squares_like,
     whole,
 )
 from skdnn.training.together import fit_together
@@ -34,6 +35,8 @@ from skdnn.training.user_warnings import warn_user
 # only carried forward, which takes a third of the time of a step: 1 % of training.
 AVERAGED_PART = 0.03
 AVERAGED_ROWS = 4096
+# Of what optimizers remember, all of it finite else: sums of squares may overflow.
+SCHEMAS_OF_MOMENTS = {"v": squares_like}
 
 
 class GradientDescent(Trainer):
@@ -66,6 +69,7 @@ class GradientDescent(Trainer):
     """
 
     takes_steps = True
+    judged = (*Trainer.judged, "n_no_improvement", "learning_rate", "ended")
     good = None  # what to go back to if an epoch fails
     failure = None  # the error with which augmentation failed in this one
 
@@ -469,22 +473,21 @@ class GradientDescent(Trainer):
         """See :meth:`Trainer.parts`."""
         own = self.state(np.asarray)
         averaged, noise_rng, order = own["averaged"], own["noise_rng"], own["order"]
-        schemas = {
+        return {
             **super().parts(),
+            "network": own["network"],
             "averaged": averaged and tuple(map(finite_like, averaged)),
             "optimizer": own["optimizer"],
             "n_steps": whole(0, 2**63),
-            "order": None if order is None else order_of(order),
+            "order": order,
             "rng": generator_like(own["rng"]),
             "noise_rng": noise_rng and generator_like(noise_rng),
         }
-        if averaged is None:  # else the network may be what a last epoch has spoiled
-            schemas["network"] = self._like_network()
-        return schemas
 
     def row_schema(self, epoch, validates):
         """See :meth:`Trainer.row_schema`."""
-        return super().row_schema(epoch, validates) | {"learning_rate": number(0)}
+        rate = number(0, self.initial_rate)
+        return super().row_schema(epoch, validates) | {"learning_rate": rate}
 
     def check(self, state, **rules):
         """See :meth:`Trainer.check`."""
@@ -494,8 +497,29 @@ class GradientDescent(Trainer):
         fewest = 0 if self.may_skip else n_epochs * n_batches
         most = (n_epochs + spoiled) * n_batches
         check_value(state["n_steps"], whole(fewest, most), "n_steps")
-        if spoiled and not state["ended"]:
-            raise ValueError("ended must be true where there is a complaint")
+        if not spoiled or self.averaged is None:  # else an epoch may have spoiled it
+            check_value(state["network"], self._like_network(), "network")
+        if not spoiled:
+            moments = self.optimizer.state.items()
+            schemas = {k: SCHEMAS_OF_MOMENTS.get(k, finite_like)(v) for k, v in moments}
+            check_value(state["optimizer"], schemas, "optimizer")
+        twin = self._twin()
+        twin.rng, twin.order = deepcopy(self.rng), self.order.copy()
+        for _ in range(n_epochs + spoiled):
+            twin.shuffle_order()
+        shuffled = twin.state(np.asarray)
+        for name in ("rng", "order"):
+            if fingerprint_of(state[name]) != fingerprint_of(shuffled[name]):
+                raise ValueError(f"{name} must be what the epochs have made of it")
+
+    def judge_again(self, state, rows, *, tol, n_iter_no_change, early_stopping, **_):
+        """See :meth:`Trainer.judge_again`."""
+        rules = {"early_stopping": early_stopping, "say": lambda line: None}
+        for row in rows:
+            if self.ended:
+                raise ValueError(f"row {row['epoch']} is of an epoch after the end")
+            self.ended = self.judge(row, tol, n_iter_no_change, **rules)
+        self.ended |= state["complaint"] is not None
 
     def state(self, copy=np.copy):
         """Return all that training changes, see :meth:`Trainer.state`."""

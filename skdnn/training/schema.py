@@ -7,7 +7,7 @@ A schema is one of
 - a dict, for a dict of the same keys, each value with its schema;
 - a tuple, for a sequence of as many, each with its schema;
 - an array, for one of the same dtype and shape;
-- None, or text, for just this.
+- None, true, false or text, for just that.
 """
 
 from dataclasses import dataclass
@@ -69,14 +69,12 @@ def finite_like(array):
     )
 
 
-def order_of(order):
-    """Return the schema of an array of the same numbers in any order."""
-    ordered = np.sort(order)
-
-    def accepts(value):
-        return _is_like(value, order) and np.array_equal(np.sort(value), ordered)
-
-    return Check(f"an order of {len(order)} rows", accepts)
+def squares_like(array):
+    """Return the schema of an array of the same dtype and shape, of sums of squares."""
+    return Check(
+        f"a {_describe(array)}, none of it negative",
+        lambda value: _is_like(value, array) and bool((value >= 0).all()),
+    )
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ class Trainer(Objective):
         Whether Ctrl-C ended it.
     """
 
+    judged = ("best_loss", "best_score")  # what a state has as its history says
     takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
     is_stuck = False  # whether it has said that rounding has ended it
 
@@ -160,7 +161,7 @@ class Trainer(Objective):
     def parts(self):
         """Return what else :meth:`state` has, and the schemas of that."""
         return {
-            "network": self.network.state(np.asarray),
+            "network": self._like_network(),
             "history": LIST,
             "n_rows": whole(0, 2**63),
         }
@@ -198,7 +199,7 @@ class Trainer(Objective):
             **{name: getattr(self, name) for name in self.fields()},
         }
 
-    def check(self, state, *, validate=None, keeps_best=False, **_):
+    def check(self, state, *, validate=None, keeps_best=False, **rules):
         """Raise a ValueError unless a state can be one of this trainer's own, later.
 
         Parameters
@@ -225,15 +226,31 @@ class Trainer(Objective):
         for i, row in enumerate(rows):
             epoch = n_earlier + i + 1
             check_value(row, self.row_schema(epoch, validates), f"row {epoch}")
-        best_loss = min([self.best_loss, *(row["loss"] for row in rows)])
-        scores = [row["validation_score"] for row in rows if validates]
-        best_score = max([score for score in scores if score == score], default=-inf)
-        highest = inf if validates and n_earlier else best_score  # as it began with
-        check_value(state["best_loss"], number(best_loss, best_loss), "best_loss")
-        check_value(state["best_score"], number(best_score, highest), "best_score")
+        twin = self._twin()
+        twin.judge_again(state, rows, **rules)
+        judged = self.judged
+        if validates and keeps_best and n_earlier:  # what it began with is not known
+            judged = ("best_loss",)
+            best_score = number(twin.best_score, inf)
+            check_value(state["best_score"], best_score, "best_score")
+        for name in judged:
+            value = getattr(twin, name)
+            schema = value if isinstance(value, bool) else number(value, value)
+            check_value(state[name], schema, name)
         has_best = keeps_best and state["best_score"] > -inf
         if (state["best_state"] is not None) != has_best:
             raise ValueError("best_state must be that of the best score")
+
+    def _twin(self):
+        """Return a trainer that has all in common with this one, but may go on."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def judge_again(self, state, rows, **rules):
+        """Note what the epochs of a state have achieved, as they did; see `judged`."""
+        for row in rows:
+            self.note_best(row)
 
     def restore(self, state):
         """Go back, or forward, to what :meth:`state` returned."""
