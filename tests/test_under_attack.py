@@ -37,7 +37,7 @@ CLEAR = re.compile(
     r"|y should be a 1d array|multi-?label|positive weight|weights of class and sample"
     r"|represented as bytes is not supported|np.matrix is not supported"
     r"|classes must be passed on the first call|its sums overflow"
-    r"|must be greater than 0"
+    r"|must be greater than 0|classes must hold all classes of all calls"
 )
 
 
