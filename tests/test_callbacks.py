@@ -285,6 +285,14 @@ def test_early_stopping_ends_each_task():
     assert callback.places == sequence(clf.n_iter_)
 
 
+def test_networks_that_learn_one_by_one_have_all_their_iterations():
+    callback, several = Plain(), {"n_networks": 3, "tol": 0}
+    model("lbfgs", **several).set_callbacks(callback).fit(X, y)
+    root = callback.calls[0].context
+    assert root.max_subtasks == 3 * N_EPOCHS
+    assert callback.places == sequence(3 * N_EPOCHS)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_contexts_make_a_tree_of_epochs(solver):
     callback = Plain()

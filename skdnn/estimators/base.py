@@ -512,9 +512,11 @@ class BaseMLP(
     def _train(self, members, fit, data):
         """Train, with a callback task for each epoch; see :func:`together.train`."""
         owner = data["estimator"]
-        context = owner._init_callback_context(max_subtasks=self.max_iter)
-        context.call_on_fit_task_begin(**data)
         trainers = [member.trainer for member in members]
+        goes_together = trainers[0].takes_steps
+        n_epochs = self.max_iter * (1 if goes_together else len(trainers))
+        context = owner._init_callback_context(max_subtasks=n_epochs)
+        context.call_on_fit_task_begin(**data)
         epoch_context = None
 
         def on_epoch_begin():
