@@ -3,8 +3,9 @@
 import subprocess
 import sys
 import threading
+import time
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -30,6 +31,7 @@ from skdnn import (
 )
 from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import TableEncoder
+from skdnn.training.processes import Call, in_processes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -143,6 +145,45 @@ def test_ctrl_c_keeps_what_processes_have_learned(tmp_path, args):
 def test_ctrl_c_a_second_time_ends_a_fit_for_good(tmp_path, backend):
     said, _ = interrupt(tmp_path, backend, "again", "adam")
     assert said == "left"
+
+
+@pytest.mark.parametrize("backend", ["LokyBackend", "DaskDistributedBackend"])
+def test_one_that_begins_when_all_are_to_end(tmp_path, backend):
+    check = Call(str(tmp_path / "gone"), 0, backend, {}).begin()
+    if backend == "LokyBackend":
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    else:  # which may have put it on another machine
+        check()
+
+
+def test_nobody_waits_for_a_process_whose_parent_was_killed(tmp_path):
+    call = Call(str(tmp_path), 0, "LokyBackend", {}, main=1)
+    call.go()
+    check = call.begin()
+    check()
+    with mock.patch("os.getppid", return_value=1), pytest.raises(KeyboardInterrupt):
+        check()
+
+
+def test_one_that_fails_ends_the_others():
+    has_begun, was_told = threading.Event(), threading.Event()
+
+    def function(check_for_interrupt, part, data):
+        if part == 0:
+            has_begun.wait(60)
+            raise ValueError("no way")
+        has_begun.set()
+        try:
+            for _ in range(1000):
+                check_for_interrupt()
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            was_told.set()
+
+    with joblib.parallel_config("threading"), pytest.raises(ValueError, match="no way"):
+        in_processes(2, function, [0, 1], ())
+    assert was_told.wait(60)
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
@@ -343,6 +384,16 @@ def test_filters_are_never_touched(iris):
     assert warnings.filters is filters and filters == before
 
 
+@contextmanager
+def on_threads():
+    """Let several networks go on two threads, however little there is to do."""
+    with (
+        mock.patch("skdnn.training.together.BLAS_ON_ONE_THREAD", nullcontext(2)),
+        mock.patch("skdnn.training.together.FEW", 0),
+    ):
+        yield
+
+
 class Undefined:
     """A scorer that is undefined from its second call on, of each network."""
 
@@ -365,14 +416,10 @@ def test_warnings_of_threads_and_processes_come_once_at_the_line(iris, where):
     clf = quick(n_networks=2, early_stopping=True, scoring=Undefined())
     if where == "stacks":
         clf.set_params(augmentation=note)
-        threads = "skdnn.training.together.BLAS_ON_ONE_THREAD"
-        contexts = [
-            mock.patch(threads, nullcontext(2)),
-            mock.patch("skdnn.training.together.FEW", 0),
-        ]
-    else:
-        contexts = [joblib.parallel_config(where, n_jobs=2)]
-    with warnings.catch_warnings(record=True) as record, contexts[0], contexts[-1]:
+    spread = (
+        on_threads() if where == "stacks" else joblib.parallel_config(where, n_jobs=2)
+    )
+    with warnings.catch_warnings(record=True) as record, spread:
         warnings.simplefilter("always")
         clf.fit(X, y)
     said = [w for w in record if w.category is UserWarning]
@@ -477,6 +524,20 @@ def test_settings_of_scikit_learn_change_nothing_inside(iris, settings):
         if "transform_output" in settings:
             module = TableEncoder().fit(frame).transform(frame).__class__.__module__
             assert module.startswith(settings["transform_output"])
+
+
+@pytest.mark.parametrize("where", ["stacks", "threading", "multiprocessing"])
+def test_settings_of_this_thread_reach_all_networks(iris, where):
+    def is_told(estimator, X, y):
+        return float(sklearn.get_config()["assume_finite"])
+
+    clf = quick(n_networks=2, early_stopping=True, scoring=is_told)
+    spread = (
+        on_threads() if where == "stacks" else joblib.parallel_config(where, n_jobs=2)
+    )
+    with spread, sklearn.config_context(assume_finite=True):
+        clf.fit(*iris)
+    assert set(clf.validation_scores_) == {1}
 
 
 @pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])

@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn import config_context, get_config
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
@@ -178,9 +179,10 @@ def _threads_for(trainers):
 
 def _map_with_warnings(pool, function, items):
     """Map on the threads of a pool, where no line is the user's, and warn here."""
+    settings = get_config()  # which are those of a thread
 
     def collecting(item):
-        with collected_warnings() as collected:
+        with config_context(**settings), collected_warnings() as collected:
             return function(item), collected
 
     results, said = [], {}
