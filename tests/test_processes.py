@@ -430,6 +430,42 @@ def test_warnings_of_threads_and_processes_come_once_at_the_line(iris, where):
         assert threading.current_thread().name not in names
 
 
+@pytest.mark.parametrize("what", ["a score", "Ctrl-C", "oof_score_", "lbfgs", "table"])
+def test_warnings_that_are_errors_take_nothing_with_them(iris, what):
+    X, y = iris
+    n_calls, kind, oof = [], UserWarning, nullcontext()
+
+    def scoring(estimator, X, y):
+        n_calls.append(None)
+        if what == "Ctrl-C" and len(n_calls) == 3:
+            raise KeyboardInterrupt
+        return 0.5 if len(n_calls) == 1 else np.nan
+
+    clf = quick(tol=0, n_iter_no_change=9, max_iter=5)
+    if what in ("a score", "Ctrl-C"):
+        clf.set_params(scoring=scoring, early_stopping=True)
+    elif what == "lbfgs":
+        clf, kind = quick(solver="lbfgs", max_iter=5), ConvergenceWarning
+    else:
+        clf.set_params(n_networks=2, resampling="folds")
+        if what == "table":
+            clf = tabular(TabularClassifierDIY)
+        error = ValueError("no way")
+        oof = mock.patch.object(type(clf), "_score_of", side_effect=error)
+    with warnings.catch_warnings(), oof, pytest.raises(kind):
+        warnings.simplefilter("error")
+        clf.fit(X, y)
+    assert clf.predict(X).shape == y.shape
+
+
+def test_warnings_of_settings_that_are_errors_come_before_training(iris):
+    clf = quick(solver="lbfgs", early_stopping=True)
+    with warnings.catch_warnings(), pytest.raises(UserWarning, match="ignores"):
+        warnings.simplefilter("error")
+        clf.fit(*iris)
+    assert not hasattr(clf, "network_")
+
+
 # ------------------------------------------------------------------- joblib's backends
 
 

@@ -55,7 +55,7 @@ from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
-from skdnn.training.user_warnings import warn_user
+from skdnn.training.user_warnings import errors_in_the_end, warn_user
 
 LEARNED = 0.5  # score in training of targets that are not too far off
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
@@ -179,7 +179,7 @@ class BaseMLP(
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
         rows_before = getattr(self, "estimators_samples_", ()) if warm else None
-        with learned_in_a_copy(owner) as self:
+        with errors_in_the_end() as hold_errors, learned_in_a_copy(owner) as self:
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
@@ -211,6 +211,7 @@ class BaseMLP(
                 as_given[0], self._column_names(), members[0].trainer.network.dtype
             )
             self._warn_of_settings(targets, encoded, weights)
+            hold_errors()
             members, converged = self._train(members, fit, data)
             trainers = [member.trainer for member in members]
             if any(it.was_interrupted for it in trainers):

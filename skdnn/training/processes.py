@@ -20,9 +20,9 @@ def in_processes(n_jobs, function, parts, data):
     """Call a function for several parts of the work at once, and return the results.
 
     On Ctrl-C, joblib kills its processes, and with them what they have done. Here they
-    are told of it, and end by themselves. Ctrl-C a second time, or before all have
-    begun, raises KeyboardInterrupt; then, too, they end when they look the next time,
-    and so they do where one fails. Processes on other machines can't be told.
+    are told of it, and end by themselves. Ctrl-C a second time raises
+    KeyboardInterrupt; then, too, they end when they look the next time, and so they do
+    where one fails. Processes on other machines can't be told.
 
     Parameters
     ----------
@@ -73,8 +73,6 @@ def in_processes(n_jobs, function, parts, data):
         _wait(future)
     except KeyboardInterrupt:
         calls[0].stop()
-        if not future.done() and not all(call.has_begun() for call in calls):
-            raise
         _wait(future)
         if future.exception() is not None:  # it came while one was being sent, say
             raise KeyboardInterrupt from future.exception()
@@ -145,10 +143,6 @@ class Call:
                 raise KeyboardInterrupt
 
         return check_for_interrupt
-
-    def has_begun(self):
-        """Return whether this one has."""
-        return os.path.exists(self._path(f"begun-{self.number}"))
 
     def end(self):
         """Say that this one has ended, and wait for others where they need it."""
