@@ -226,6 +226,17 @@ def test_ctrl_c_while_samples_left_out_are_predicted(iris):
     assert not hasattr(again, "oof_score_")
 
 
+def test_ctrl_c_before_one_of_several_has_learned(iris):
+    interrupted = mock.patch(
+        "skdnn.training.lockstep.Lockstep.epoch", side_effect=KeyboardInterrupt
+    )
+    clf = quick(n_networks=2)
+    warns = pytest.warns(UserWarning, match="interrupted by user")
+    with interrupted, warns, pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert not hasattr(clf, "network_")
+
+
 # ------------------------------------------------------------ what comes after training
 
 
@@ -428,6 +439,18 @@ def test_warnings_of_threads_and_processes_come_once_at_the_line(iris, where):
     assert said[0].filename == __file__
     if where == "stacks":
         assert threading.current_thread().name not in names
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_what_is_true_of_several_networks_is_said_once(iris, solver):
+    clf = MLPClassifierDIY(solver=solver, n_networks=3, max_iter=2, random_state=0)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        clf.set_params(scoring=Undefined()).fit(*iris, X_val=iris[0], y_val=iris[1])
+        if solver == "adam":
+            clf.set_params(batch_size=1000).partial_fit(*iris)
+    said = [str(w.message) for w in record]
+    assert len(set(said)) == len(said) == (3 if solver == "adam" else 2)
 
 
 @pytest.mark.parametrize("what", ["a score", "Ctrl-C", "oof_score_", "lbfgs", "table"])

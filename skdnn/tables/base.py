@@ -25,7 +25,7 @@ from skdnn.tables.recipe import (
     epochs_for,
 )
 from skdnn.training.checkpoint import directory_of
-from skdnn.training.user_warnings import errors_in_the_end
+from skdnn.training.user_warnings import warnings_of_fit
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):
@@ -195,8 +195,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             val = given["sample_weight_val"], given["X_val"]
             given["y_val"] = self._to_learn(given["y_val"], *val, name="y_val")
         owner = self
-        with errors_in_the_end() as hold_errors:
-            hold_errors()
+        with warnings_of_fit() as said:
+            said.holds = True
             networks = self._train(Z, learned, sample_weight, given)
             if given:
                 outputs = [self._outputs_of(it, given["X_val"]) for it in networks]

@@ -4,14 +4,14 @@ import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 NOT_THE_USERS = {"skdnn", "sklearn", "numpy", "scipy", "joblib", "contextlib"}
 # What is collected in this thread; it belongs to nobody else, which the filters of the
 # module `warnings` do.
 _collected = ContextVar("collected", default=None)
-# Warnings that the filters make errors, where these would take with them what was
-# learned.
-_held = ContextVar("held", default=None)
+# What was said in the fit that runs in this thread.
+_fit = ContextVar("fit", default=None)
 
 
 def warn_user(message, category=UserWarning):
@@ -20,6 +20,10 @@ def warn_user(message, category=UserWarning):
     if collected is not None:
         collected.setdefault((str(message), category))
         return
+    fit = _fit.get() or WarningsOfFit()
+    if (message, category) in fit.said:
+        return
+    fit.said.add((message, category))
     level, frame = 2, sys._getframe(1)
     while (
         frame.f_back is not None
@@ -29,10 +33,9 @@ def warn_user(message, category=UserWarning):
     try:
         warnings.warn(message, category, stacklevel=level)
     except Warning as error:
-        held = _held.get()
-        if held is None:
+        if not fit.holds:
             raise
-        held.append(error)
+        fit.held.append(error)
 
 
 @contextmanager
@@ -42,7 +45,8 @@ def collected_warnings():
     Yields
     ------
     collected : dict
-        Its keys are the arguments for `warn_user`, each once, in their order.
+        Its keys are the arguments for `warn_user`, each once, in their order: see
+        :func:`say`.
     """
     collected = {}
     token = _collected.set(collected)
@@ -52,21 +56,50 @@ def collected_warnings():
         _collected.reset(token)
 
 
+def say(collected):
+    """Say what was collected in another thread or process."""
+    for message, category in collected:
+        warn_user(message, category)
+
+
+@dataclass
+class WarningsOfFit:
+    """What a fit has said.
+
+    Parameters
+    ----------
+    said : set of tuple
+        The arguments of `warn_user`.
+    holds : bool
+        Whether there is something to lose: then what the filters make an error of a
+        warning is held.
+    held : list of Warning
+    """
+
+    said: set = field(default_factory=set)
+    holds: bool = False
+    held: list = field(default_factory=list)
+
+
 @contextmanager
-def errors_in_the_end():
-    """Raise what the filters make an error of a warning when all is done.
+def warnings_of_fit():
+    """Say each warning once, and raise those that are errors and held in the end.
+
+    Where a fit is a part of another one, this one does so.
 
     Yields
     ------
-    hold : callable
-        To be called when there is something to lose; until then, they are raised at
-        once.
+    fit : WarningsOfFit
     """
-    outer, held = _held.get(), []
-    token = _held.set(outer)
+    fit = _fit.get()
+    if fit is not None:
+        yield fit
+        return
+    fit = WarningsOfFit()
+    token = _fit.set(fit)
     try:
-        yield lambda: _held.set(held if outer is None else outer)
+        yield fit
     finally:
-        _held.reset(token)
-    if held:
-        raise held[0]
+        _fit.reset(token)
+    if fit.held:
+        raise fit.held[0]
