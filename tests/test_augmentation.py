@@ -752,6 +752,9 @@ def test_copies_that_are_refused():
             AveragedOverCopies(clf, Noise(), n_copies=n_copies).predict(X)
     with pytest.raises(TypeError, match="[Ss]parse"):
         AveragedOverCopies(clf, Noise()).predict(sparse.csr_array(X))
+    for text in (X.astype(str), np.full(X.shape, "a", dtype=object)):
+        with pytest.raises(TypeError, match="X holds what is no number"):
+            AveragedOverCopies(clf, Noise()).predict(text)
     check_is_fitted(AveragedOverCopies(clf, Noise()))
     with pytest.raises(NotFittedError):
         check_is_fitted(clone(AveragedOverCopies(clf, Noise())))

@@ -20,9 +20,9 @@ def in_processes(n_jobs, function, parts, data):
     """Call a function for several parts of the work at once, and return the results.
 
     On Ctrl-C, joblib kills its processes, and with them what they have done. Here they
-    are told of it, and end by themselves. Ctrl-C a second time raises
-    KeyboardInterrupt; then, too, they end when they look the next time, and so they do
-    where one fails. Processes on other machines can't be told.
+    are told of it, and end by themselves, and so they do where one fails. Ctrl-C a
+    second time raises KeyboardInterrupt, and they are killed. Processes on other
+    machines can't be told.
 
     Parameters
     ----------
@@ -73,7 +73,11 @@ def in_processes(n_jobs, function, parts, data):
         _wait(future)
     except KeyboardInterrupt:
         calls[0].stop()
-        _wait(future)
+        try:
+            _wait(future)
+        except KeyboardInterrupt:
+            parallel._backend.abort_everything(ensure_ready=False)  # as joblib does
+            raise
         if future.exception() is not None:  # it came while one was being sent, say
             raise KeyboardInterrupt from future.exception()
         return future.result(), True
