@@ -404,13 +404,11 @@ def test_a_step_that_fails(then, error, text, n_networks):
     clf = network(augmentation=fails, max_iter=5, **params)
     with pytest.warns(UserWarning) as record:
         clf.fit(X, Y)
-    said = [str(w.message) for w in record]
-    assert len(said) == n_networks
-    assert all(
+    assert len(record) == 1  # also of several
+    assert (
         "Augmentation failed in epoch 3: training ends, and the parameters of the epoch"
-        f" before it are kept. {error.__name__}" in message
-        for message in said
-    )
+        f" before it are kept. {error.__name__}"
+    ) in str(record[0].message)
     plain = network(augmentation=lambda X, rng: X, max_iter=2, **params).fit(X, Y)
     assert_array_equal(clf.network_.parameters, plain.network_.parameters)
     assert len(clf.history_) == 2
@@ -754,6 +752,9 @@ def test_copies_that_are_refused():
             AveragedOverCopies(clf, Noise(), n_copies=n_copies).predict(X)
     with pytest.raises(TypeError, match="[Ss]parse"):
         AveragedOverCopies(clf, Noise()).predict(sparse.csr_array(X))
+    for text in (X.astype(str), np.full(X.shape, "a", dtype=object)):
+        with pytest.raises(TypeError, match="X holds what is no number"):
+            AveragedOverCopies(clf, Noise()).predict(text)
     check_is_fitted(AveragedOverCopies(clf, Noise()))
     with pytest.raises(NotFittedError):
         check_is_fitted(clone(AveragedOverCopies(clf, Noise())))

@@ -3,8 +3,9 @@
 import subprocess
 import sys
 import threading
+import time
 import warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest import mock
 
@@ -30,6 +31,7 @@ from skdnn import (
 )
 from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import TableEncoder
+from skdnn.training.processes import Call, in_processes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -145,6 +147,45 @@ def test_ctrl_c_a_second_time_ends_a_fit_for_good(tmp_path, backend):
     assert said == "left"
 
 
+@pytest.mark.parametrize("backend", ["LokyBackend", "DaskDistributedBackend"])
+def test_one_that_begins_when_all_are_to_end(tmp_path, backend):
+    check = Call(str(tmp_path / "gone"), 0, backend, {}).begin()
+    if backend == "LokyBackend":
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    else:  # which may have put it on another machine
+        check()
+
+
+def test_nobody_waits_for_a_process_whose_parent_was_killed(tmp_path):
+    call = Call(str(tmp_path), 0, "LokyBackend", {}, main=1)
+    call.go()
+    check = call.begin()
+    check()
+    with mock.patch("os.getppid", return_value=1), pytest.raises(KeyboardInterrupt):
+        check()
+
+
+def test_one_that_fails_ends_the_others():
+    has_begun, was_told = threading.Event(), threading.Event()
+
+    def function(check_for_interrupt, part, data):
+        if part == 0:
+            has_begun.wait(60)
+            raise ValueError("no way")
+        has_begun.set()
+        try:
+            for _ in range(1000):
+                check_for_interrupt()
+                time.sleep(0.01)
+        except KeyboardInterrupt:
+            was_told.set()
+
+    with joblib.parallel_config("threading"), pytest.raises(ValueError, match="no way"):
+        in_processes(2, function, [0, 1], ())
+    assert was_told.wait(60)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("n_networks", [1, 3])
 def test_ctrl_c_between_an_epoch_and_its_validation(cancer, solver, n_networks):
@@ -183,6 +224,17 @@ def test_ctrl_c_while_samples_left_out_are_predicted(iris):
         again.fit(*iris)
     assert_array_equal(outputs(again, iris[0]), outputs(clf, iris[0]))
     assert not hasattr(again, "oof_score_")
+
+
+def test_ctrl_c_before_one_of_several_has_learned(iris):
+    interrupted = mock.patch(
+        "skdnn.training.lockstep.Lockstep.epoch", side_effect=KeyboardInterrupt
+    )
+    clf = quick(n_networks=2)
+    warns = pytest.warns(UserWarning, match="interrupted by user")
+    with interrupted, warns, pytest.raises(KeyboardInterrupt):
+        clf.fit(*iris)
+    assert not hasattr(clf, "network_")
 
 
 # ------------------------------------------------------------ what comes after training
@@ -343,6 +395,16 @@ def test_filters_are_never_touched(iris):
     assert warnings.filters is filters and filters == before
 
 
+@contextmanager
+def on_threads():
+    """Let several networks go on two threads, however little there is to do."""
+    with (
+        mock.patch("skdnn.training.together.BLAS_ON_ONE_THREAD", nullcontext(2)),
+        mock.patch("skdnn.training.together.FEW", 0),
+    ):
+        yield
+
+
 class Undefined:
     """A scorer that is undefined from its second call on, of each network."""
 
@@ -365,14 +427,10 @@ def test_warnings_of_threads_and_processes_come_once_at_the_line(iris, where):
     clf = quick(n_networks=2, early_stopping=True, scoring=Undefined())
     if where == "stacks":
         clf.set_params(augmentation=note)
-        threads = "skdnn.training.together.BLAS_ON_ONE_THREAD"
-        contexts = [
-            mock.patch(threads, nullcontext(2)),
-            mock.patch("skdnn.training.together.FEW", 0),
-        ]
-    else:
-        contexts = [joblib.parallel_config(where, n_jobs=2)]
-    with warnings.catch_warnings(record=True) as record, contexts[0], contexts[-1]:
+    spread = (
+        on_threads() if where == "stacks" else joblib.parallel_config(where, n_jobs=2)
+    )
+    with warnings.catch_warnings(record=True) as record, spread:
         warnings.simplefilter("always")
         clf.fit(X, y)
     said = [w for w in record if w.category is UserWarning]
@@ -381,6 +439,54 @@ def test_warnings_of_threads_and_processes_come_once_at_the_line(iris, where):
     assert said[0].filename == __file__
     if where == "stacks":
         assert threading.current_thread().name not in names
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_what_is_true_of_several_networks_is_said_once(iris, solver):
+    clf = MLPClassifierDIY(solver=solver, n_networks=3, max_iter=2, random_state=0)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        clf.set_params(scoring=Undefined()).fit(*iris, X_val=iris[0], y_val=iris[1])
+        if solver == "adam":
+            clf.set_params(batch_size=1000).partial_fit(*iris)
+    said = [str(w.message) for w in record]
+    assert len(set(said)) == len(said) == (3 if solver == "adam" else 2)
+
+
+@pytest.mark.parametrize("what", ["a score", "Ctrl-C", "oof_score_", "lbfgs", "table"])
+def test_warnings_that_are_errors_take_nothing_with_them(iris, what):
+    X, y = iris
+    n_calls, kind, oof = [], UserWarning, nullcontext()
+
+    def scoring(estimator, X, y):
+        n_calls.append(None)
+        if what == "Ctrl-C" and len(n_calls) == 3:
+            raise KeyboardInterrupt
+        return 0.5 if len(n_calls) == 1 else np.nan
+
+    clf = quick(tol=0, n_iter_no_change=9, max_iter=5)
+    if what in ("a score", "Ctrl-C"):
+        clf.set_params(scoring=scoring, early_stopping=True)
+    elif what == "lbfgs":
+        clf, kind = quick(solver="lbfgs", max_iter=5), ConvergenceWarning
+    else:
+        clf.set_params(n_networks=2, resampling="folds")
+        if what == "table":
+            clf = tabular(TabularClassifierDIY)
+        error = ValueError("no way")
+        oof = mock.patch.object(type(clf), "_score_of", side_effect=error)
+    with warnings.catch_warnings(), oof, pytest.raises(kind):
+        warnings.simplefilter("error")
+        clf.fit(X, y)
+    assert clf.predict(X).shape == y.shape
+
+
+def test_warnings_of_settings_that_are_errors_come_before_training(iris):
+    clf = quick(solver="lbfgs", early_stopping=True)
+    with warnings.catch_warnings(), pytest.raises(UserWarning, match="ignores"):
+        warnings.simplefilter("error")
+        clf.fit(*iris)
+    assert not hasattr(clf, "network_")
 
 
 # ------------------------------------------------------------------- joblib's backends
@@ -489,6 +595,20 @@ def test_settings_of_scikit_learn_change_nothing_inside(
         if "transform_output" in settings:
             module = type(TableEncoder().fit_transform(iris[0])).__module__
             assert module.startswith(settings["transform_output"])
+
+
+@pytest.mark.parametrize("where", ["stacks", "threading", "multiprocessing"])
+def test_settings_of_this_thread_reach_all_networks(iris, where):
+    def is_told(estimator, X, y):
+        return float(sklearn.get_config()["assume_finite"])
+
+    clf = quick(n_networks=2, early_stopping=True, scoring=is_told)
+    spread = (
+        on_threads() if where == "stacks" else joblib.parallel_config(where, n_jobs=2)
+    )
+    with spread, sklearn.config_context(assume_finite=True):
+        clf.fit(*iris)
+    assert set(clf.validation_scores_) == {1}
 
 
 @pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])

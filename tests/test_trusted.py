@@ -81,6 +81,7 @@ WHILE_IT_RUNS = """
     skdnn.training.objective.MixedLoss skdnn.training.processes.Call
     skdnn.training.processes.Shipped skdnn.training.schema.Check
     skdnn.training.schema.Optional skdnn.training.together.Member
+    skdnn.training.user_warnings.WarningsOfFit
     skdnn.training.together.SharedLimit
 """
 NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}

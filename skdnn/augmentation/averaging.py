@@ -137,13 +137,21 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         X = taken_in(X, "X")
         check_kinds(X, "X")
         allow_nan = get_tags(self).input_tags.allow_nan
-        rows = validate_data(
-            self,
-            X,
-            reset=False,
-            dtype="numeric",
-            ensure_all_finite="allow-nan" if allow_nan else True,
-        )
+        try:
+            rows = validate_data(
+                self,
+                X,
+                reset=False,
+                dtype="numeric",
+                ensure_all_finite="allow-nan" if allow_nan else True,
+            )
+        except (TypeError, ValueError) as error:
+            if not any(what in str(error) for what in ("could not convert", "strings")):
+                raise
+            raise TypeError(
+                "X holds what is no number, text or categories say, which augmentation"
+                f" can't change: {error}"
+            ) from error
         dtype = np.result_type(rows.dtype, np.float32)  # exact, also for integers
         rows = np.array(rows, min(dtype, np.dtype(np.float64)))
         names = getattr(self, "feature_names_in_", None)

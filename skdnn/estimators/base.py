@@ -53,7 +53,7 @@ from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
-from skdnn.training.user_warnings import warn_user
+from skdnn.training.user_warnings import warn_user, warnings_of_fit
 
 LEARNED = 0.5  # score in training of targets that are not too far off
 SLIGHT = 0.2  # misfit of targets that may be why nothing was learned
@@ -178,7 +178,7 @@ class BaseMLP(
             data["metadata"] = {"sample_weight": sample_weight}
         warm = self.warm_start and hasattr(self, "network_")
         rows_before = getattr(self, "estimators_samples_", ()) if warm else None
-        with learned_in_a_copy(owner) as self:
+        with warnings_of_fit() as said, learned_in_a_copy(owner) as self:
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
@@ -210,12 +210,13 @@ class BaseMLP(
                 as_given[0], self._column_names(), members[0].trainer.network.dtype
             )
             self._warn_of_settings(targets, encoded, weights)
+            said.holds = True
             members, converged = self._train(members, fit, data)
             trainers = [member.trainer for member in members]
             if any(it.was_interrupted for it in trainers):
-                # One that has learned nothing does not stand beside others that have.
-                have_learned = {bool(it.history) for it in trainers}
-                if self._raises_interrupt or len(have_learned) > 1:
+                # Of several, one that has learned nothing spoils what others say.
+                is_part = len(trainers) > 1 and not all(it.history for it in trainers)
+                if self._raises_interrupt or is_part:
                     raise KeyboardInterrupt
             self._publish(trainers, targets, plans)
             if self.resampling is not None:
@@ -257,7 +258,7 @@ class BaseMLP(
                 f"partial_fit does not support resampling={self.resampling!r}, which"
                 " needs all samples. Set resampling=None."
             )
-        with unchanged_on_error(self):
+        with warnings_of_fit(), unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X = taken_in(X, "X")
             X, targets, encoded, weights, _, _ = self._prepare(

@@ -373,8 +373,10 @@ class Validation:
     def _score(self, predictor):
         """Return the score, NaN if it is not a number, and what is wrong, or None."""
         # One that works in place would change what later epochs are measured on.
-        arguments = predictor, self.X_to_score, copy.deepcopy(self.y_to_score)
-        value = score = self.scorer(*arguments, **self.weights)
+        # (Of an array of objects, labels say, a deep copy takes as long as a metric.)
+        y = self.y_to_score
+        y = y.copy() if isinstance(y, np.ndarray) else copy.deepcopy(y)
+        value = score = self.scorer(predictor, self.X_to_score, y, **self.weights)
         if isinstance(score, (np.ndarray, np.generic)) and np.size(score) == 1:
             score = np.asarray(score).item()
         if isinstance(score, Real) and isfinite(score):

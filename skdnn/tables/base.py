@@ -26,6 +26,7 @@ from skdnn.tables.recipe import (
     epochs_for,
 )
 from skdnn.training.checkpoint import directory_of
+from skdnn.training.user_warnings import warnings_of_fit
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):
@@ -194,22 +195,24 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         if given:
             val = given["sample_weight_val"], given["X_val"]
             given["y_val"] = self._to_learn(given["y_val"], *val, name="y_val")
-        networks = self._train(Z, learned, sample_weight, given)
-        if given:
-            outputs = [self._outputs_of(it, given["X_val"]) for it in networks]
-            learned, sample_weight = given["y_val"], given["sample_weight_val"]
-        else:
-            outputs = [getattr(it, self._left_out) for it in networks]
-        learned = _as_learned(networks[0], learned, "y_val" if given else "y")
-        shares = np.ones(len(networks))
-        with keeps_what_was_learned("All kinds of networks have an equal share"):
-            shares = self._shares_for(networks[0], outputs, learned, sample_weight)
         owner = self
-        with learned_in_a_copy(owner) as self:
-            self._publish(encoder, networks, shares)
-            if not given:
-                y = _as_learned(networks[0], y, "y")
-                self._score_left_out(outputs, Z, y, learned, sample_weight)
+        with warnings_of_fit() as said:
+            said.holds = True
+            networks = self._train(Z, learned, sample_weight, given)
+            if given:
+                outputs = [self._outputs_of(it, given["X_val"]) for it in networks]
+                learned, sample_weight = given["y_val"], given["sample_weight_val"]
+            else:
+                outputs = [getattr(it, self._left_out) for it in networks]
+            learned = _as_learned(networks[0], learned, "y_val" if given else "y")
+            shares = np.ones(len(networks))
+            with keeps_what_was_learned("All kinds of networks have an equal share"):
+                shares = self._shares_for(networks[0], outputs, learned, sample_weight)
+            with learned_in_a_copy(owner) as self:
+                self._publish(encoder, networks, shares)
+                if not given:
+                    y = _as_learned(networks[0], y, "y")
+                    self._score_left_out(outputs, Z, y, learned, sample_weight)
         return owner
 
     def _publish(self, encoder, networks, shares):

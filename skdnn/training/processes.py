@@ -5,21 +5,24 @@ import threading
 import time
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from tempfile import TemporaryDirectory
 
 from joblib import Parallel, delayed, wrap_non_picklable_objects
+from sklearn import config_context, get_config
 
 MOMENT = 0.05  # seconds between two looks at what the others do
+# Whose calls are all on this machine: that the folder is there for them is certain.
+NEAR = {"LokyBackend", "MultiprocessingBackend", "ThreadingBackend"}
 
 
 def in_processes(n_jobs, function, parts, data):
     """Call a function for several parts of the work at once, and return the results.
 
     On Ctrl-C, joblib kills its processes, and with them what they have done. Here they
-    are told of it, and end by themselves. Ctrl-C a second time, or before all have
-    begun, raises KeyboardInterrupt; then, too, they end when they look the next time.
-    Processes on other machines can't be told.
+    are told of it, and end by themselves, and so they do where one fails. Ctrl-C a
+    second time raises KeyboardInterrupt, and they are killed. Processes on other
+    machines can't be told.
 
     Parameters
     ----------
@@ -44,10 +47,8 @@ def in_processes(n_jobs, function, parts, data):
     backend = type(parallel._backend).__name__
     ship = Shipped if backend == "MultiprocessingBackend" else lambda value: value
     folder = TemporaryDirectory(prefix="skdnn-", ignore_cleanup_errors=True)
-    # The processes of loky die of Ctrl-C where they have nothing to do, and take the
-    # others with them.
-    waits = backend == "LokyBackend"
-    calls = [Call(folder.name, k, waits) for k in range(len(parts))]
+    settings = get_config()  # also those of this thread
+    calls = [Call(folder.name, k, backend, settings) for k in range(len(parts))]
     calls[0].go()
     future = Future()
 
@@ -65,16 +66,18 @@ def in_processes(n_jobs, function, parts, data):
     if threading.current_thread() is not threading.main_thread():
         run()  # where Ctrl-C never comes
         return future.result(), False
-    # In another thread, as joblib takes KeyboardInterrupt for an error: one that does
-    # not keep anybody from leaving.
-    threading.Thread(target=run, daemon=True).start()
     try:
+        # In another thread, as joblib takes KeyboardInterrupt for an error: one that
+        # does not keep anybody from leaving.
+        threading.Thread(target=run, daemon=True).start()
         _wait(future)
     except KeyboardInterrupt:
         calls[0].stop()
-        if not future.done() and not all(call.has_begun() for call in calls):
+        try:
+            _wait(future)
+        except KeyboardInterrupt:
+            parallel._backend.abort_everything(ensure_ready=False)  # as joblib does
             raise
-        _wait(future)
         if future.exception() is not None:  # it came while one was being sent, say
             raise KeyboardInterrupt from future.exception()
         return future.result(), True
@@ -95,14 +98,19 @@ class Call:
     folder : str
     number : int
         Which one it is.
-    waits : bool
-        Whether it is to wait in the end until those have ended that have begun. (For
-        those that have not, its process may be needed.)
+    backend : str
+        The name of joblib's backend.
+    settings : dict
+        Of scikit-learn.
+    main : int
+        The process that waits for all.
     """
 
     folder: str
     number: int
-    waits: bool
+    backend: str
+    settings: dict
+    main: int = field(default_factory=os.getpid)
 
     def _path(self, name):
         return os.path.join(self.folder, name)
@@ -113,7 +121,7 @@ class Call:
 
     def stop(self):
         """Say to all that they are to end."""
-        with suppress(FileNotFoundError):  # all have ended
+        with suppress(OSError):  # all have ended, or they are on another machine
             os.unlink(self._path("go"))
 
     def may_go_on(self):
@@ -121,22 +129,33 @@ class Call:
         return os.path.exists(self._path("go"))
 
     def begin(self):
-        """Say that this one has begun; return whether others can hear of it."""
+        """Say that this one has begun; return what raises KeyboardInterrupt if due.
+
+        That is so also where nobody waits any more, as the process that did was killed.
+        """
+        is_near, parent = self.backend in NEAR, os.getppid()
+        is_elsewhere = is_near and os.getpid() != self.main
+        can_hear = True
         try:
             _touch(self._path(f"begun-{self.number}"))
-        except OSError:  # on another machine
-            return False
-        return True
+        except OSError:  # on another machine, or all are to end
+            can_hear = is_near
 
-    def has_begun(self):
-        """Return whether this one has."""
-        return os.path.exists(self._path(f"begun-{self.number}"))
+        def check_for_interrupt():
+            is_alone = is_elsewhere and os.getppid() != parent
+            if is_alone or (can_hear and not self.may_go_on()):
+                raise KeyboardInterrupt
+
+        return check_for_interrupt
 
     def end(self):
-        """Say that this one has ended, and wait for others if it is to."""
+        """Say that this one has ended, and wait for others where they need it."""
+        # The processes of loky die of Ctrl-C where they have nothing to do, and take
+        # the others with them. (Those that have not begun may need this process.)
+        waits = self.backend == "LokyBackend"
         with suppress(OSError, KeyboardInterrupt):
             _touch(self._path(f"ended-{self.number}"))
-            while self.waits and self.may_go_on() and self._others_work():
+            while waits and self.may_go_on() and self._others_work():
                 time.sleep(MOMENT)
 
     def _others_work(self):
@@ -155,14 +174,13 @@ def _touch(path):
 
 def _call(call, function, part, data):
     """Call a function in one of the processes."""
-    can_hear = call.begin()
-
-    def check_for_interrupt():
-        if can_hear and not call.may_go_on():
-            raise KeyboardInterrupt
-
+    check_for_interrupt = call.begin()
     try:
-        result = function(check_for_interrupt, _unshipped(part), data)
+        with config_context(**call.settings):
+            result = function(check_for_interrupt, _unshipped(part), data)
+    except BaseException:  # there will be no results
+        call.stop()
+        raise
     finally:
         call.end()
     return Shipped(result) if isinstance(part, Shipped) else result

@@ -9,13 +9,14 @@ from threading import Lock
 
 import numpy as np
 from joblib import effective_n_jobs
+from sklearn import config_context, get_config
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from skdnn.training.lockstep import Lockstep, can_go_together
 from skdnn.training.processes import in_processes
 from skdnn.training.trainer import INTERRUPTED
-from skdnn.training.user_warnings import collected_warnings, warn_user
+from skdnn.training.user_warnings import collected_warnings, say, warn_user
 
 # Multiply-adds of one network in one step, forward. With fewer, the calls cost more
 # than the arithmetic, and threads wait for each other longer than they work.
@@ -132,16 +133,15 @@ def _train_elsewhere(members, data, n_jobs):
     parts = [part.tolist() for part in np.array_split(range(len(members)), n_jobs)]
     parts = [[members[k] for k in part] for part in parts]
     results, interrupted = in_processes(n_jobs, _train_part, parts, data)
+    if interrupted:
+        warn_user(INTERRUPTED)
     trained, converged = [], True
-    said = {(INTERRUPTED, UserWarning): None} if interrupted else {}
     for its_members, its_converged, collected in results:
         trained += its_members
         converged &= its_converged
-        said |= collected
+        say(collected)
     for member in trained:
         member.trainer.was_interrupted |= interrupted
-    for message, category in said:
-        warn_user(message, category)
     return trained, converged
 
 
@@ -178,17 +178,16 @@ def _threads_for(trainers):
 
 def _map_with_warnings(pool, function, items):
     """Map on the threads of a pool, where no line is the user's, and warn here."""
+    settings = get_config()  # which are those of a thread
 
     def collecting(item):
-        with collected_warnings() as collected:
+        with config_context(**settings), collected_warnings() as collected:
             return function(item), collected
 
-    results, said = [], {}
+    results = []
     for result, collected in pool.map(collecting, items):
         results.append(result)
-        said |= collected
-    for message, category in said:
-        warn_user(message, category)
+        say(collected)
     return results
 
 

@@ -4,11 +4,14 @@ import sys
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 NOT_THE_USERS = {"skdnn", "sklearn", "numpy", "scipy", "joblib", "contextlib"}
 # What is collected in this thread; it belongs to nobody else, which the filters of the
 # module `warnings` do.
 _collected = ContextVar("collected", default=None)
+# What was said in the fit that runs in this thread.
+_fit = ContextVar("fit", default=None)
 
 
 def warn_user(message, category=UserWarning):
@@ -17,13 +20,22 @@ def warn_user(message, category=UserWarning):
     if collected is not None:
         collected.setdefault((str(message), category))
         return
+    fit = _fit.get() or WarningsOfFit()
+    if (message, category) in fit.said:
+        return
+    fit.said.add((message, category))
     level, frame = 2, sys._getframe(1)
     while (
         frame.f_back is not None
         and frame.f_globals.get("__name__", "").partition(".")[0] in NOT_THE_USERS
     ):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    try:
+        warnings.warn(message, category, stacklevel=level)
+    except Warning as error:
+        if not fit.holds:
+            raise
+        fit.held.append(error)
 
 
 @contextmanager
@@ -33,7 +45,8 @@ def collected_warnings():
     Yields
     ------
     collected : dict
-        Its keys are the arguments for `warn_user`, each once, in their order.
+        Its keys are the arguments for `warn_user`, each once, in their order: see
+        :func:`say`.
     """
     collected = {}
     token = _collected.set(collected)
@@ -41,3 +54,52 @@ def collected_warnings():
         yield collected
     finally:
         _collected.reset(token)
+
+
+def say(collected):
+    """Say what was collected in another thread or process."""
+    for message, category in collected:
+        warn_user(message, category)
+
+
+@dataclass
+class WarningsOfFit:
+    """What a fit has said.
+
+    Parameters
+    ----------
+    said : set of tuple
+        The arguments of `warn_user`.
+    holds : bool
+        Whether there is something to lose: then what the filters make an error of a
+        warning is held.
+    held : list of Warning
+    """
+
+    said: set = field(default_factory=set)
+    holds: bool = False
+    held: list = field(default_factory=list)
+
+
+@contextmanager
+def warnings_of_fit():
+    """Say each warning once, and raise those that are errors and held in the end.
+
+    Where a fit is a part of another one, this one does so.
+
+    Yields
+    ------
+    fit : WarningsOfFit
+    """
+    fit = _fit.get()
+    if fit is not None:
+        yield fit
+        return
+    fit = WarningsOfFit()
+    token = _fit.set(fit)
+    try:
+        yield fit
+    finally:
+        _fit.reset(token)
+    if fit.held:
+        raise fit.held[0]
