@@ -258,6 +258,7 @@ def train(name, settings, facts, split, folder):
     losses = estimator.loss_curve_
     return {
         "run": name,
+        "training samples": len(X_train),
         "parameters": metrics["n_parameters"],
         "epochs": len(history),
         "loss": f"{losses[-1]:.4f}",
