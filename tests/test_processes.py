@@ -1,5 +1,6 @@
 """What belongs to the process: Ctrl-C, warnings, joblib, scikit-learn's settings."""
 
+import _thread
 import subprocess
 import sys
 import threading
@@ -7,6 +8,7 @@ import time
 import warnings
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import joblib
@@ -31,6 +33,7 @@ from skdnn import (
 )
 from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import TableEncoder
+from skdnn.training import processes
 from skdnn.training.processes import Call, in_processes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -164,6 +167,31 @@ def test_nobody_waits_for_a_process_whose_parent_was_killed(tmp_path):
     check()
     with mock.patch("os.getppid", return_value=1), pytest.raises(KeyboardInterrupt):
         check()
+
+
+def test_a_result_that_gets_lost_is_not_waited_for(monkeypatch):
+    """As where Ctrl-C meets a process that is sending it."""
+    aborted, over = [], threading.Event()
+
+    class Lossy:
+        def __init__(self, *args, **options):
+            self._backend = SimpleNamespace(
+                abort_everything=lambda ensure_ready: aborted.append(1)
+            )
+
+        def __call__(self, tasks):
+            for function, args, options in tasks:
+                function(*args, **options)
+            _thread.interrupt_main()
+            over.wait()
+            return []
+
+    monkeypatch.setattr(processes, "Parallel", Lossy)
+    monkeypatch.setattr(processes, "SENDING", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        in_processes(2, lambda check, part, data: part, [1, 2], ())
+    over.set()
+    assert aborted == [1]
 
 
 def test_one_that_fails_ends_the_others():

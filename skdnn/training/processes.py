@@ -12,6 +12,7 @@ from joblib import Parallel, delayed, wrap_non_picklable_objects
 from sklearn import config_context, get_config
 
 MOMENT = 0.05  # seconds between two looks at what the others do
+SENDING = 60.0  # seconds at most that results are under way, all calls having ended
 # Whose calls are all on this machine: that the folder is there for them is certain.
 NEAR = {"LokyBackend", "MultiprocessingBackend", "ThreadingBackend"}
 
@@ -74,7 +75,7 @@ def in_processes(n_jobs, function, parts, data):
     except KeyboardInterrupt:
         calls[0].stop()
         try:
-            _wait(future)
+            _wait_for_the_last(future, calls)
         except KeyboardInterrupt:
             parallel._backend.abort_everything(ensure_ready=False)  # as joblib does
             raise
@@ -87,6 +88,17 @@ def in_processes(n_jobs, function, parts, data):
 def _wait(future):
     while not future.done():
         wait([future], MOMENT)  # for ever, Windows would not hear Ctrl-C
+
+
+def _wait_for_the_last(future, calls):
+    """Wait for calls that are to end; raise KeyboardInterrupt if results get lost.
+
+    One that Ctrl-C meets while it sends its result never comes to an end of that.
+    """
+    while not (future.done() or all(call.has_ended() for call in calls)):
+        wait([future], MOMENT)
+    if not wait([future], SENDING).done:
+        raise KeyboardInterrupt
 
 
 @dataclass
@@ -157,6 +169,10 @@ class Call:
             _touch(self._path(f"ended-{self.number}"))
             while waits and self.may_go_on() and self._others_work():
                 time.sleep(MOMENT)
+
+    def has_ended(self):
+        """Return whether this one has ended."""
+        return os.path.exists(self._path(f"ended-{self.number}"))
 
     def _others_work(self):
         names = os.listdir(self.folder)
