@@ -318,19 +318,15 @@ def _trainer_for(estimator, X, y, sample_weight):
     """Return what would train the network in `fit`, with its data loaded."""
     network = clone(estimator).set_params(n_networks=1, resampling=None)
     with plain_arguments(network):
-        return _trainer_of_clone(network, X, y, sample_weight)
-
-
-def _trainer_of_clone(network, X, y, sample_weight):
-    network._validate_params()
-    # A copy, also of NumPy's global one, which `fit` is to find as it was.
-    network.random_state = deepcopy(check_random_state(network.random_state))
-    as_given = X, y
-    X, targets, encoded, weights, sample_weight, y = network._prepare(
-        X, y, sample_weight, network._read_targets, reset=True
-    )
-    (plan,) = plans_for(network, None, targets, encoded)
-    fit = Fit(X, encoded, weights, sample_weight, y, targets, None, as_given)
-    member = network._member(fit, 0, plan, warm=False)
-    member.load((X, encoded, weights))
-    return member.trainer
+        network._validate_params()
+        # A copy, also of NumPy's global one, which `fit` is to find as it was.
+        network.random_state = deepcopy(check_random_state(network.random_state))
+        as_given = X, y
+        X, targets, encoded, weights, sample_weight, y = network._prepare(
+            X, y, sample_weight, network._read_targets, reset=True
+        )
+        (plan,) = plans_for(network, None, targets, encoded)
+        fit = Fit(X, encoded, weights, sample_weight, y, targets, None, as_given)
+        member = network._member(fit, 0, plan, warm=False)
+        member.load((X, encoded, weights))
+        return member.trainer
