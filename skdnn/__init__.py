@@ -1,13 +1,12 @@
 """Feed-forward neural networks in NumPy, as scikit-learn estimators."""
 
-__version__ = "0.1.0"
-
 from skdnn.diagnosis import diagnose
 from skdnn.estimators import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.images import fetch_mnist
 from skdnn.onnx import to_onnx
 from skdnn.tables import TableEncoder, TabularClassifierDIY, TabularRegressorDIY
 from skdnn.trusted import trusted_types
+from skdnn.version import __version__ as __version__
 
 __all__ = [
     "MLPClassifierDIY",

@@ -16,7 +16,8 @@ from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
 from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import trainer_for
-from skdnn.estimators.targets import misfit
+from skdnn.estimators.task.base import misfit
+from skdnn.messages.user_warnings import collected_warnings
 from skdnn.nn import (
     ELU,
     SELU,
@@ -32,7 +33,6 @@ from skdnn.nn import (
 )
 from skdnn.nn.network import INFERENCE_ROWS
 from skdnn.training.lockstep import Lockstep
-from skdnn.training.user_warnings import collected_warnings
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
 SATURATING = Tanh, Logistic, ELU, SELU
@@ -214,7 +214,7 @@ def diagnose(estimator, X, y=None):
             ratios = _update_ratios(alone, X, y)
         each.append(_describe_layers(alone, X.shape[0], outputs, ratios))
     layers = [_mean_row(rows) for rows in zip(*each, strict=True)]
-    targets = estimator._fitted_targets()
+    task = estimator.task_
     answers = _answers(estimator, X, y)
     if y is None:
         y = answers.decisions[0]
@@ -223,7 +223,7 @@ def diagnose(estimator, X, y=None):
         history=estimator.history_,
         layers=layers,
         input_sizes=input_sizes,
-        target_size=targets.size_of(y),
+        target_size=task.size_of(y),
         answers=answers,
     )
     findings = [sentence for check in CHECKS for sentence in check(case)]
@@ -247,24 +247,24 @@ def _unwrap(clf, X, y):
         y = taken_in(y, "y")
         check_consistent_length(X, y)
         estimator._check_target_names(y, "y")
-        y = estimator._fitted_targets().encode(estimator._check_labels(y, "y"))
+        y = estimator.task_.encode(estimator._check_labels(y, "y"))
     return estimator, X, y
 
 
 def _answers(estimator, X, y):
     """Return what the networks say of X, and how good that is where y is known."""
-    targets = estimator._fitted_targets()
+    task = estimator.task_
     answers = SimpleNamespace(y=y, decisions=[], is_same=True, score=nan, error=nan)
     weights, row_scores = _class_weights(estimator, y), []
     for alone in estimator._each():
-        loss = targets.loss_for(alone.network_)
+        loss = task.loss_for(alone.network_)
         with np.errstate(all="ignore"):
             Z = alone.network_.predict(X, -1)
             answers.decisions.append(loss.decide(Z))
             answers.is_same &= bool(np.ptp(Z, axis=0).max() <= SAME * np.abs(Z).max())
             if y is not None:
                 row_scores.append(loss.row_scorer(y, weights)(Z, y))
-    if y is not None and not targets.why_no_score(y, weights):
+    if y is not None and not task.why_no_score(y, weights):
         of_rows = np.mean(row_scores, axis=0, dtype=np.float64)
         shares = np.ones(len(of_rows)) if weights is None else weights
         answers.shares = shares / shares.sum()
@@ -328,7 +328,7 @@ def _relative_slope(layer, A):
     return np.ones_like(A)
 
 
-def _update_ratios(estimator, X, encoded):
+def _update_ratios(estimator, X, targets):
     """Return, for each dense layer, how large a step is relative to the weights."""
     network = estimator.network_.copy()
     weights = [view["weights"] for view in network.views if "weights" in view]
@@ -338,14 +338,14 @@ def _update_ratios(estimator, X, encoded):
     if estimator.solver == "lbfgs" or not rates:
         return [nan] * len(weights)
     rng = np.random.RandomState(0)
-    targets = estimator._fitted_targets()
-    if encoded is None:
+    task = estimator.task_
+    if targets is None:
         logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
-        encoded = targets.loss_for(network).draw(logits, loss, rng)
+        targets = task.loss_for(network).draw(logits, loss, rng)
     with plain_arguments(estimator):
-        trainer = trainer_for(estimator, network, targets, rng)
+        trainer = trainer_for(estimator, network, task, rng)
     with collected_warnings():  # that there are fewer rows than a batch has in training
-        trainer.load(X, encoded)
+        trainer.load(X, targets)
     n_rows = trainer.n_rows
     lockstep = Lockstep([trainer])
     squared_ratios = []
@@ -518,7 +518,7 @@ def _check_divergence(case):
 
 def _loss_of_equal_probabilities(clf):
     n_classes = len(clf.classes_)
-    if clf._fitted_targets().multilabel:
+    if clf.task_.multilabel:
         return n_classes * log(2)  # summed over the labels
     return log(n_classes)
 
@@ -542,7 +542,7 @@ def _check_same_answer(case):
         and all(map(_is_one_answer, answers.decisions))
     ):
         decision = answers.decisions[0]
-        label = clf._fitted_targets().decode(decision[:1])[0].tolist()
+        label = clf.task_.decode(decision[:1])[0].tolist()
         others = (decision.reshape(n_rows, -1) != answers.y.reshape(n_rows, -1)).any(1)
         yield (
             f"The network predicts {label!r} for every row, though"

@@ -34,7 +34,7 @@ from skdnn.augmentation import (
     Noise,
 )
 from skdnn.displays import AugmentationDisplay
-from skdnn.estimators.target_numbers import Numbers
+from skdnn.estimators.task.numbers import Numbers
 from skdnn.images.pixels import bilinear_maps, middle_grid
 from skdnn.training import GradientDescent
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_array_equal
 
-from skdnn.estimators.target_labels import Labels
+from skdnn.estimators.task.labels import Labels
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from helpers import quick_of
 from skdnn import MLPRegressorDIY, diagnose
-from skdnn.estimators.scales import absurd
-from skdnn.estimators.target_numbers import r2_of
+from skdnn.estimators.task.numbers import r2_of
+from skdnn.estimators.task.scales import absurd
 from skdnn.nn import Dense, GaussianOutput, Identity, Normal, Ordered, ReLU, Softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

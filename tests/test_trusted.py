@@ -58,7 +58,7 @@ METHODS = ("predict_proba", "predict", "transform")
 BASES = """
     skdnn.augmentation.base.Augmentation skdnn.augmentation.deformations.Deformation
     skdnn.estimators.arguments.SharedArguments skdnn.estimators.base.BaseMLP
-    skdnn.estimators.targets.Targets skdnn.nn.layers.base.Layer
+    skdnn.estimators.task.base.Task skdnn.nn.layers.base.Layer
     skdnn.nn.layers.noise.StochasticLayer skdnn.nn.layers.rectifiers.ExponentialLayer
     skdnn.nn.layers.smooth.SmoothLayer skdnn.nn.losses.base.Loss
     skdnn.nn.losses.cross_entropies.CrossEntropy
@@ -69,7 +69,7 @@ BASES = """
 """
 WHILE_IT_RUNS = """
     skdnn.displays.learning_rate.RangeTest skdnn.estimators.ensemble.Plan
-    skdnn.estimators.target_labels.Labels skdnn.estimators.target_numbers.Numbers
+    skdnn.estimators.task.labels.Labels skdnn.estimators.task.numbers.Numbers
     skdnn.estimators.validation.Fit skdnn.estimators.validation.Validation
     skdnn.estimators.validation.ValidationSet skdnn.nn.network.Node
     skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
@@ -81,7 +81,7 @@ WHILE_IT_RUNS = """
     skdnn.training.objective.MixedLoss skdnn.training.processes.Call
     skdnn.training.processes.Shipped skdnn.training.schema.Check
     skdnn.training.schema.Optional skdnn.training.together.Member
-    skdnn.training.user_warnings.WarningsOfFit
+    skdnn.messages.user_warnings.WarningsOfFit
     skdnn.training.together.SharedLimit
 """
 NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}

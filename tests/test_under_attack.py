@@ -272,7 +272,7 @@ def check_predictions(clf, X):
     if P is None:
         return
     n, n_classes = P.shape
-    multilabel = clf._fitted_targets().multilabel
+    multilabel = clf.task_.multilabel
     assert n_classes == len(clf.classes_)
     assert P.dtype == clf.network_.dtype
     assert np.isfinite(P).all() and (P >= 0).all() and (P <= 1).all()

@@ -9,8 +9,8 @@ from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
 
-from skdnn.nn.layers.base import counted
-from skdnn.training.user_warnings import warn_user
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted
 
 N_NAMES = 5
 

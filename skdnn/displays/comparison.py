@@ -17,8 +17,8 @@ from skdnn.displays.common import (
 from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import count_parameters
 from skdnn.estimators.regressor import measures_of, warn_of_measures
+from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import Layer
-from skdnn.training.user_warnings import warn_user
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
 COLOR = PALETTE[0]
@@ -271,8 +271,8 @@ def _count_parameters(search):
         *_, candidate = unwrapped(candidate)
         try:
             with plain_arguments(candidate):
-                targets = candidate._as_asked(best._fitted_targets())
-                count = count_parameters(candidate, best.n_features_in_, targets)
+                task = candidate._as_asked(best.task_)
+                count = count_parameters(candidate, best.n_features_in_, task)
         # A network that can't be made was not fitted.
         except (MemoryError, TypeError, ValueError):
             count = np.nan

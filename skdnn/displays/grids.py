@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn.displays.common import MISTAKE_COLOR, WIDTH, final_estimator, make_axes
-from skdnn.nn.layers.base import as_python
+from skdnn.messages.checks import as_python
 
 GAP, LINE_HEIGHT = 0.16, 0.16  # of a grid, in widths of an image
 COLORBAR_WIDTH = 0.9  # inches, with its labels

@@ -20,7 +20,8 @@ from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.base import BaseMLP
 from skdnn.estimators.ensemble import plans_for
 from skdnn.estimators.validation import Fit
-from skdnn.nn.layers.base import as_python, plain
+from skdnn.messages.checks import as_python
+from skdnn.messages.words import plain
 from skdnn.training.lockstep import Lockstep
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten
@@ -322,11 +323,11 @@ def _trainer_for(estimator, X, y, sample_weight):
         # A copy, also of NumPy's global one, which `fit` is to find as it was.
         network.random_state = deepcopy(check_random_state(network.random_state))
         as_given = X, y
-        X, targets, encoded, weights, sample_weight, y = network._prepare(
-            X, y, sample_weight, network._read_targets, reset=True
+        X, task, targets, weights, sample_weight, y = network._prepare(
+            X, y, sample_weight, network._read_task, reset=True
         )
-        (plan,) = plans_for(network, None, targets, encoded)
-        fit = Fit(X, encoded, weights, sample_weight, y, targets, None, as_given)
+        (plan,) = plans_for(network, None, task, targets)
+        fit = Fit(X, targets, weights, sample_weight, y, task, None, as_given)
         member = network._member(fit, 0, plan, warm=False)
-        member.load((X, encoded, weights))
+        member.load((X, targets, weights))
         return member.trainer

@@ -14,7 +14,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skdnn.estimators.building import ACTIVATIONS, INITIALIZERS
-from skdnn.nn.layers.base import as_python, as_real
+from skdnn.messages.checks import as_python, as_real
 
 
 class SharedArguments(BaseEstimator):

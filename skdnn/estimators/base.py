@@ -41,7 +41,7 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.targets import misfit
+from skdnn.estimators.task.base import misfit
 from skdnn.estimators.validation import (
     Fit,
     Validation,
@@ -49,11 +49,11 @@ from skdnn.estimators.validation import (
     score_by_loss_if_undefined,
     split,
 )
+from skdnn.messages.user_warnings import warn_user, warnings_of_fit
 from skdnn.nn import Dense, Network
 from skdnn.nn.network import TABLE_HEAD
 from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
-from skdnn.training.user_warnings import warn_user, warnings_of_fit
 
 LEARNED = 0.5  # score in training of targets that are not too far off
 SLIGHT = 0.2  # misfit of targets that may be why nothing was learned
@@ -86,10 +86,10 @@ class BaseMLP(
     with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
     with these methods:
 
-    - `_read_targets`, `_fitted_targets`, `_continued_targets`: what a new fit learns,
+    - `_read_task`, `task_`, `_continued_task`: what a new fit learns,
       what the last one has learned, and what one that goes on learns, for which
       `_as_asked` adds what the parameters say now; values of
-      :mod:`skdnn.estimators.targets`.
+      :mod:`skdnn.estimators.task.base`.
     - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
       samples counts. There are defaults.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
@@ -104,23 +104,24 @@ class BaseMLP(
     # one of several fits that make a model only together.
     _raises_interrupt = False
 
-    def _read_targets(self, y, sample_weight):
-        """Return the targets that y holds, an array, to begin anew with."""
+    def _read_task(self, y, sample_weight):
+        """Return the task that y, an array, sets, to begin anew with."""
         raise NotImplementedError
 
-    def _fitted_targets(self):
-        """Return the targets of the last fit."""
+    @property
+    def task_(self):
+        """Return the task of the last fit."""
         raise NotImplementedError
 
-    def _as_asked(self, targets):
-        """Return targets of another fit, with what the parameters say now."""
-        return targets
+    def _as_asked(self, task):
+        """Return task of another fit, with what the parameters say now."""
+        return task
 
-    def _continued_targets(self):
-        """Return the targets of the last fit, for one that goes on."""
-        return self._as_asked(self._fitted_targets())
+    def _continued_task(self):
+        """Return the task of the last fit, for one that goes on."""
+        return self._as_asked(self.task_)
 
-    def _weigh(self, targets, encoded, sample_weight):
+    def _weigh(self, task, targets, sample_weight):
         """Return each sample's weight in training, or None."""
         return sample_weight
 
@@ -182,34 +183,34 @@ class BaseMLP(
             forgotten = ("_trainers", "estimators_samples_", *OOF)
             for name in forgotten if warm else ("_books", *forgotten):
                 vars(self).pop(name, None)
-            read = self._same_targets if warm else self._read_targets
-            X, targets, encoded, weights, sample_weight, y = self._prepare(
+            read = self._same_task if warm else self._read_task
+            X, task, targets, weights, sample_weight, y = self._prepare(
                 X, y, sample_weight, read, reset=not warm
             )
-            given = check_given(self, targets, X_val, y_val, sample_weight_val)
+            given = check_given(self, task, X_val, y_val, sample_weight_val)
             if given is not None:
-                val = given.encoded, given.sample_weight
-                targets.warn_of_units(encoded, weights, *val)
-                targets.warn_of_outliers(given.y, val[1], given.name)
+                val = given.targets, given.sample_weight
+                task.warn_of_units(targets, weights, *val)
+                task.warn_of_outliers(given.y, val[1], given.name)
             checkpoints = checkpoints_for(
                 self,
                 warm,
                 X,
-                targets.fitted_attributes(),
-                encoded,
+                task.fitted_attributes(),
+                targets,
                 sample_weight,
                 given and given.learned_from(),
             )
-            fit = Fit(X, encoded, weights, sample_weight, y, targets, given, as_given)
+            fit = Fit(X, targets, weights, sample_weight, y, task, given, as_given)
             counts = fit.counts()
-            plans = plans_for(self, checkpoints, targets, encoded, counts, rows_before)
+            plans = plans_for(self, checkpoints, task, targets, counts, rows_before)
             members = [self._member(fit, k, plans[k], warm) for k in range(len(plans))]
-            is_told = bool((encoded == encoded[0]).all())  # that all of y is constant
+            is_told = bool((targets == targets[0]).all())  # that all of y is constant
             score_by_loss_if_undefined(members, is_told)
             warn_of_numbers(
                 as_given[0], self._column_names(), members[0].trainer.network.dtype
             )
-            self._warn_of_settings(targets, encoded, weights)
+            self._warn_of_settings(task, targets, weights)
             said.holds = True
             members, converged = self._train(members, fit, data)
             trainers = [member.trainer for member in members]
@@ -218,7 +219,7 @@ class BaseMLP(
                 is_part = len(trainers) > 1 and not all(it.history for it in trainers)
                 if self._raises_interrupt or is_part:
                     raise KeyboardInterrupt
-            self._publish(trainers, targets, plans)
+            self._publish(trainers, task, plans)
             if self.resampling is not None:
                 self._score_left_out(fit, plans)
         largest = self._largest_parameter()
@@ -231,7 +232,7 @@ class BaseMLP(
                 ConvergenceWarning,
             )
         elif not any(it.complaint or it.is_stuck for it in trainers):
-            self._warn_of_size(targets, encoded, weights)
+            self._warn_of_size(task, targets, weights)
         if not converged:
             warn_user(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached"
@@ -240,15 +241,15 @@ class BaseMLP(
             )
         return owner
 
-    def _partial_fit(self, X, y, sample_weight, read_targets):
+    def _partial_fit(self, X, y, sample_weight, read_task):
         """Train for one epoch, as an estimator's `partial_fit` says.
 
         Parameters
         ----------
         X, y, sample_weight
             As `partial_fit` takes them.
-        read_targets : callable
-            Takes y and sample_weight, both checked, and returns the targets: those of
+        read_task : callable
+            Takes y and sample_weight, both checked, and returns the task: those of
             the calls before, or in the first call those that it finds.
         """
         if self.early_stopping:
@@ -261,14 +262,14 @@ class BaseMLP(
         with warnings_of_fit(), unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             as_given = X = taken_in(X, "X")
-            X, targets, encoded, weights, _, _ = self._prepare(
-                X, y, sample_weight, read_targets, reset=not fitted
+            X, task, targets, weights, _, _ = self._prepare(
+                X, y, sample_weight, read_task, reset=not fitted
             )
-            trainers, plans = self._trainers_to_go_on(X, targets, encoded, weights)
+            trainers, plans = self._trainers_to_go_on(X, task, targets, weights)
             if not fitted:
                 network = trainers[0].network
                 warn_of_numbers(as_given, self._column_names(), network.dtype)
-                self._warn_of_size(targets, encoded, weights)
+                self._warn_of_size(task, targets, weights)
             if trainers[0].schedule.planned and trainers[0].n_epochs == self.max_iter:
                 warn_user(
                     f"learning_rate={self.learning_rate!r} is laid out for"
@@ -280,7 +281,7 @@ class BaseMLP(
             before = [trainer.state() for trainer in trainers]
             try:
                 for trainer in trainers:
-                    trainer.load(X, encoded, weights)
+                    trainer.load(X, targets, weights)
                 run_epoch(trainers)
                 for trainer in trainers:
                     row = trainer.history[-1]
@@ -288,7 +289,7 @@ class BaseMLP(
                         print(f"Iteration 1, loss = {row['loss']:.8f}")
                     say = print if self.verbose else lambda line: None
                     trainer.judge(row, self.tol, self.n_iter_no_change, say=say)
-                self._publish(trainers, targets, plans)
+                self._publish(trainers, task, plans)
             except BaseException:
                 for trainer, state in zip(trainers, before, strict=True):
                     trainer.restore(state)
@@ -299,7 +300,7 @@ class BaseMLP(
             self._trainers = trainers
         return self
 
-    def _trainers_to_go_on(self, X, targets, encoded, weights):
+    def _trainers_to_go_on(self, X, task, targets, weights):
         """Return the trainers of `partial_fit`, where the last call has left them."""
         running = getattr(self, "_trainers", None)
         if running is not None:
@@ -312,19 +313,19 @@ class BaseMLP(
             previous = [it.network for it in running]
             pasts = [None] * len(plans)
         else:
-            plans = plans_for(self, None, targets, encoded)
+            plans = plans_for(self, None, task, targets)
             previous = pasts = [None] * len(plans)
             if hasattr(self, "network_"):
                 pasts = self._each_to_go_on(len(plans))
                 previous = [it.network_.copy() for it in pasts]
         trainers = []
         for plan, its_previous, past in zip(plans, previous, pasts, strict=True):
-            network = network_for(self, X, targets, plan.rng, its_previous)
-            targets.check_range(encoded, network.dtype)
+            network = network_for(self, X, task, plan.rng, its_previous)
+            task.check_range(targets, network.dtype)
             if its_previous is None:
-                targets.start(network, encoded, weights)
+                task.start(network, targets, weights)
             self._transform_stop(network)
-            trainers.append(trainer_for(self, network, targets, plan.rng, past))
+            trainers.append(trainer_for(self, network, task, plan.rng, past))
         for trainer, before in zip(trainers, running or (), strict=False):
             trainer.take_over(before)
         return trainers, plans
@@ -339,38 +340,38 @@ class BaseMLP(
             )
         return each
 
-    def _same_targets(self, y, sample_weight):
-        """Return the targets of the last fit, which y must have."""
-        targets = self._continued_targets()
-        targets.check_same(y)
-        return targets
+    def _same_task(self, y, sample_weight):
+        """Return the task of the last fit, which y must have."""
+        task = self._continued_task()
+        task.check_same(y)
+        return task
 
-    def _prepare(self, X, y, sample_weight, read_targets, *, reset):
+    def _prepare(self, X, y, sample_weight, read_task, *, reset):
         """Check what there is to learn, and return it as training takes it.
 
         Parameters
         ----------
         X, y, sample_weight
             As `fit` takes them.
-        read_targets : callable
+        read_task : callable
             See :meth:`_partial_fit`.
         reset : bool
             Whether X may have other columns than before.
 
         Returns
         -------
-        X, targets, encoded, weights, sample_weight, y
-            The rows; what the targets are, and these as numbers; what each row
+        X, task, targets, weights, sample_weight, y
+            The rows; what is learned, and y as the loss takes it; what each row
             weighs in the loss, and as it was given, checked; y, checked.
         """
         y = taken_in(y, "y")
         self._check_target_names(y, "y", reset=reset)
         X, y = self._validate(X, y, reset=reset)
         sample_weight = check_weights(sample_weight, X)
-        targets = read_targets(y, sample_weight)
-        encoded = targets.encode(y)
-        weights = self._weigh(targets, encoded, sample_weight)
-        return X, targets, encoded, weights, sample_weight, targets.restore(encoded, y)
+        task = read_task(y, sample_weight)
+        targets = task.encode(y)
+        weights = self._weigh(task, targets, sample_weight)
+        return X, task, targets, weights, sample_weight, task.restore(targets, y)
 
     def _validate(self, X, y=NOT_GIVEN, *, reset, dtype=None, name="X"):
         """Check X (and y), and return arrays; integers and memory maps stay as is."""
@@ -427,7 +428,7 @@ class BaseMLP(
         self._check_target_names(y, "y")
         return self._check_labels(y, "y"), check_weights(sample_weight, X)
 
-    def _warn_of_settings(self, targets, encoded, weights):
+    def _warn_of_settings(self, task, targets, weights):
         """Warn of settings that will spoil a fit to these data in silence."""
         warn_of_ignored(self)
         mean = 1.0 if weights is None else float(np.mean(weights))
@@ -441,16 +442,16 @@ class BaseMLP(
             )
         in_batches = self.solver != "lbfgs" and not self.shuffle
         size = 200 if self.batch_size == "auto" else self.batch_size
-        if in_batches and len(encoded) > size and targets.are_sorted(encoded):
+        if in_batches and len(targets) > size and task.are_sorted(targets):
             warn_user(
                 "y is sorted, and shuffle=False: mini-batches hold hardly more than one"
                 " class, or like numbers, and what comes last is learned best. Set"
                 " shuffle=True, or shuffle the rows."
             )
 
-    def _warn_of_size(self, targets, encoded, weights):
+    def _warn_of_size(self, task, targets, weights):
         """Warn of targets of a wrong size, unless they were learned all the same."""
-        mean, std = targets.size_of(encoded, weights)
+        mean, std = task.size_of(targets, weights)
         history = getattr(self, "history_", None)
         score = history[-1]["score"] if history else None
         # One that is far worse than a constant has not even found the middle of y.
@@ -476,13 +477,13 @@ class BaseMLP(
 
     def _member(self, fit, k, plan, warm):
         """Return what trains the network number k of a fit."""
-        targets, given = fit.targets, fit.given
+        task, given = fit.task, fit.given
         past = self._each_to_go_on(self.n_networks)[k] if warm else None
         previous = None if past is None else past.network_.copy()
-        network = network_for(self, fit.X, targets, plan.rng, previous)
-        targets.check_range(fit.encoded, network.dtype)
+        network = network_for(self, fit.X, task, plan.rng, previous)
+        task.check_range(fit.targets, network.dtype)
         if given is not None:
-            targets.check_range(given.encoded, network.dtype, given.name)
+            task.check_range(given.targets, network.dtype, given.name)
         self._transform_stop(network)  # better known before training
         rows, validation = plan.rows, given
         if given is None and self._validates():
@@ -493,10 +494,10 @@ class BaseMLP(
                     plan.left_out, "the part of y that a network leaves out"
                 )
         if previous is None:
-            targets.start(network, *fit.learned(rows))
-        trainer = trainer_for(self, network, targets, plan.rng, past)
+            task.start(network, *fit.learned(rows))
+        trainer = trainer_for(self, network, task, plan.rng, past)
         if validation is not None:
-            validation = Validation(self, trainer, targets, validation)
+            validation = Validation(self, trainer, task, validation)
         rules = {"tol": self.tol, "validate": validation, "verbose": self.verbose}
         if self.solver != "lbfgs":
             rules["n_iter_no_change"] = self.n_iter_no_change
@@ -527,7 +528,7 @@ class BaseMLP(
 
         def attributes():
             state = self._attributes_of(
-                trainers, fit.targets, [trainer.snapshot() for trainer in trainers]
+                trainers, fit.task, [trainer.snapshot() for trainer in trainers]
             )
             # What else the owner has is of the fit before.
             before = dict.fromkeys(fitted_attributes(owner))
@@ -543,25 +544,25 @@ class BaseMLP(
         if getattr(self, "_skl_callbacks", None):  # contexts cost time: only if needed
             options |= {"on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end}
         members, converged = train(
-            members, (fit.X, fit.encoded, fit.weights), **options
+            members, (fit.X, fit.targets, fit.weights), **options
         )
         trainers = [member.trainer for member in members]
         context.call_on_fit_task_end(**data, reconstruction_attributes=attributes)
         return members, converged
 
-    def _publish(self, trainers, targets, plans):
+    def _publish(self, trainers, task, plans):
         """Set the fitted attributes, if what was learned is finite."""
         networks = [trainer.result() for trainer in trainers]
         losses = [row["loss"] for it in trainers for row in it.history[-1:]]
         finite = all(network.is_finite() for network in networks)
         if not (finite and np.isfinite(losses).all()):
             raise ValueError(NOT_FINITE)
-        vars(self).update(self._attributes_of(trainers, targets, networks, plans))
+        vars(self).update(self._attributes_of(trainers, task, networks, plans))
 
-    def _attributes_of(self, trainers, targets, networks, plans=None):
+    def _attributes_of(self, trainers, task, networks, plans=None):
         """Return the fitted attributes, of one network or of several."""
         each = [
-            self._fitted_attributes(trainer, targets, network)
+            self._fitted_attributes(trainer, task, network)
             for trainer, network in zip(trainers, networks, strict=True)
         ]
         if not self._is_ensemble():
@@ -593,12 +594,12 @@ class BaseMLP(
         """Return whether `network_` has an axis of networks."""
         return bool(self.network_.axes)
 
-    def _fitted_attributes(self, trainer, targets, network):
+    def _fitted_attributes(self, trainer, task, network):
         history = trainer.history
         scored = trainer.best_score > -np.inf
         stops_early = self.early_stopping and self.solver != "lbfgs"
         return {
-            **targets.fitted_attributes(),
+            **task.fitted_attributes(),
             "network_": network,
             "history_": history,
             "loss_": history[-1]["loss"] if history else np.nan,

@@ -8,13 +8,14 @@ from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation.base import InARow
-from skdnn.nn.layers.base import as_python, check_fits, counted, plain
+from skdnn.messages.checks import as_python, check_fits
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted, plain
 from skdnn.nn.network import check_layers
 from skdnn.nn.vectors import check_memory
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of
 from skdnn.training.fingerprint import fingerprint_of
-from skdnn.training.user_warnings import warn_user
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -51,20 +52,20 @@ NOT_FOR_LBFGS |= {"validation_fraction", "beta_1", "beta_2", "epsilon"}
 NOT_FOR_LBFGS |= {"n_iter_no_change", "max_grad_norm", "checkpoint_every"}
 
 
-def network_for(estimator, X, targets, rng, previous=None):
+def network_for(estimator, X, task, rng, previous=None):
     """Return the network that the parameters ask for.
 
     Parameters
     ----------
     estimator : BaseMLP
     X : {ndarray, sparse array} of shape (n_samples, n_features)
-    targets : Targets
+    task : Task
     rng : numpy.random.RandomState
         Where the initial weights are drawn from.
     previous : Network, default=None
         One of the same layers, dtype and features, returned in place of a new one.
     """
-    layers = _layers(estimator, targets)
+    layers = _layers(estimator, task)
     if issparse(X) and augmentation_for(estimator) is not None:
         raise TypeError(
             f"augmentation={estimator.augmentation!r} needs dense rows, but X is"
@@ -108,16 +109,16 @@ def network_for(estimator, X, targets, rng, previous=None):
         ) from error
 
 
-def count_parameters(estimator, n_features, targets):
+def count_parameters(estimator, n_features, task):
     """Return the number of parameters of the networks that an estimator asks for."""
-    network = nn.Network(_layers(estimator, targets), n_features)
+    network = nn.Network(_layers(estimator, task), n_features)
     return estimator.n_networks * network.n_parameters
 
 
-def _layers(estimator, targets):
+def _layers(estimator, task):
     if estimator.architecture is None:
-        return targets.complete(_simple_hidden_layers(estimator))
-    return targets.complete(_explicit_layers(estimator))
+        return task.complete(_simple_hidden_layers(estimator))
+    return task.complete(_explicit_layers(estimator))
 
 
 def sizes_of(hidden_layer_sizes):
@@ -183,14 +184,14 @@ def _initializer(estimator, network):
     return INITIALIZERS[estimator.weight_init]
 
 
-def trainer_for(estimator, network, targets, rng, past=None):
+def trainer_for(estimator, network, task, rng, past=None):
     """Return the trainer that the parameters ask for.
 
     Parameters
     ----------
     estimator : BaseMLP
     network : Network
-    targets : Targets
+    task : Task
     rng : numpy.random.RandomState
     past : object, default=None
         What has the `history_`, `t_` and `best_loss_` of the network's earlier fit.
@@ -204,7 +205,7 @@ def trainer_for(estimator, network, targets, rng, past=None):
         settings["samples_seen"] = past.t_
         if past.best_loss_ is not None:
             settings["best_loss"] = past.best_loss_
-    loss = targets.loss_for(network)
+    loss = task.loss_for(network)
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
         return LBFGS(network, loss, max_fun=estimator.max_fun, **settings)

@@ -18,7 +18,7 @@ from skdnn.estimators.arguments import (
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
-from skdnn.estimators.target_labels import Labels, check_classes, check_labels, weigh
+from skdnn.estimators.task.labels import Labels, check_classes, check_labels, weigh
 from skdnn.nn import logistic
 
 
@@ -122,7 +122,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
                 " a large enough part, and pass the weights as class_weight."
             )
 
-        def read_targets(y, sample_weight):
+        def read_task(y, sample_weight):
             asked = None if classes is None else check_classes(classes)
             known = getattr(self, "classes_", None)
             both = asked is not None and known is not None
@@ -132,7 +132,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
                     f" partial_fit, was: {known.tolist()}."
                 )
             if not _check_partial_fit_first_call(self, asked):
-                return self._fitted_targets()
+                return self.task_
             multilabel = type_of_target(y).startswith("multilabel")
             if len(self.classes_) < 2 and not multilabel:
                 raise ValueError(
@@ -141,21 +141,23 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
                 )
             return Labels(self.classes_, multilabel, self.label_smoothing)
 
-        return self._partial_fit(X, y, sample_weight, read_targets)
+        return self._partial_fit(X, y, sample_weight, read_task)
 
     @staticmethod
     def _check_labels(y, name):
         return check_labels(y, name)
 
-    def _read_targets(self, y, sample_weight):
+    def _read_task(self, y, sample_weight):
         return Labels.of(y, self.label_smoothing)
 
-    def _fitted_targets(self):
+    @property
+    def task_(self):
+        """The labels of the last fit, and what is to be done with them."""
         multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
         return Labels(self.classes_, multilabel, self.label_smoothing)
 
-    def _weigh(self, targets, encoded, sample_weight):
-        return weigh(encoded, targets, self.class_weight, sample_weight)
+    def _weigh(self, task, targets, sample_weight):
+        return weigh(targets, task, self.class_weight, sample_weight)
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -223,7 +225,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         """
         P = self.predict_each(X).astype(np.float64)
         P = P.reshape(-1, *P.shape[-2:])  # one network is one of one
-        if self._fitted_targets().multilabel:
+        if self.task_.multilabel:
             P = np.stack([P, 1 - P], axis=-1)
         else:
             P = P[:, :, np.newaxis, :]
@@ -277,8 +279,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         if self._is_ensemble_fitted():
             return self._decode(self.predict_proba(X))
         Z = self._outputs(X, stop=-1)
-        targets = self._fitted_targets()
-        return targets.decode(targets.loss_for(self.network_).decide(Z))
+        task = self.task_
+        return task.decode(task.loss_for(self.network_).decide(Z))
 
     def _decode(self, P):
         """Return labels for the probabilities of all classes."""
@@ -286,7 +288,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             decisions = P.argmax(axis=-1)
         else:
             decisions = (P[:, 1:] if self.n_outputs_ == 1 else P) > 0.5
-        return self._fitted_targets().decode(decisions)
+        return self.task_.decode(decisions)
 
     def _to_average(self, X):
         return self.predict_each(X)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skdnn.nn.layers.base import counted
-from skdnn.training.user_warnings import warn_user
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted
 
 N_DRAWS = 100  # of a bootstrap, of which with two rows that count every second will do
 
@@ -40,7 +40,7 @@ class Plan:
     checkpoint: object = None
 
 
-def plans_for(estimator, checkpoints, targets, encoded, counts=None, rows_before=None):
+def plans_for(estimator, checkpoints, task, targets, counts=None, rows_before=None):
     """Return a plan for each network of an estimator.
 
     Parameters
@@ -48,8 +48,8 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None, rows_before
     estimator : BaseMLP
     checkpoints : callable or None
         See :func:`~skdnn.estimators.building.checkpoints_for`.
-    targets : Targets
-    encoded : ndarray
+    task : Task
+    targets : ndarray
         y as the loss takes it.
     counts : tuple of ndarray of bool of shape (n_samples,), default=None
         Which rows count in training, and in a score; None stands for all.
@@ -61,7 +61,7 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None, rows_before
     rng = _begin(start, estimator.random_state)
     if n_networks == 1 and resampling is None:
         return [Plan(rng, checkpoint=start)]
-    n_samples = len(encoded)
+    n_samples = len(targets)
     if resampling == "folds" and not 2 <= n_networks <= n_samples:
         raise ValueError(
             f"resampling='folds' has each network leave out a part of its own, which"
@@ -80,7 +80,7 @@ def plans_for(estimator, checkpoints, targets, encoded, counts=None, rows_before
         for plan in plans:
             plan.rows, plan.left_out = _draw(n_samples, counts, rng)
     elif resampling == "folds":
-        classes = targets.classes_of(encoded)
+        classes = task.classes_of(targets)
         for plan, fold in zip(
             plans, folds(classes, n_networks, rng, counts), strict=True
         ):

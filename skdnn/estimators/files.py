@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from os import PathLike, fsdecode
 
-from skdnn import __version__
+from skdnn.version import __version__
 
 FORMAT = 1  # raise it where what is saved gets another meaning
 OLDEST = 0  # the oldest format that can be read; 0 stands for files without a stamp

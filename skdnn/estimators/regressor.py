@@ -22,13 +22,13 @@ from skdnn.estimators.arguments import (
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
-from skdnn.estimators.target_numbers import (
+from skdnn.estimators.task.numbers import (
     Numbers,
     check_spread,
     comparable,
     r2_of,
 )
-from skdnn.training.user_warnings import warn_user
+from skdnn.messages.user_warnings import warn_user
 
 NAMES = {  # of the losses, as the argument `loss` has them
     nn.SquaredError: "squared_error",
@@ -195,14 +195,14 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         self : MLPRegressorDIY
         """
 
-        def read_targets(y, sample_weight):
+        def read_task(y, sample_weight):
             if hasattr(self, "network_"):
-                return self._continued_targets()
+                return self._continued_task()
             if self.standardize_target:
                 check_spread(y, sample_weight)
-            return self._read_targets(y, sample_weight)
+            return self._read_task(y, sample_weight)
 
-        return self._partial_fit(X, y, sample_weight, read_targets)
+        return self._partial_fit(X, y, sample_weight, read_task)
 
     def _loss(self):
         """Return the loss that the parameters ask for."""
@@ -222,7 +222,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     def _check_labels(y, name):
         return check_numbers(y, name)
 
-    def _read_targets(self, y, sample_weight):
+    def _read_task(self, y, sample_weight):
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
@@ -230,14 +230,14 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             )
         self._warn_of_what_the_loss_ignores()
         loss, standardize = self._loss(), self.standardize_target
-        targets = Numbers.of(y, loss, standardize, sample_weight)
-        targets.warn_of_outliers(y, sample_weight)
-        return targets
+        task = Numbers.of(y, loss, standardize, sample_weight)
+        task.warn_of_outliers(y, sample_weight)
+        return task
 
-    def _same_targets(self, y, sample_weight):
-        targets = super()._same_targets(y, sample_weight)
-        targets.warn_of_outliers(y, sample_weight)
-        return targets
+    def _same_task(self, y, sample_weight):
+        task = super()._same_task(y, sample_weight)
+        task.warn_of_outliers(y, sample_weight)
+        return task
 
     def _warn_of_what_the_loss_ignores(self):
         arguments = signature(type(self)).parameters
@@ -250,13 +250,15 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                     f" loss={loss!r}."
                 )
 
-    def _fitted_targets(self):
+    @property
+    def task_(self):
+        """The numbers of the last fit: their units, and the loss."""
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
-    def _as_asked(self, targets):
-        return Numbers(self._loss(), targets.mean, targets.std)
+    def _as_asked(self, task):
+        return Numbers(self._loss(), task.mean, task.std)
 
-    def _continued_targets(self):
+    def _continued_task(self):
         # Files of earlier versions don't say.
         before = getattr(self, "standardized_target_", self.standardize_target)
         if before != self.standardize_target:
@@ -266,10 +268,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 f" in other units. Set standardize_target={before}, or begin anew: with"
                 " warm_start=False, or for partial_fit with a clone."
             )
-        return super()._continued_targets()
+        return super()._continued_task()
 
-    def _fitted_attributes(self, trainer, targets, network):
-        attributes = super()._fitted_attributes(trainer, targets, network)
+    def _fitted_attributes(self, trainer, task, network):
+        attributes = super()._fitted_attributes(trainer, task, network)
         return attributes | {"standardized_target_": bool(self.standardize_target)}
 
     def predict(self, X, return_std=False):
@@ -290,18 +292,18 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        targets = self._fitted_targets()
-        if return_std and targets.loss != nn.GaussianLikelihood():
+        task = self.task_
+        if return_std and task.loss != nn.GaussianLikelihood():
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
-                f" deviation; the loss of the fit was {NAMES[type(targets.loss)]!r}."
+                f" deviation; the loss of the fit was {NAMES[type(task.loss)]!r}."
             )
         Z = self._outputs(X, stop=-1)
-        decisions = targets.loss.decide(Z)
-        y = targets.decode(mean_over_networks(decisions))
+        decisions = task.loss.decide(Z)
+        y = task.decode(mean_over_networks(decisions))
         if return_std:
             std = Z[..., Z.shape[-1] // 2 :]
-            return y, targets.decode_std(std_of_mixture(decisions, std))
+            return y, task.decode_std(std_of_mixture(decisions, std))
         return y
 
     def predict_each(self, X, return_std=False):
@@ -351,7 +353,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         uncertainty estimation using deep ensembles".
         """
         check_is_fitted(self)
-        if self._fitted_targets().loss != nn.GaussianLikelihood():
+        if self.task_.loss != nn.GaussianLikelihood():
             return Bunch(epistemic=self.predict_each(X).var(axis=0))
         means, stds = self.predict_each(X, return_std=True)
         epistemic, aleatoric = means.var(axis=0), np.square(stds).mean(axis=0)
@@ -360,10 +362,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         )
 
     def _to_average(self, X):
-        return self._fitted_targets().loss.decide(self._outputs(X, stop=-1))
+        return self.task_.loss.decide(self._outputs(X, stop=-1))
 
     def _oof_attributes(self, decisions):
-        return {"oof_prediction_": self._fitted_targets().decode(decisions)}
+        return {"oof_prediction_": self.task_.decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
         """Return R², or for quantiles other than the median D², averaged over targets.
@@ -394,7 +396,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self._score(y, self.predict(X), sample_weight)
 
     def _score_of(self, decisions, y, sample_weight):
-        return self._score(y, self._fitted_targets().decode(decisions), sample_weight)
+        return self._score(y, self.task_.decode(decisions), sample_weight)
 
     def _score(self, y, predictions, sample_weight):
         loss = self.target_loss_

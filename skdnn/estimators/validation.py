@@ -15,8 +15,8 @@ from sklearn.utils.validation import _get_feature_names, _num_samples
 
 from skdnn.data.door import take_rows, taken_in
 from skdnn.data.numeric import check_weights
-from skdnn.nn.layers.base import counted
-from skdnn.training.user_warnings import warn_user
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted
 
 
 @dataclass
@@ -25,8 +25,8 @@ class ValidationSet:
 
     Parameters
     ----------
-    X, encoded, sample_weight : array, or None for the weights
-        `encoded` is y as the loss takes it.
+    X, targets, sample_weight : array, or None for the weights
+        `targets` is y as the loss takes it.
     y : ndarray
         Checked, in the units and with the labels that the user has passed.
     as_given : callable
@@ -36,7 +36,7 @@ class ValidationSet:
     """
 
     X: object
-    encoded: np.ndarray
+    targets: np.ndarray
     sample_weight: np.ndarray | None
     y: np.ndarray
     as_given: Callable
@@ -44,10 +44,10 @@ class ValidationSet:
 
     def learned_from(self):
         """Return what a fit depends on."""
-        return self.X, self.encoded, self.sample_weight
+        return self.X, self.targets, self.sample_weight
 
 
-def check_given(estimator, targets, X_val, y_val, sample_weight_val):
+def check_given(estimator, task, X_val, y_val, sample_weight_val):
     """Return what was passed to `fit` as a validation set, or None."""
     if X_val is not None or y_val is not None:
         if y_val is None:
@@ -69,15 +69,15 @@ def check_given(estimator, targets, X_val, y_val, sample_weight_val):
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
         y_val = estimator._check_labels(y_val, "y_val")
         try:
-            encoded = targets.encode(y_val, "y_val")
+            targets = task.encode(y_val, "y_val")
         except ValueError as error:
             named = "y_val" in str(error)
             raise ValueError(
                 str(error) if named else f"y_val does not go with y: {error}"
             ) from error
-        y_val = targets.restore(encoded, y_val)
+        y_val = task.restore(targets, y_val)
         return ValidationSet(
-            X_val, encoded, sample_weight_val, y_val, lambda: given, "y_val"
+            X_val, targets, sample_weight_val, y_val, lambda: given, "y_val"
         )
     if sample_weight_val is not None:
         raise ValueError(
@@ -93,7 +93,7 @@ class Fit:
     Parameters
     ----------
     X : {ndarray, sparse array} of shape (n_samples, n_features)
-    encoded : ndarray
+    targets : ndarray
         y as the loss takes it.
     weights : ndarray or None
         What each row counts in training.
@@ -101,7 +101,7 @@ class Fit:
         What each row counts in a score.
     y : ndarray
         See :class:`ValidationSet`.
-    targets : Targets
+    task : Task
     given : ValidationSet or None
         The one that the user has passed.
     as_given : tuple
@@ -109,11 +109,11 @@ class Fit:
     """
 
     X: object
-    encoded: np.ndarray
+    targets: np.ndarray
     weights: np.ndarray | None
     sample_weight: np.ndarray | None
     y: np.ndarray
-    targets: object
+    task: object
     given: ValidationSet | None
     as_given: tuple
 
@@ -121,16 +121,16 @@ class Fit:
         """Return which rows count in training, and in a score, or None for all."""
         if self.sample_weight is None and self.weights is None:
             return None
-        every = np.ones(len(self.encoded))
+        every = np.ones(len(self.targets))
         each = (self.weights, self.sample_weight)
         return tuple((every if w is None else w) > 0 for w in each)
 
     def learned(self, rows=None):
         """Return the targets and weights of the rows that are learned, or of all."""
         if rows is None:
-            return self.encoded, self.weights
+            return self.targets, self.weights
         weights = None if self.weights is None else self.weights[rows]
-        return self.encoded[rows], weights
+        return self.targets[rows], weights
 
     def validation_set(self, rows, name):
         """Return some of the rows as a validation set."""
@@ -141,7 +141,7 @@ class Fit:
 
         weights = None if weights is None else weights[rows]
         return ValidationSet(
-            self.X[rows], self.encoded[rows], weights, self.y[rows], rows_as_given, name
+            self.X[rows], self.targets[rows], weights, self.y[rows], rows_as_given, name
         )
 
 
@@ -165,7 +165,7 @@ def split(estimator, fit, rng):
             np.arange(n_samples),
             random_state=rng,
             test_size=fraction,
-            stratify=fit.targets.strata(fit.encoded, fraction),
+            stratify=fit.task.strata(fit.targets, fraction),
         )
         if len(val_rows) < 2:
             raise ValueError(
@@ -182,7 +182,7 @@ def split(estimator, fit, rng):
             " validation_fraction, give X_val and y_val, or set early_stopping=False."
         ) from error
     if (counts := fit.counts()) is not None:
-        classes = fit.targets.classes_of(fit.encoded)
+        classes = fit.task.classes_of(fit.targets)
         rows, val_rows = share_out(rows, val_rows, counts, classes, rng)
     name = "the part of y that validation_fraction sets aside"
     return rows, fit.validation_set(val_rows, name)
@@ -228,9 +228,9 @@ def share_out(rows, val_rows, counts, classes, rng):
 class Validation:
     """Loss and score, on a validation set, of what a trainer has at the moment."""
 
-    def __init__(self, estimator, trainer, targets, validation_set):
-        self.estimator, self.trainer, self.targets = estimator, trainer, targets
-        self.name, self.encoded = validation_set.name, validation_set.encoded
+    def __init__(self, estimator, trainer, task, validation_set):
+        self.estimator, self.trainer, self.task = estimator, trainer, task
+        self.name, self.targets = validation_set.name, validation_set.targets
         self.X, self.sample_weight = validation_set.X, validation_set.sample_weight
         n_samples, weights = self.X.shape[0], self.sample_weight
         weights = np.ones(n_samples) if weights is None else weights
@@ -240,15 +240,15 @@ class Validation:
                 " positive."
             )
         self.shares = weights / weights.sum()
-        encoded, loss, network = self.encoded, trainer.loss, trainer.network
+        targets, loss, network = self.targets, trainer.loss, trainer.network
         width = loss.target_width(network.widths[-1])
         self.Y = np.empty((n_samples, width), network.dtype)
-        loss.encode(encoded, self.Y, training=False)
-        self.row_scores = loss.row_scorer(encoded, self.sample_weight)
+        loss.encode(targets, self.Y, training=False)
+        self.row_scores = loss.row_scorer(targets, self.sample_weight)
         self.scoring = estimator.scoring
         self.why_no_score = ""
         if self.scoring is None:
-            self.why_no_score = targets.why_no_score(encoded, self.sample_weight)
+            self.why_no_score = task.why_no_score(targets, self.sample_weight)
         # Whether the scorer has shown that it can do with this set: what fails then is
         # up to the network's predictions, which may get better.
         self.was_tried = False
@@ -275,7 +275,7 @@ class Validation:
         elif self.scoring == "loss":
             score = -value
         elif self.scoring is None:
-            scores = self.row_scores(Z, self.encoded)
+            scores = self.row_scores(Z, self.targets)
             score = float(np.average(scores, weights=self.sample_weight))
             if not isfinite(score):
                 complaint = (
@@ -307,7 +307,7 @@ class Validation:
             # gets what needs no further validation.
             self.X_to_score, self.has_names = self.X, False
             self.y_to_score = validation_set.y
-            self.scorer = self.targets.prepare_scorer(scorer, self.scoring)
+            self.scorer = self.task.prepare_scorer(scorer, self.scoring)
         if self.sample_weight is not None and not _takes_weights(self.scorer):
             warn_user(
                 f"scoring={self.scoring!r} takes no sample_weight: the validation score"
@@ -330,7 +330,7 @@ class Validation:
         """
         network = self.trainer.network
         predictor = self._predictor(network)
-        methods = self.targets.right_predictions(self.encoded, self.y_to_score, network)
+        methods = self.task.right_predictions(self.targets, self.y_to_score, network)
         for shift in (1, 0):
             for name, predictions in methods.items():
                 predictions = np.roll(predictions, shift, axis=0)
@@ -343,11 +343,11 @@ class Validation:
 
     def _with_advice(self, complaint):
         """Return what is wrong with a score, and what to do about it."""
-        missing, advice = self.targets.missing_in(self.encoded), "Use"
+        missing, advice = self.task.missing_in(self.targets), "Use"
         if missing:
             complaint = f"In {self.name}, {missing}: {complaint}"
             advice = "Give X_val and y_val that hold every class, or use"
-        return f"{complaint} {advice} another scorer, {self.targets.other_scorers()}."
+        return f"{complaint} {advice} another scorer, {self.task.other_scorers()}."
 
     def _score_or_complain(self, predictor):
         """Return the score, or NaN, and what is wrong, errors included, or None."""
@@ -362,12 +362,12 @@ class Validation:
     def _predictor(self, network):
         """Return an estimator to score, which has this network."""
         predictor = copy.copy(self.estimator)
-        attributes = predictor._fitted_attributes(self.trainer, self.targets, network)
+        attributes = predictor._fitted_attributes(self.trainer, self.task, network)
         vars(predictor).update(attributes)
         if not self.has_names:  # of which each epoch would complain otherwise
             vars(predictor).pop("feature_names_in_", None)
         if self.is_of_a_metric:
-            vars(predictor).update(self.targets.as_scorers_see())
+            vars(predictor).update(self.task.as_scorers_see())
         return predictor
 
     def _score(self, predictor):

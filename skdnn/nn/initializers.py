@@ -11,7 +11,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import hold_number
+from skdnn.messages.checks import hold_number
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ once instead of once for every elementary operation.
 
 import numpy as np
 
-from skdnn.nn.layers.base import plain
+from skdnn.messages.words import plain
 from skdnn.nn.vectors import block_size, blocks, column, some
 
 FLUSH_EVERY = 100  # steps

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from numbers import Real
 
-from skdnn.nn.layers.base import hold_number
+from skdnn.messages.checks import hold_number
 
 
 @dataclass(frozen=True)

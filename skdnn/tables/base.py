@@ -15,6 +15,7 @@ from skdnn.data.numeric import check_weights
 from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.files import without_paths
+from skdnn.messages.user_warnings import warnings_of_fit
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
 from skdnn.tables.importance import importances
@@ -26,7 +27,6 @@ from skdnn.tables.recipe import (
     epochs_for,
 )
 from skdnn.training.checkpoint import directory_of
-from skdnn.training.user_warnings import warnings_of_fit
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):
@@ -360,6 +360,6 @@ def _as_learned(network, y, name):
 
     What was checked for the network, of whatever library, is an array here as well.
     """
-    targets = network._fitted_targets()
+    task = network.task_
     y = network._check_labels(y, name)
-    return targets.restore(targets.encode(y, name), y)
+    return task.restore(task.encode(y, name), y)

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from skdnn.estimators import MLPClassifierDIY
 from skdnn.estimators.arguments import with_arguments_of
 from skdnn.estimators.ensemble import log_of
-from skdnn.estimators.target_labels import weigh
+from skdnn.estimators.task.labels import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
@@ -72,16 +72,16 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         return network.predict_proba(Z)
 
     def _shares_for(self, network, outputs, y, sample_weight):
-        targets = network._fitted_targets()
-        encoded = targets.encode(y)
-        weights = weigh(encoded, targets, self.class_weight, sample_weight)
-        if targets.multilabel:
-            likelihoods = [np.where(encoded, P, 1 - P).ravel() for P in outputs]
+        task = network.task_
+        targets = task.encode(y)
+        weights = weigh(targets, task, self.class_weight, sample_weight)
+        if task.multilabel:
+            likelihoods = [np.where(targets, P, 1 - P).ravel() for P in outputs]
             if weights is not None:
-                weights = np.repeat(weights, encoded.shape[1])
+                weights = np.repeat(weights, targets.shape[1])
         else:
-            rows = np.arange(len(encoded))
-            likelihoods = [P[rows, encoded.ravel().astype(int)] for P in outputs]
+            rows = np.arange(len(targets))
+            likelihoods = [P[rows, targets.ravel().astype(int)] for P in outputs]
         return likelihood_shares(np.array(likelihoods), weights)
 
     def _score_of(self, outputs, y, sample_weight):

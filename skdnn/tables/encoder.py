@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.data.door import some_columns
 from skdnn.estimators.arguments import reads_arguments
-from skdnn.nn.layers.base import plain
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import plain
 from skdnn.tables.columns import columns_of
 from skdnn.tables.text import warn_of_text
-from skdnn.training.user_warnings import warn_user
 
 # From so many values a row, sparse rows of which at most this part is not 0 take less
 # memory, and the first dense layer less time.

@@ -8,11 +8,11 @@ from skdnn.data.door import taken_in
 from skdnn.data.numeric import as_numbers
 from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.arguments import with_arguments_of
-from skdnn.estimators.scales import absurd, describe_outliers, pulled_in
-from skdnn.estimators.target_numbers import r2_of
+from skdnn.estimators.task.numbers import r2_of
+from skdnn.estimators.task.scales import absurd, describe_outliers, pulled_in
+from skdnn.messages.user_warnings import warn_user
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
-from skdnn.training.user_warnings import warn_user
 
 
 @with_arguments_of(BaseTabular)

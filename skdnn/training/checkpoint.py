@@ -19,9 +19,9 @@ from tempfile import TemporaryFile, mkstemp
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skdnn.messages.user_warnings import warn_user
 from skdnn.training.fingerprint import BLOCK, fingerprint_of
 from skdnn.training.schema import check_value, generator_like
-from skdnn.training.user_warnings import warn_user
 
 try:
     import fcntl

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import BatchNorm, StochasticLayer
 from skdnn.nn.network import kind_of
 from skdnn.nn.schedules import Adaptive
@@ -28,7 +29,6 @@ from skdnn.training.schema import (
 )
 from skdnn.training.together import fit_together
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
-from skdnn.training.user_warnings import warn_user
 
 # What batch normalization's statistics are averaged over when training ends: this part
 # of the samples seen in training, or so many samples if that is fewer. The rows are

@@ -7,10 +7,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from skdnn.messages.user_warnings import warn_user
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.schema import FLAG, NUMBER, TEXT, Check, whole
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE, Trainer
-from skdnn.training.user_warnings import warn_user
 
 # A fit that ends after so few iterations, with so much of the gradient that it began
 # with, has not converged: rounding has hidden from SciPy what its steps improve.

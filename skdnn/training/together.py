@@ -13,10 +13,10 @@ from sklearn import config_context, get_config
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
+from skdnn.messages.user_warnings import collected_warnings, say, warn_user
 from skdnn.training.lockstep import Lockstep, can_go_together
 from skdnn.training.processes import in_processes
 from skdnn.training.trainer import INTERRUPTED
-from skdnn.training.user_warnings import collected_warnings, say, warn_user
 
 # Multiply-adds of one network in one step, forward. With fewer, the calls cost more
 # than the arithmetic, and threads wait for each other longer than they work.

@@ -5,6 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
+from skdnn.messages.user_warnings import warn_user
 from skdnn.nn.vectors import may_overflow
 from skdnn.training.objective import Objective
 from skdnn.training.schema import (
@@ -17,7 +18,6 @@ from skdnn.training.schema import (
     number,
     whole,
 )
-from skdnn.training.user_warnings import warn_user
 
 # What `Trainer.load` sets.
 DATA = {"X", "targets", "sample_weight", "row_scores", "order", "in_order"}

@@ -28,7 +28,7 @@ from skdnn import (
     trusted_types,
 )
 from skdnn.displays import TrainingCurveDisplay
-from skdnn.estimators.target_numbers import r2_of
+from skdnn.estimators.task.numbers import r2_of
 from skdnn.tables import architecture
 from skdnn.tables.blend import least_squares_shares, likelihood_shares
 from skdnn.training import GradientDescent

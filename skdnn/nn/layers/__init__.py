@@ -25,7 +25,8 @@ for dL/dA, where L is the mean loss over the mini-batch. The loss puts the facto
 into its gradient, once; no layer divides by m again.
 """
 
-from skdnn.nn.layers.base import Layer, check_number, hold_number, layer
+from skdnn.messages.checks import check_number, hold_number
+from skdnn.nn.layers.base import Layer, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
 from skdnn.nn.layers.noise import GaussianNoise, StochasticLayer

@@ -4,7 +4,8 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import hold_number, layer
+from skdnn.messages.checks import hold_number
+from skdnn.nn.layers.base import layer
 from skdnn.nn.layers.noise import StochasticLayer
 
 

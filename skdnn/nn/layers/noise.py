@@ -5,7 +5,8 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_fits, hold_number, layer
+from skdnn.messages.checks import check_fits, hold_number
+from skdnn.nn.layers.base import Layer, layer
 
 
 class StochasticLayer(Layer):

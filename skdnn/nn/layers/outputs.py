@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, hold_number, layer
+from skdnn.messages.checks import hold_number
+from skdnn.nn.layers.base import Layer, layer
 from skdnn.nn.layers.sigmoids import logistic
 
 

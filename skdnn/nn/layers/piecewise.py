@@ -7,7 +7,8 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.nn.layers.base import Layer, check_number, layer
+from skdnn.messages.checks import check_number
+from skdnn.nn.layers.base import Layer, layer
 
 
 @layer

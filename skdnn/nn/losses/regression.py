@@ -6,6 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import xlogy
 
+from skdnn.messages.checks import as_python, check_fits
 from skdnn.nn.layers import (
     Dense,
     Exp,
@@ -14,7 +15,6 @@ from skdnn.nn.layers import (
     Ordered,
     hold_number,
 )
-from skdnn.nn.layers.base import as_python, check_fits
 from skdnn.nn.losses.base import Loss, loss
 
 

@@ -1,8 +1,8 @@
-"""What there is to ask of targets, of whatever kind.
+"""What there is to ask of a task, of whatever kind.
 
 What is to be learned makes all the difference between estimators: which layers a
 network ends in, with which loss, and what its outputs mean. Labels are in
-`target_labels.py`, numbers in `target_numbers.py`.
+`labels.py`, numbers in `numbers.py`.
 """
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 SUITED = 0.03, 30.0  # the spread of targets that a network learns as they are
 
 
-class Targets:
-    """Base: what to ask of targets of any kind.
+class Task:
+    """Base: what to ask of a task of any kind.
 
     `encode` makes targets of y, and `restore` y of targets; `decode` makes predictions
     of what the network decides. `complete` adds the layers that a network ends in, and

@@ -6,24 +6,24 @@ from sklearn.metrics import r2_score
 from skdnn import nn
 from skdnn.data.door import warn_of_column
 from skdnn.data.numeric import as_numbers
-from skdnn.estimators.scales import (
+from skdnn.estimators.task.base import Task, misfit
+from skdnn.estimators.task.scales import (
     FARTHEST,
     absurd,
     describe_outliers,
     mean_and_std,
     median_and_spread,
 )
-from skdnn.estimators.targets import Targets, misfit
-from skdnn.nn.layers.base import counted
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted
 from skdnn.nn.losses.regression import vary
-from skdnn.training.user_warnings import warn_user
 
 LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
 OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
 ENOUGH = 10  # rows that have a spread of their own
 
 
-class Numbers(Targets):
+class Numbers(Task):
     """Numbers to predict, in units of their own, and the loss that they are learned by.
 
     Parameters

@@ -20,9 +20,9 @@ from skdnn.data.door import (
     warn_of_column,
 )
 from skdnn.data.numeric import check_not_missing
-from skdnn.estimators.targets import Targets
-from skdnn.nn.layers.base import counted, plain
-from skdnn.training.user_warnings import warn_user
+from skdnn.estimators.task.base import Task
+from skdnn.messages.user_warnings import warn_user
+from skdnn.messages.words import counted, plain
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
 OF_ONE_CLASS = (
@@ -39,7 +39,7 @@ NO_LABELS = {
 }
 
 
-class Labels(Targets):
+class Labels(Task):
     """The classes of a task, and the way from labels to targets and back.
 
     Parameters

@@ -1,0 +1,1 @@
+"""What is learned, labels or numbers: how they are written, and read."""

@@ -1,0 +1,1 @@
+"""How errors and warnings are worded, and where warnings point. Knows nothing else."""
