@@ -15,7 +15,9 @@ from skdnn.data.door import taken_in
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
 from skdnn.estimators.arguments import plain_arguments
-from skdnn.estimators.building import trainer_for
+from skdnn.estimators.checking import check_rows, check_target_names
+from skdnn.estimators.fitted import each_network
+from skdnn.estimators.jobs import job_of
 from skdnn.estimators.task.base import misfit
 from skdnn.messages.user_warnings import collected_warnings
 from skdnn.nn import (
@@ -32,7 +34,7 @@ from skdnn.nn import (
     Tanh,
 )
 from skdnn.nn.network import INFERENCE_ROWS
-from skdnn.training.lockstep import Lockstep
+from skdnn.training import Data, Stack
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
 SATURATING = Tanh, Logistic, ELU, SELU
@@ -208,7 +210,7 @@ def diagnose(estimator, X, y=None):
     """
     estimator, X, y = _unwrap(estimator, X, y)
     each = []
-    for alone in estimator._each():
+    for alone in each_network(estimator):
         with np.errstate(all="ignore"):  # a network that explodes may overflow
             input_sizes, outputs = _observe(alone.network_, X)
             ratios = _update_ratios(alone, X, y)
@@ -240,14 +242,14 @@ def _unwrap(clf, X, y):
     """Return the network's estimator, and X and y as that one takes them."""
     estimator = final_estimator(clf, "network_", "network_")
     X = transform_before(clf, X)
-    X = estimator._validate(X, reset=False, dtype=estimator.network_.dtype)
+    X = check_rows(estimator, X, dtype=estimator.network_.dtype)
     if X.shape[0] < 2:
         raise ValueError(f"X has {X.shape[0]} sample: at least 2 are needed.")
     if y is not None:
         y = taken_in(y, "y")
         check_consistent_length(X, y)
-        estimator._check_target_names(y, "y")
-        y = estimator.task_.encode(estimator._check_labels(y, "y"))
+        check_target_names(estimator, y, "y")
+        y = estimator.task_.encode(estimator.task_.check(y, "y"))
     return estimator, X, y
 
 
@@ -256,7 +258,7 @@ def _answers(estimator, X, y):
     task = estimator.task_
     answers = SimpleNamespace(y=y, decisions=[], is_same=True, score=nan, error=nan)
     weights, row_scores = _class_weights(estimator, y), []
-    for alone in estimator._each():
+    for alone in each_network(estimator):
         loss = task.loss_for(alone.network_)
         with np.errstate(all="ignore"):
             Z = alone.network_.predict(X, -1)
@@ -343,16 +345,17 @@ def _update_ratios(estimator, X, targets):
         logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
         targets = task.loss_for(network).draw(logits, loss, rng)
     with plain_arguments(estimator):
-        trainer = trainer_for(estimator, network, task, rng)
+        job = job_of(estimator, network, task, rng)
+    data = Data(X, targets, None)
     with collected_warnings():  # that there are fewer rows than a batch has in training
-        trainer.load(X, targets)
-    n_rows = trainer.n_rows
-    lockstep = Lockstep([trainer])
+        job.begin(data)
+    stack = Stack([job], data)
+    weights = [view["weights"] for view in network.views if "weights" in view]
     squared_ratios = []
     for _ in range(N_STEPS):
         before = [W.copy() for W in weights]
-        rows = rng.choice(X.shape[0], n_rows, replace=False)
-        lockstep.step(lockstep.full, rows, np.median(rates))
+        rows = rng.choice(X.shape[0], job.n_rows, replace=False)
+        stack.step(rows[np.newaxis], np.median(rates))
         squared_ratios.append(
             [
                 (np.linalg.norm(W - old) / np.linalg.norm(old)) ** 2

@@ -1,13 +1,10 @@
 """The picture of a learning-rate range test, which finds a rate in seconds."""
 
-from copy import deepcopy
-from math import isfinite
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
 
 from skdnn.displays.common import (
     PALETTE,
@@ -16,13 +13,11 @@ from skdnn.displays.common import (
     scale_log,
     unwrapped,
 )
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.base import BaseMLP
-from skdnn.estimators.ensemble import plans_for
-from skdnn.estimators.validation import Fit
+from skdnn.estimators.rehearsal import first_job
 from skdnn.messages.checks import as_python
 from skdnn.messages.words import plain
-from skdnn.training.lockstep import Lockstep
+from skdnn.training.range_test import range_test
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten
 WARM_UP = 10  # steps, before which it is a mean of too few to be compared with
@@ -149,19 +144,16 @@ class LearningRateDisplay:
         """
         rates = _rising(min_rate, max_rate, n_steps)
         network, X = _network_behind(estimator, X, y)
-        trainer = _trainer_for(network, X, y, sample_weight)
-        test = RangeTest(trainer, rates)
-        with np.errstate(all="ignore"):  # it is meant to diverge
-            while not test.is_over:
-                test.epoch()
-        if not test.losses:
+        job, data = first_job(network, X, y, sample_weight)
+        losses = range_test(job, data, rates, _diverged)
+        if not losses:
             raise ValueError(
                 "The loss is not finite in the first step, at"
                 f" min_rate={plain(min_rate)!r}: scale X, and y if it holds numbers."
             )
         return cls(
-            rates=rates[: len(test.losses)],
-            losses=np.array(test.losses),
+            rates=rates[: len(losses)],
+            losses=np.array(losses),
             learning_rate_init=network.learning_rate_init,
         ).plot(ax, **kwargs)
 
@@ -207,42 +199,6 @@ class LearningRateDisplay:
             return None
         label = f"{name} = {rate:g}"
         return self.ax_.axvline(rate, color=color, linestyle=linestyle, label=label)
-
-
-class RangeTest(Lockstep):
-    """Epochs at rates of its own, one for each step, until the last or divergence.
-
-    Parameters
-    ----------
-    trainer : GradientDescent
-        With data loaded.
-    rates : ndarray of shape (n_steps,)
-
-    Attributes
-    ----------
-    losses : list of float
-        Of the steps taken, as far as they are finite.
-    is_over : bool
-    """
-
-    def __init__(self, trainer, rates):
-        super().__init__([trainer])
-        self.rates = rates
-        self.losses = []
-        self.is_over = False
-
-    def step(self, batch, index, learning_rate):
-        """Take one step, if the test is not over; see :class:`Lockstep`."""
-        if self.is_over:  # the rest of the epoch weighs nothing
-            return None
-        result = super().step(batch, index, self.rates[len(self.losses)])
-        if result is not None:
-            loss = float(result[0])
-            if isfinite(loss):
-                self.losses.append(loss)
-            last = len(self.losses) == len(self.rates)
-            self.is_over = last or not isfinite(loss) or _diverged(self.losses)
-        return result
 
 
 def _diverged(losses):
@@ -313,21 +269,3 @@ def _network_behind(estimator, X, y):
         if isinstance(pipeline, Pipeline) and len(pipeline) > 1:
             X = clone(pipeline[:-1]).fit_transform(X, y)
     return network, X
-
-
-def _trainer_for(estimator, X, y, sample_weight):
-    """Return what would train the network in `fit`, with its data loaded."""
-    network = clone(estimator).set_params(n_networks=1, resampling=None)
-    with plain_arguments(network):
-        network._validate_params()
-        # A copy, also of NumPy's global one, which `fit` is to find as it was.
-        network.random_state = deepcopy(check_random_state(network.random_state))
-        as_given = X, y
-        X, task, targets, weights, sample_weight, y = network._prepare(
-            X, y, sample_weight, network._read_task, reset=True
-        )
-        (plan,) = plans_for(network, None, task, targets)
-        fit = Fit(X, targets, weights, sample_weight, y, task, None, as_given)
-        member = network._member(fit, 0, plan, warm=False)
-        member.load((X, targets, weights))
-        return member.trainer

@@ -1,21 +1,17 @@
-"""From the estimator's parameters to a network, a trainer and a checkpoint."""
+"""From the estimator's parameters to a network."""
 
 from collections.abc import Sequence
-from inspect import signature
 
 import numpy as np
 from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation.base import InARow
-from skdnn.messages.checks import as_python, check_fits
+from skdnn.messages.checks import as_python
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import counted, plain
 from skdnn.nn.network import check_layers
 from skdnn.nn.vectors import check_memory
-from skdnn.training import LBFGS, GradientDescent
-from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of
-from skdnn.training.fingerprint import fingerprint_of
 
 ACTIVATIONS = {
     "identity": nn.Identity(),
@@ -42,14 +38,6 @@ INITIALIZERS = {
 SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
     (nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus), nn.He()
 )
-# What does not change the result of a fit, or is taken from the network it starts with.
-NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
-NO_MATTER |= {"warm_start", "n_jobs"}
-# What mini-batches, schedules and early stopping are about.
-NOT_FOR_LBFGS = {"batch_size", "learning_rate", "learning_rate_init", "power_t"}
-NOT_FOR_LBFGS |= {"shuffle", "momentum", "nesterovs_momentum", "early_stopping"}
-NOT_FOR_LBFGS |= {"validation_fraction", "beta_1", "beta_2", "epsilon"}
-NOT_FOR_LBFGS |= {"n_iter_no_change", "max_grad_norm", "checkpoint_every"}
 
 
 def network_for(estimator, X, task, rng, previous=None):
@@ -184,71 +172,6 @@ def _initializer(estimator, network):
     return INITIALIZERS[estimator.weight_init]
 
 
-def trainer_for(estimator, network, task, rng, past=None):
-    """Return the trainer that the parameters ask for.
-
-    Parameters
-    ----------
-    estimator : BaseMLP
-    network : Network
-    task : Task
-    rng : numpy.random.RandomState
-    past : object, default=None
-        What has the `history_`, `t_` and `best_loss_` of the network's earlier fit.
-    """
-    settings = {
-        "max_epochs": estimator.max_iter,
-        "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
-    }
-    if past is not None:
-        settings["history"] = past.history_
-        settings["samples_seen"] = past.t_
-        if past.best_loss_ is not None:
-            settings["best_loss"] = past.best_loss_
-    loss = task.loss_for(network)
-    if estimator.solver == "lbfgs":
-        _check_lbfgs(estimator, network)
-        return LBFGS(network, loss, max_fun=estimator.max_fun, **settings)
-    decay = estimator.learning_rate_init * estimator.alpha
-    if estimator.solver == "adamw" and decay >= 1:
-        raise ValueError(
-            f"alpha={estimator.alpha!r} and learning_rate_init="
-            f"{estimator.learning_rate_init!r}: with solver='adamw' a step multiplies"
-            " the weights with 1 - learning_rate * alpha, which must be greater than 0."
-            f" Set alpha below {1 / estimator.learning_rate_init:g}."
-        )
-    if estimator.solver in ("adam", "adamw"):
-        owner = f"solver={estimator.solver!r}"
-        check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
-    moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-    optimizer = {
-        "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),
-        "adam": nn.Adam(*moments),
-        "adamw": nn.AdamW(estimator.alpha, *moments),
-    }[estimator.solver]
-    schedule = {
-        "constant": nn.Constant(),
-        "invscaling": nn.InverseScaling(estimator.power_t),
-        "adaptive": nn.Adaptive(),
-        "cosine": nn.Cosine(),
-        "one_cycle": nn.OneCycle(),
-    }[estimator.learning_rate]
-    return GradientDescent(
-        network,
-        loss,
-        optimizer,
-        schedule,
-        learning_rate=estimator.learning_rate_init,
-        batch_size=estimator.batch_size,
-        max_grad_norm=estimator.max_grad_norm,
-        ema_decay=estimator.ema_decay,
-        shuffle=estimator.shuffle,
-        augmentation=augmentation_for(estimator),
-        rng=rng,
-        **settings,
-    )
-
-
 def augmentation_for(estimator):
     """Return what changes mini-batches, or None."""
     asked = estimator.augmentation
@@ -257,84 +180,22 @@ def augmentation_for(estimator):
     return InARow(asked)
 
 
-def _check_lbfgs(estimator, network):
-    noise = network.find(nn.StochasticLayer)
-    if noise is not None:
+def is_ensemble(estimator):
+    """Return whether the parameters ask for several networks."""
+    return estimator.n_networks > 1 or estimator.resampling is not None
+
+
+def transform_stop(estimator, network):
+    """Return the number of layers that `transform` takes, or raise an error."""
+    name = estimator.transform_layer
+    if name is None:
+        dense = [
+            i for i, kind in enumerate(network.layers) if isinstance(kind, nn.Dense)
+        ]
+        return dense[-1] if dense else 0
+    if name not in network.names:
         raise ValueError(
-            f"{noise} is not available with solver='lbfgs', which needs the same loss"
-            " for the same parameters. Use 'adam', 'adamw' or 'sgd', or do without"
-            " dropout, input_dropout and layers that draw random numbers."
+            f"transform_layer={name!r} is not among the layers of the network:"
+            f" {list(network.names)}."
         )
-    if augmentation_for(estimator) is not None:
-        raise ValueError(
-            f"augmentation={estimator.augmentation!r} is not available with"
-            " solver='lbfgs', which needs the same loss for the same parameters. Use"
-            " 'adam', 'adamw' or 'sgd', or set augmentation=None."
-        )
-    if estimator.ema_decay is not None:
-        raise ValueError(
-            f"ema_decay={estimator.ema_decay!r} is not available with solver='lbfgs',"
-            " whose last iterate is the best. Use 'adam', 'adamw' or 'sgd', or set"
-            " ema_decay=None."
-        )
-
-
-def warn_of_ignored(estimator):
-    """Warn of arguments that were set, and that the solver "lbfgs" ignores."""
-    if estimator.solver != "lbfgs":  # where scikit-learn says nothing either
-        return
-    arguments = signature(type(estimator)).parameters
-    ignored = [
-        f"{name}={plain(value)!r}"
-        for name, value in estimator.get_params(deep=False).items()
-        if name in NOT_FOR_LBFGS and value != arguments[name].default
-    ]
-    if ignored:
-        warn_user(
-            f"solver='lbfgs' ignores {', '.join(ignored)}: it takes all samples at once"
-            " and chooses its steps itself, until max_iter, max_fun or tol end them. A"
-            " validation set is only recorded. Leave these arguments at their defaults,"
-            " or use 'adam', 'adamw' or 'sgd'."
-        )
-
-
-def checkpoints_for(estimator, goes_on, *data):
-    """Return a function that makes the checkpoints of a fit, or None.
-
-    The checkpoint of the fit is made with no argument, that of one of its networks with
-    what tells it from the others, those of another start too.
-
-    Parameters
-    ----------
-    estimator : BaseMLP
-    goes_on : bool
-        Whether the fit starts with the network of an earlier one.
-    *data : array, or tuple of arrays, or None
-        All that the fit learns from.
-    """
-    directory = directory_of(estimator.checkpoint_dir)
-    if directory is None:
-        return None
-    settings = {}
-    for name, value in estimator.get_params(deep=False).items():
-        if isinstance(value, np.random.RandomState):
-            value = value.get_state(legacy=False)
-        try:
-            settings[name] = None if name in NO_MATTER else fingerprint_of(value)
-        except Exception as error:
-            raise ValueError(
-                f"{name}={value!r} could not be recognized in another process, which"
-                f" checkpoint_dir needs: {error}. A function, or an object that can be"
-                " pickled, could be."
-            ) from error
-    start = None
-    if goes_on:
-        learned = estimator.network_.state(np.asarray)
-        start = learned, estimator.t_, estimator.best_loss_, len(estimator.history_)
-    whole = fingerprint_of((FORMAT, type(estimator), settings, data, start))
-
-    def checkpoint(*which):
-        fingerprint = fingerprint_of((whole, which)) if which else whole
-        return Checkpoint(directory, fingerprint, estimator.checkpoint_every)
-
-    return checkpoint
+    return network.names.index(name) + 1

@@ -17,9 +17,10 @@ from skdnn.estimators.arguments import (
     with_arguments_of,
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
-from skdnn.estimators.task.labels import Labels, check_classes, check_labels, weigh
-from skdnn.nn import logistic
+from skdnn.estimators.checking import check_to_score
+from skdnn.estimators.fitted import network_outputs
+from skdnn.estimators.task.labels import Labels, check_classes, weigh
+from skdnn.nn.several import entropy, log_of_mean, mean_over_networks
 
 
 @with_arguments_of(SharedArguments)
@@ -79,6 +80,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
+
+    task_type = Labels
 
     # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
@@ -143,11 +146,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
         return self._partial_fit(X, y, sample_weight, read_task)
 
-    @staticmethod
-    def _check_labels(y, name):
-        return check_labels(y, name)
-
-    def _read_task(self, y, sample_weight):
+    def read_task(self, y, sample_weight):
+        """See :class:`BaseMLP`."""
         return Labels.of(y, self.label_smoothing)
 
     @property
@@ -156,7 +156,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
         return Labels(self.classes_, multilabel, self.label_smoothing)
 
-    def _weigh(self, task, targets, sample_weight):
+    def weigh_rows(self, task, targets, sample_weight):
+        """See :class:`BaseMLP`."""
         return weigh(targets, task, self.class_weight, sample_weight)
 
     def predict_proba(self, X):
@@ -171,7 +172,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; in the dtype of the network.
         """
-        return mean_over_networks(self.predict_each(X))
+        return mean_over_networks(self._probabilities(X))
 
     def predict_each(self, X):
         """Return the probability of each class, for each network.
@@ -186,13 +187,20 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             In the order of `classes_`; without the first axis where there is but one
             network, without `resampling`.
         """
+        P = self._probabilities(X)
+        return P.reshape(*self.network_.axes, *P.shape[1:])
+
+    def _probabilities(self, X):
+        """Return the probabilities of all classes, of each network."""
+        return self.task_.loss_for(self.network_).probabilities(self._logits(X))
+
+    def _logits(self, X):
+        """Return the logits of all classes, of each network."""
         check_is_fitted(self)
-        if self.out_activation_ == "softmax":
-            return self._outputs(X)
-        Z = self._outputs(X, stop=-1)
+        Z = network_outputs(self, X, stop=-1)
         if self.n_outputs_ == 1:  # rather than 1 - P, which loses digits of a small P
             Z = np.concatenate([-Z, Z], axis=-1)
-        return logistic(Z, out=Z)
+        return Z
 
     def uncertainty(self, X):
         """Return how uncertain the prediction is, and why.
@@ -223,8 +231,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         uncertainty in Bayesian deep learning for efficient and risk-sensitive
         learning".
         """
-        P = self.predict_each(X).astype(np.float64)
-        P = P.reshape(-1, *P.shape[-2:])  # one network is one of one
+        P = self._probabilities(X).astype(np.float64)
         if self.task_.multilabel:
             P = np.stack([P, 1 - P], axis=-1)
         else:
@@ -248,20 +255,9 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         log_P : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        check_is_fitted(self)
-        if self._is_ensemble_fitted():
-            return log_of(self.predict_proba(X))
-        Z = self._outputs(X, stop=-1)
-        if self.out_activation_ == "softmax":
-            with np.errstate(over="ignore"):  # to -inf
-                Z -= Z.max(axis=1, keepdims=True)
-            Z -= np.log(np.exp(Z).sum(axis=1, keepdims=True))
-            return np.maximum(Z, np.finfo(Z.dtype).min, out=Z)
-        if self.n_outputs_ == 1:
-            Z = np.hstack([-Z, Z])
-        P = logistic(Z, out=np.empty_like(Z))
-        # log P where P is large, so that it belongs to P to the last digit.
-        return np.where(Z > 0, np.log(P), -np.logaddexp(0, -Z))
+        Z = self._logits(X)
+        loss = self.task_.loss_for(self.network_)
+        return log_of_mean(loss.probabilities(Z), loss.log_probabilities(Z))
 
     def predict(self, X):
         """Return the most probable class.
@@ -276,22 +272,18 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             Labels; for multi-label targets an indicator matrix.
         """
         check_is_fitted(self)
-        if self._is_ensemble_fitted():
-            return self._decode(self.predict_proba(X))
-        Z = self._outputs(X, stop=-1)
-        task = self.task_
-        return task.decode(task.loss_for(self.network_).decide(Z))
+        Z, task = network_outputs(self, X, stop=-1), self.task_
+        return task.decode(task.loss_for(self.network_).decide_together(Z))
 
-    def _decode(self, P):
+    def decode(self, P):
         """Return labels for the probabilities of all classes."""
-        if self.out_activation_ == "softmax":
-            decisions = P.argmax(axis=-1)
-        else:
-            decisions = (P[:, 1:] if self.n_outputs_ == 1 else P) > 0.5
-        return self.task_.decode(decisions)
+        if self.n_outputs_ == 1:
+            P = P[:, 1:]
+        task = self.task_
+        return task.decode(task.loss_for(self.network_).decide_by(P))
 
     def _to_average(self, X):
-        return self.predict_each(X)
+        return self._probabilities(X)
 
     def score(self, X, y, sample_weight=None):
         """Return the accuracy: the share of rows whose labels are all predicted.
@@ -308,10 +300,10 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         -------
         score : float
         """
-        return super().score(X, *self._to_score(X, y, sample_weight))
+        return super().score(X, *check_to_score(self, X, y, sample_weight))
 
     def _score_of(self, P, y, sample_weight):
-        return accuracy_score(y, self._decode(P), sample_weight=sample_weight)
+        return accuracy_score(y, self.decode(P), sample_weight=sample_weight)
 
     def _oof_attributes(self, P):
         return {"oof_decision_function_": P}

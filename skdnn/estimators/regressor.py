@@ -14,14 +14,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
-from skdnn.data.numeric import check_numbers
 from skdnn.estimators.arguments import (
     SharedArguments,
     reads_arguments,
     with_arguments_of,
 )
 from skdnn.estimators.base import BaseMLP, has_partial_fit
-from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
+from skdnn.estimators.checking import check_to_score
+from skdnn.estimators.fitted import each_network, network_outputs
 from skdnn.estimators.task.numbers import (
     Numbers,
     check_spread,
@@ -29,6 +29,7 @@ from skdnn.estimators.task.numbers import (
     r2_of,
 )
 from skdnn.messages.user_warnings import warn_user
+from skdnn.nn.several import mean_over_networks, std_of_mixture
 
 NAMES = {  # of the losses, as the argument `loss` has them
     nn.SquaredError: "squared_error",
@@ -146,6 +147,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
+    task_type = Numbers
+
     # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(
         self,
@@ -200,7 +203,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 return self._continued_task()
             if self.standardize_target:
                 check_spread(y, sample_weight)
-            return self._read_task(y, sample_weight)
+            return self.read_task(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_task)
 
@@ -218,11 +221,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 ) from error
         return next(kind for kind, name in NAMES.items() if name == self.loss)()
 
-    @staticmethod
-    def _check_labels(y, name):
-        return check_numbers(y, name)
-
-    def _read_task(self, y, sample_weight):
+    def read_task(self, y, sample_weight):
+        """See :class:`BaseMLP`."""
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
@@ -253,14 +253,15 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     @property
     def task_(self):
         """The numbers of the last fit: their units, and the loss."""
-        return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
+        units = self.target_mean_, self.target_std_, self.standardized_target_
+        return Numbers(self.target_loss_, *units)
 
-    def _as_asked(self, task):
-        return Numbers(self._loss(), task.mean, task.std)
+    def as_asked(self, task):
+        """See :class:`BaseMLP`."""
+        return Numbers(self._loss(), task.mean, task.std, task.standardized)
 
     def _continued_task(self):
-        # Files of earlier versions don't say.
-        before = getattr(self, "standardized_target_", self.standardize_target)
+        before = self.standardized_target_
         if before != self.standardize_target:
             raise ValueError(
                 f"standardize_target={self.standardize_target}, but training is to go"
@@ -269,10 +270,6 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 " warm_start=False, or for partial_fit with a clone."
             )
         return super()._continued_task()
-
-    def _fitted_attributes(self, trainer, task, network):
-        attributes = super()._fitted_attributes(trainer, task, network)
-        return attributes | {"standardized_target_": bool(self.standardize_target)}
 
     def predict(self, X, return_std=False):
         """Return the predicted numbers.
@@ -298,7 +295,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 "return_std=True needs loss='gaussian', which learns a standard"
                 f" deviation; the loss of the fit was {NAMES[type(task.loss)]!r}."
             )
-        Z = self._outputs(X, stop=-1)
+        Z = network_outputs(self, X, stop=-1)
         decisions = task.loss.decide(Z)
         y = task.decode(mean_over_networks(decisions))
         if return_std:
@@ -323,7 +320,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        each = [alone.predict(X, return_std) for alone in self._each()]
+        each = [alone.predict(X, return_std) for alone in each_network(self)]
         if return_std:
             return tuple(map(np.array, zip(*each, strict=True)))
         return np.array(each)
@@ -362,7 +359,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         )
 
     def _to_average(self, X):
-        return self.task_.loss.decide(self._outputs(X, stop=-1))
+        return self.task_.loss.decide(network_outputs(self, X, stop=-1))
 
     def _oof_attributes(self, decisions):
         return {"oof_prediction_": self.task_.decode(decisions)}
@@ -392,7 +389,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         score : float
             At most 1; 0 is as good as the best constant.
         """
-        y, sample_weight = self._to_score(X, y, sample_weight)
+        y, sample_weight = check_to_score(self, X, y, sample_weight)
         return self._score(y, self.predict(X), sample_weight)
 
     def _score_of(self, decisions, y, sample_weight):

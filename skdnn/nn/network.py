@@ -16,13 +16,10 @@ from skdnn.nn.layers import (
     Softmax,
     StochasticLayer,
 )
+from skdnn.nn.penalty import Penalty, other_gradients, weight_blocks
 from skdnn.nn.vectors import (
     all_finite,
-    block_size,
-    blocks,
     check_memory,
-    column,
-    some,
 )
 from skdnn.nn.workspace import Workspace
 
@@ -127,6 +124,9 @@ class Network:
         statistics ("running_mean") as views into the flat vectors.
     n_parameters : int
         Of one network.
+    blocks : range
+        The numbers of the blocks in which optimizers and :class:`Penalty` walk the
+        flat vectors.
     n_weights : int
         The first `n_weights` parameters are the weights of the dense layers.
     """
@@ -187,33 +187,9 @@ class Network:
         self.names = tuple(node.name for node in self.nodes)
         self.views = [node.view for node in self.nodes]
         self.parameter_layers = tuple(node.name for node in self.walk() if node.view)
-        self._prepare_penalize()
-
-    def _prepare_penalize(self):
-        """Cut weights and their gradients as optimizers do, and then by layer."""
-        size = block_size(self.parameters)
-        scratch = np.empty((*self.axes, size), self.dtype)
-        self._weight_blocks = [[] for _ in blocks(0, self.n_weights, size)]
-        self._other_gradients = []
-        start = 0
-        for i, view in enumerate(node.view for node in self.walk() if node.view):
-            for name, array in view.items():
-                if name == "weights":
-                    stop = start + prod(array.shape[-2:])
-                    for k in range(start // size, ceil(stop / size)):
-                        part = slice(max(start, k * size), min(stop, (k + 1) * size))
-                        vectors = self.parameters, self.gradients
-                        weights, gradients = (vector[..., part] for vector in vectors)
-                        entry = (
-                            i,
-                            weights,
-                            gradients,
-                            scratch[..., : part.stop - part.start],
-                        )
-                        self._weight_blocks[k].append(entry)
-                    start = stop
-                elif name.startswith("d_") and name != "d_weights":
-                    self._other_gradients.append((i, array))
+        self.weight_blocks = weight_blocks(self)
+        self.other_gradients = other_gradients(self)
+        self.blocks = range(len(self.weight_blocks))
 
     def walk(self):
         """Yield the node of each layer, also of those that others consist of."""
@@ -363,7 +339,7 @@ class Network:
         dX : ndarray of shape (..., n_rows, n_features) or None
             dL/dX, if the workspace was made with ``input_gradient=True``.
         """
-        stop = len(self.layers) if stop is None else stop
+        stop = len(self.layers[:stop])
         for i in range(stop - 1, workspace.first - 1, -1):
             dA = self.layers[i].backward(dA, workspace.slots[i])
         return dA
@@ -424,6 +400,17 @@ class Network:
             return self.folded(stop)._predict(X, None)
         return self._predict(X, stop)
 
+    def predict_each(self, X, stop=None):
+        """Return the output of each network, see :meth:`predict`.
+
+        Returns
+        -------
+        A : ndarray of shape (n_networks, n_samples, n_outputs)
+            Also where there is but one, without the axis.
+        """
+        outputs = self.predict(X, stop)
+        return outputs.reshape(-1, *outputs.shape[-2:])
+
     def _predict(self, X, stop):
         n_samples = X.shape[0]
         stop = len(self.layers[:stop])
@@ -469,15 +456,12 @@ class Network:
                     mine.view[name][...] = its.view[name]
         return network
 
-    def penalize(self, strength, walk=()):
+    def penalize(self, strength):
         """Add the gradient of the penalty ``strength / 2 * sum(weights ** 2)``.
 
         Parameters
         ----------
         strength : float or ndarray of shape (n_networks,)
-        walk : iterable, default=()
-            The :meth:`~skdnn.nn.optimizers.Optimizer.walk` of an optimizer, which
-            then finds each block of the vectors still in the cache.
 
         Returns
         -------
@@ -485,23 +469,10 @@ class Network:
         squared_norms : list of float or ndarray of shape (n_networks,)
             The squared norm of the gradient of each of `parameter_layers`.
         """
-        # Doubles: sums of squares soon leave the range of float32.
-        penalty = np.float64(0)
-        squared_norms = [np.float64(0)] * len(self.parameter_layers)
-        factor, penalizes = column(strength, self.dtype), some(strength)
-        walk = iter(walk)
-        for parts in self._weight_blocks:
-            for i, weights, gradients, scratch in parts:
-                if penalizes:
-                    gradients += np.multiply(weights, factor, out=scratch)
-                    penalty += np.vecdot(weights, weights)
-                squared_norms[i] += np.vecdot(gradients, gradients)
-            next(walk, None)
-        for i, gradients in self._other_gradients:
-            squared_norms[i] += np.vecdot(gradients, gradients)
-        for _ in walk:  # what is not weights
-            pass
-        return strength / 2 * penalty, squared_norms
+        penalty = Penalty(self, strength)
+        for block in self.blocks:
+            penalty.add(block)
+        return penalty.value(), penalty.squared_norms()
 
     def table(self):
         """Return a row for the input and each layer: name, output shape, parameters.

@@ -1,15 +1,18 @@
 """Optimizers: one step of gradient descent on the network's flat parameter vector.
 
 ``start`` gives an optimizer its state, flat arrays as long as the parameters;
-``step`` reads the gradients and changes the parameters in place. The vectors are
-walked in blocks that fit the second-level cache: each block is then read from memory
-once instead of once for every elementary operation.
+``step`` reads the gradients and changes the parameters in place. It does so in blocks
+that fit the second-level cache: each is then read from memory once instead of once for
+every elementary operation. Who has something else to do with a block, as long as it is
+there, steps by hand: ``begin``, then ``update`` for each block.
 """
+
+from copy import copy
 
 import numpy as np
 
 from skdnn.messages.words import plain
-from skdnn.nn.vectors import block_size, blocks, column, some
+from skdnn.nn.vectors import block_size, blocks, column, some, stacked
 
 FLUSH_EVERY = 100  # steps
 
@@ -65,6 +68,28 @@ class Optimizer:
         self.state = {name: np.zeros_like(parameters) for name in self.state_names}
         self.bind(parameters, gradients, n_weights)
 
+    @staticmethod
+    def stacked(optimizers, network):
+        """Return an optimizer that does what several do, which have the same settings.
+
+        From then on, each of them has its state in the memory of the one returned.
+
+        Parameters
+        ----------
+        optimizers : list of Optimizer
+        network : Network
+            That of all their networks: see :meth:`skdnn.nn.Network.stacked`.
+        """
+        stack = copy(optimizers[0])
+        states = [it.state for it in optimizers]
+        stack.state = {
+            name: stacked([state[name] for state in states]) for name in stack.state
+        }
+        for k, state in enumerate(states):
+            state.update({name: vector[k] for name, vector in stack.state.items()})
+        stack.bind(network.parameters, network.gradients, network.n_weights)
+        return stack
+
     def bind(self, parameters, gradients, n_weights):
         """Cut the vectors and the state into blocks, with a scratch block beside."""
         *networks, n_parameters = parameters.shape
@@ -80,31 +105,41 @@ class Optimizer:
             self._blocks.append((decaying, views))
 
     def step(self, learning_rate):
-        """Take one step."""
-        for _ in self.walk(learning_rate):
-            pass
+        """Take one step.
 
-    def walk(self, learning_rate):
-        """Take one step, block by block: yields after each.
-
-        A block's gradient is not read before the one before it was yielded.
+        Parameters
+        ----------
+        learning_rate : float or ndarray of shape (n_networks,)
         """
-        self.n_steps += 1
-        yield from self._update(learning_rate)
-        if self.n_steps % FLUSH_EVERY == 0:
-            self._flush_tiny_numbers()
+        self.begin(learning_rate)
+        for block in range(len(self._blocks)):
+            self.update(block)
 
-    def _flush_tiny_numbers(self):
-        """Set to 0 what is on its way to becoming subnormal.
+    def begin(self, learning_rate):
+        """Begin a step: what its updates have in common."""
+        self.n_steps += 1
+
+    def update(self, block):
+        """Take the step on one block of the vectors, and flush what is tiny.
 
         Weights that nothing but the penalty moves, behind a pixel that is always 0 say,
         decay for ever, and their moments with them. Arithmetic with subnormal numbers
         takes a hundred times as long.
         """
-        for _, (p, _, *state, _) in self._blocks:
+        decaying, (p, g, *state, scratch) = self._blocks[block]
+        self._update(p, g, *state, scratch, decaying)
+        if self.n_steps % FLUSH_EVERY == 0:
             limit = 1e8 * np.finfo(p.dtype).tiny
             for vector in (p, *state):
                 vector *= np.abs(vector) > limit
+
+    def _update(self, p, g, *state_and_scratch):
+        """Change parameters p, given their gradients g and what is remembered of them.
+
+        All are parts of the vectors, of the same shape. In front of the last, which is
+        the part of p that may decay, comes scratch memory.
+        """
+        raise NotImplementedError
 
     def __getstate__(self):
         # The blocks are views: whoever unpickles calls bind again.
@@ -142,19 +177,21 @@ class SGD(Optimizer):
         self.momentum = plain(momentum)
         self.nesterov = plain(nesterov)
 
-    def _update(self, learning_rate):
-        learning_rate = column(learning_rate, self._dtype)
-        momentum = column(self.momentum, self._dtype)
-        for _, (p, g, v, step) in self._blocks:
-            np.multiply(g, learning_rate, out=step)
-            v *= momentum
-            v -= step
-            if self.nesterov:
-                p -= step
-                p += np.multiply(v, momentum, out=step)
-            else:
-                p += v
-            yield
+    def begin(self, learning_rate):
+        """See :class:`Optimizer`."""
+        super().begin(learning_rate)
+        self._rate = column(learning_rate, self._dtype)
+        self._momentum = column(self.momentum, self._dtype)
+
+    def _update(self, p, g, v, step, decaying):
+        np.multiply(g, self._rate, out=step)
+        v *= self._momentum
+        v -= step
+        if self.nesterov:
+            p -= step
+            p += np.multiply(v, self._momentum, out=step)
+        else:
+            p += v
 
 
 class Adam(Optimizer):
@@ -200,30 +237,31 @@ class Adam(Optimizer):
         )
         self._constants = beta_1, beta_2, root, epsilon
 
-    def _update(self, learning_rate):
+    def begin(self, learning_rate):
+        """See :class:`Optimizer`."""
+        super().begin(learning_rate)
         # The moments are kept without their factors (1 - beta), which saves two
         # passes: m = (1 - beta_1) m_kept and v = (1 - beta_2) v_kept.
-        beta_1, beta_2, root, epsilon = self._constants
-        t = self.n_steps
+        t, root = self.n_steps, self._constants[2]
         size = learning_rate * (1 - self.beta_1) / root
         size *= (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
-        size = column(size, self._dtype)
-        shrinks = some(self.weight_decay)
-        if shrinks:
-            shrink = column(1 - learning_rate * self.weight_decay, self._dtype)
-        for decaying, (p, g, m, v, step) in self._blocks:
-            m *= beta_1
-            m += g
-            v *= beta_2
-            v += np.multiply(g, g, out=step)
-            np.sqrt(v, out=step)
-            step += epsilon
-            np.divide(m, step, out=step)
-            step *= size
-            if shrinks:
-                decaying *= shrink
-            p -= step
-            yield
+        self._size, self._shrink = column(size, self._dtype), None
+        if some(self.weight_decay):
+            self._shrink = column(1 - learning_rate * self.weight_decay, self._dtype)
+
+    def _update(self, p, g, m, v, step, decaying):
+        beta_1, beta_2, _, epsilon = self._constants
+        m *= beta_1
+        m += g
+        v *= beta_2
+        v += np.multiply(g, g, out=step)
+        np.sqrt(v, out=step)
+        step += epsilon
+        np.divide(m, step, out=step)
+        step *= self._size
+        if self._shrink is not None:
+            decaying *= self._shrink
+        p -= step
 
 
 class AdamW(Adam):

@@ -20,6 +20,11 @@ def blocks(start, stop, size):
     return [slice(i, min(i + size, stop)) for i in range(start, stop, size)]
 
 
+def stacked(vectors):
+    """Return arrays as one with an axis in front: of a single one, a view."""
+    return vectors[0][np.newaxis] if len(vectors) == 1 else np.stack(vectors)
+
+
 def check_memory(n_bytes, what):
     """Raise an error if something is larger than the memory of the machine.
 
@@ -61,3 +66,8 @@ def all_finite(vectors):
 def some(numbers):
     """Return whether a number, or one of an array, is not 0."""
     return numbers.any() if isinstance(numbers, np.ndarray) else bool(numbers)
+
+
+def common(numbers):
+    """Return a number that is the same for all, or an array of one for each."""
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)

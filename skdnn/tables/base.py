@@ -14,6 +14,7 @@ from skdnn.data.door import taken_in
 from skdnn.data.numeric import check_weights
 from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
+from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.files import without_paths
 from skdnn.messages.user_warnings import warnings_of_fit
 from skdnn.tables.blend import SMALLEST_SHARE
@@ -27,6 +28,7 @@ from skdnn.tables.recipe import (
     epochs_for,
 )
 from skdnn.training.checkpoint import directory_of
+from skdnn.training.interrupts import parts_of_one
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):
@@ -301,12 +303,11 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
                 **arguments,
             )
             network.set_callbacks(*getattr(self, "_skl_callbacks", ()))
-            network._raises_interrupt = True
             try:
-                networks.append(network.fit(Z, y, sample_weight, **given))
+                with parts_of_one():
+                    networks.append(network.fit(Z, y, sample_weight, **given))
             except MemoryError as error:
                 raise MemoryError(f"hidden_layer_sizes={sizes}: {error}") from error
-            del network._raises_interrupt
         return networks
 
     def _n_epochs(self, n_samples):
@@ -336,7 +337,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     def _to_score(self, X, y, sample_weight):
         """Return y and weights as metrics take them, checked as those of `fit` are."""
         check_is_fitted(self)
-        return self.networks_[0]._to_score(X, y, sample_weight)
+        return check_to_score(self.networks_[0], X, y, sample_weight)
 
     @property
     def n_iter_(self):
@@ -361,5 +362,5 @@ def _as_learned(network, y, name):
     What was checked for the network, of whatever library, is an array here as well.
     """
     task = network.task_
-    y = network._check_labels(y, name)
+    y = task.check(y, name)
     return task.restore(task.encode(y, name), y)

@@ -7,8 +7,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
 from skdnn.estimators.arguments import with_arguments_of
-from skdnn.estimators.ensemble import log_of
 from skdnn.estimators.task.labels import weigh
+from skdnn.nn.several import log_of
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
@@ -88,7 +88,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         return accuracy_score(y, self._decode(outputs), sample_weight=sample_weight)
 
     def _decode(self, P):
-        return self.networks_[0]._decode(P)
+        return self.networks_[0].decode(P)
 
     def predict_proba(self, X):
         """Return the probability of each class.

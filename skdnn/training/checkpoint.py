@@ -1,26 +1,15 @@
-"""Checkpoints: the state of a fit in a file that survives a crash.
+"""Checkpoints: the state of a fit in a file that survives a crash."""
 
-A file is an ``.npz``: the arrays, and the rest as JSON. The comment at the end of the
-archive is a checksum of all that comes before it.
-"""
-
-import hashlib
-import json
 import os
 import re
 import shutil
-import stat
 import time
-import zipfile
 from contextlib import contextmanager, suppress
-from io import SEEK_END
 from tempfile import TemporaryFile, mkstemp
 
-import numpy as np
-from sklearn.utils import check_random_state
-
 from skdnn.messages.user_warnings import warn_user
-from skdnn.training.fingerprint import BLOCK, fingerprint_of
+from skdnn.training.archive import open_at_once, read_archive, write_archive
+from skdnn.training.fingerprint import fingerprint_of
 from skdnn.training.schema import check_value, generator_like
 
 try:
@@ -28,8 +17,7 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
-FORMAT = 4  # of files and arithmetic; goes into the fingerprint, so a new one is new
-SIZE = hashlib.sha256().digest_size
+FORMAT = 5  # of files and arithmetic; goes into the fingerprint, so a new one is new
 ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:/")  # s3://..., but not C:/...
 # Seconds after its last change for which a file that seems to be left is not touched:
 # between making it and locking it, and where locks are not to be had.
@@ -95,12 +83,12 @@ class Checkpoint:
 
     Attributes
     ----------
-    start : dict
+    start : dict or None
         The state of the random numbers that the fit starts with.
     """
 
     def __init__(self, directory, fingerprint, every=1):
-        self.every = every
+        self.every, self.start = every, None
         self.directory = os.fspath(directory)
         self.fingerprint = fingerprint
         self.path, self.previous = (
@@ -110,43 +98,33 @@ class Checkpoint:
         self._path_is_good = False
         self._refused = set()  # paths, of which there has been a warning
 
-    def begin(self, random_state):
-        """Return the random numbers for the fit to start with.
-
-        Where `random_state` is None, these are the ones that it started with before.
-        """
+    def start_at(self, start):
+        """Take the state of the random numbers that the fit starts with."""
+        self.start = start
         self._remove_what_a_crash_left()
-        rng = check_random_state(random_state)
-        if random_state is None:
-            rng = np.random.RandomState(rng.randint(2**32, size=8, dtype=np.uint32))
-            self.start = rng.get_state(legacy=False)
-            if (state := self._last_state(self._check_start)) is not None:
-                rng.set_state(state["start"])
-        self.start = rng.get_state(legacy=False)
-        return rng
 
-    def share_start(self, rng):
-        """Let `rng` start where it does for whoever was first to begin this fit.
+    def found_start(self):
+        """Return the start that a file holds, or None."""
+        state = self._last_state(self._check_start)
+        return None if state is None else state["start"]
+
+    def share_start(self):
+        """Return the start of whoever was first to begin this fit, and take it.
 
         The start is written twice, so that one file may be lost. What is kept of the
         networks has the start in its name: of another start, it is not found.
         """
-        start = self._found_start()
+        start = self.found_start()
         for path in (self.path, self.previous):
             if start is None:  # or else damaged, and the next one may do
                 self.probe()
                 self._write(path, {"start": self.start}, put=_put_if_free)
-                start = self._found_start()
-        if start is not None:
-            self.start = start
-            rng.set_state(start)
+                start = self.found_start()
+        self.start = self.start if start is None else start
         for path in (self.path, self.previous):
             if self._start_in(path) != fingerprint_of(self.start):
                 self._write(path, {"start": self.start})
-
-    def _found_start(self):
-        state = self._last_state(self._check_start)
-        return None if state is None else state["start"]
+        return self.start
 
     def _start_in(self, path):
         """Return the fingerprint of the start that a file holds, or None."""
@@ -158,38 +136,35 @@ class Checkpoint:
     def _check_start(self, state):
         check_value(state["start"], generator_like(self.start), "start")
 
-    def resume(self, trainer, rules):
-        """Take the trainer, with its data loaded, to the last state of this fit.
-
-        Unless it is finished then, make sure that more can be written.
+    def last_state(self, check):
+        """Return the last state of the job that is whole, or None.
 
         Parameters
         ----------
-        trainer : Trainer
-        rules : dict
-            Of the fit, see :meth:`Trainer.check`.
+        check : callable
+            Takes a state, and raises an error if it is not to be used.
         """
 
-        def check(state):
-            if state.keys() != {"start", "trainer"}:
+        def check_all(state):
+            if state.keys() != {"start", "job"}:
                 raise ValueError(f"it has {sorted(state)}")
             self._check_start(state)
             if fingerprint_of(state["start"]) != fingerprint_of(self.start):
                 raise ValueError("it is of a fit that started otherwise")
-            trainer.check(state["trainer"], **rules)
+            check(state["job"])
 
-        if (state := self._last_state(check)) is not None:
-            trainer.restore(state["trainer"])
-        if not trainer.finished:
-            self.probe()
+        state = self._last_state(check_all)
+        return None if state is None else state["job"]
 
-    def save_if_due(self, trainer):
-        """Write the trainer's state if it is finished, or `every` epochs have gone."""
-        if trainer.finished or trainer.n_epochs % self.every == 0:
+    def save_if(self, due, state_of_job, is_last):
+        """Write the state of the job, which `state_of_job` returns, if it is due.
+
+        Where it `is_last`, this fit may never begin again.
+        """
+        if due:
             with _warned(self.path):
-                state = trainer.state(copy=np.asarray)
-                self.save({"start": self.start, "trainer": state})
-        if trainer.finished:  # this fit may never begin again
+                self.save({"start": self.start, "job": state_of_job()})
+        if is_last:
             self._remove_what_a_crash_left()
 
     def probe(self):
@@ -238,7 +213,7 @@ class Checkpoint:
     def _write(self, path, state, put=None):
         """Write a state to a path, or warn if that fails."""
         with _warned(path), self._temporary_file() as (file, temporary):
-            _write(file, {"fingerprint": self.fingerprint, "state": state})
+            write_archive(file, {"fingerprint": self.fingerprint, "state": state})
             _sync(file)
             file.close()
             (put or os.replace)(temporary, path)
@@ -295,7 +270,7 @@ class Checkpoint:
         return None
 
     def _read(self, path):
-        content = _read(path)
+        content = read_archive(path)
         if content["fingerprint"] != self.fingerprint:
             raise ValueError("it belongs to another fit")
         return content["state"]
@@ -339,17 +314,8 @@ def _remove_if_left(path):
 
 
 def _is_unlocked(path):
-    with open(path, "r+b", opener=_open_at_once) as file:
+    with open(path, "r+b", opener=open_at_once) as file:
         return _lock(file)
-
-
-def _open_at_once(path, flags):
-    """Open a file, but nothing that one could have to wait for: a pipe, a device."""
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError("it is not a file")
-    return descriptor
 
 
 def _lock(file):
@@ -361,66 +327,6 @@ def _lock(file):
     except OSError:  # another process has, or the file system knows no locks
         return False
     return True
-
-
-def _write(file, content):
-    arrays = {}
-
-    def refer(value):
-        if not isinstance(value, np.ndarray):
-            return value.item()  # a NumPy number
-        name = f"array_{len(arrays)}"
-        arrays[name] = value
-        return {"__array__": name}
-
-    text = json.dumps(content, default=refer).encode()
-    np.savez(file, json=np.frombuffer(text, np.uint8), **arrays)
-    with zipfile.ZipFile(file, "a") as archive:
-        archive.comment = bytes(SIZE)
-    checksum = _checksum(file)
-    file.seek(-SIZE, SEEK_END)
-    file.write(checksum)
-
-
-def _read(path):
-    with open(path, "rb", opener=_open_at_once) as file:
-        checksum = _checksum(file)
-        if file.read() != checksum:
-            raise ValueError("it is damaged, or not a checkpoint")
-        size = file.seek(0, SEEK_END)
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as archive:
-            _check_members(archive.zip.infolist(), size)
-            arrays = {name: archive[name] for name in archive.files}
-    text = arrays.pop("json").tobytes()
-
-    def resolve(pairs):
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            raise ValueError("a name is there twice")
-        return arrays[value["__array__"]] if value.keys() == {"__array__"} else value
-
-    return json.loads(text, object_pairs_hook=resolve)
-
-
-def _check_members(members, size):
-    """Raise a ValueError if an archive holds more than its file has bytes for."""
-    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
-    if not stored or sum(member.file_size for member in members) > size:
-        raise ValueError("it is packed, as no checkpoint is")
-    if len({member.filename for member in members}) < len(members):
-        raise ValueError("a name is there twice")
-
-
-def _checksum(file):
-    """Return the checksum of all but the last bytes, and leave the file there."""
-    left = file.seek(0, SEEK_END) - SIZE
-    file.seek(0)
-    digest = hashlib.sha256()
-    while left > 0 and (block := file.read(min(left, BLOCK))):
-        digest.update(block)
-        left -= len(block)
-    return digest.digest()
 
 
 def _sync(file):

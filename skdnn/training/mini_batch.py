@@ -1,87 +1,88 @@
-"""Mini-batches: rows gathered, cast and encoded into buffers that are there for all."""
+"""Mini-batches: rows gathered, cast and weighed in buffers that are there for all."""
 
 from math import prod
 
 import numpy as np
 
+from skdnn.nn.vectors import some
+
 
 class MiniBatch:
-    """A workspace of the network with room for its input and targets.
+    """A workspace of networks with room for the rows of each.
 
     Parameters
     ----------
     network : Network
+        With an axis of networks.
     n_rows : int
-    X : {ndarray, sparse array} of shape (n_samples, n_features), or tuple of them
-        What rows will be taken from; a tuple has one for each network.
-    loss : Loss, or tuple of one for each network
+        Of the mini-batch of each network.
+    X : {ndarray, sparse array} of shape (n_samples, n_features)
+        What rows will be taken from.
+    loss : Loss
         Which encodes the targets.
-    rng : numpy.random.Generator, or list of one for each network, default=None
-        Where dropout and noise draw from.
+    rngs : list of numpy.random.Generator, default=None
+        Where dropout and noise draw from, one for each network.
     like : MiniBatch, default=None
         One for as many rows or more, whose memory to share.
     **options
         See :class:`~skdnn.nn.workspace.Workspace`.
+
+    Attributes
+    ----------
+    workspace : Workspace
+    Y : ndarray of shape (n_networks, n_rows, target_width)
+        Room for the targets as the loss has them.
+    scratch : ndarray of shape (n_networks, n_rows, n_outputs)
     """
 
-    def __init__(self, network, n_rows, X, loss, *, rng=None, like=None, **options):
+    def __init__(self, network, n_rows, X, loss, *, rngs=None, like=None, **options):
+        self.n_rows, self.dtype = n_rows, network.dtype
         self.workspace = network.workspace(
-            n_rows, rng=rng, like=None if like is None else like.workspace, **options
+            n_rows, rng=rngs, like=None if like is None else like.workspace, **options
         )
-        self.dtype = network.dtype
-        self.loss_of = loss if isinstance(loss, tuple) else (loss,)
-        first = X[0] if isinstance(X, tuple) else X
+        self.scratch = self.workspace.slots[-1].scratch
+        (self.n_networks,) = network.axes
+        self.is_sparse = not isinstance(X, np.ndarray)
         self.raw = None
         if like is None:
-            width = self.loss_of[0].target_width(network.widths[-1])
-            self.Y = np.empty((*network.axes, n_rows, width), self.dtype)
-            if isinstance(first, np.ndarray):
-                shape = *network.axes, n_rows, first.shape[1]
+            width = loss.target_width(network.widths[-1])
+            self.Y = np.empty((self.n_networks, n_rows, width), self.dtype)
+            if not self.is_sparse:
+                shape = self.n_networks, n_rows, X.shape[1]
                 self.X = np.empty(shape, self.dtype)
-                if first.dtype != self.dtype:
-                    self.raw = np.empty(shape, first.dtype)
+                if X.dtype != self.dtype:
+                    self.raw = np.empty(shape, X.dtype)
         else:
             self.Y = first_rows(like.Y, n_rows)
-            if isinstance(first, np.ndarray):
+            if not self.is_sparse:
                 self.X = first_rows(like.X, n_rows)
                 if like.raw is not None:
                     self.raw = first_rows(like.raw, n_rows)
 
     def gather(self, X, index):
-        """Return the rows `index` of X in the network's dtype.
+        """Return rows of X in the network's dtype.
 
         Parameters
         ----------
-        X : {ndarray, sparse array}, or tuple of them
-        index : slice, or ndarray of int of shape (..., n_rows)
+        X : {ndarray, sparse array} of shape (n_samples, n_features)
+        index : slice, or ndarray of int of shape (n_networks, n_rows)
+            A slice is the same rows for all.
 
         Returns
         -------
-        batch : {ndarray, sparse array} of shape (..., n_rows, n_features)
-            Of several networks with sparse rows, a tuple. It may be a part of X, and
-            is not to be written to: see :meth:`own`.
+        batch : ndarray of shape (n_networks, n_rows, n_features), or tuple
+            Of sparse rows a tuple, with an array for each network. It may be a part of
+            X, and is not to be written to: see :meth:`own`.
         """
-        if isinstance(X, tuple):
-            if not isinstance(X[0], np.ndarray):
-                return tuple(map(self._gather_sparse, X, index))
-            out = self.X if self.raw is None else self.raw
-            for x, rows, its_out in zip(X, index, out, strict=True):
-                take_into(its_out, x, rows)
-            if self.raw is not None:
-                np.copyto(self.X, self.raw)
-            return self.X
-        if not isinstance(X, np.ndarray):
-            if np.ndim(index) == 2:
-                return tuple(self._gather_sparse(X, rows) for rows in index)
-            return self._gather_sparse(X, index)
+        if self.is_sparse:
+            each = [index] * self.n_networks if isinstance(index, slice) else index
+            return tuple(X[rows].astype(self.dtype, copy=False) for rows in each)
         if isinstance(index, slice):
-            batch = X[index]
-            if batch.dtype == self.dtype:
-                return batch
+            batch = self.take(X, index)
         else:
             batch = take_into(self.X if self.raw is None else self.raw, X, index)
-            if self.raw is None:
-                return batch
+        if batch.dtype == self.dtype:
+            return batch
         np.copyto(self.X, batch)
         return self.X
 
@@ -91,17 +92,40 @@ class MiniBatch:
             np.copyto(self.X, batch)
         return self.X
 
-    def _gather_sparse(self, X, rows):
-        batch = X[rows]
-        return batch if batch.dtype == self.dtype else batch.astype(self.dtype)
+    def take(self, array, index):
+        """Return rows of an array, of shape (n_networks, n_rows, ...).
 
-    def encode(self, targets):
-        """Return targets as rows that the loss takes."""
-        if len(self.loss_of) == 1:
-            return self.loss_of[0].encode(targets, self.Y)
-        for loss, its_targets, Y in zip(self.loss_of, targets, self.Y, strict=True):
-            loss.encode(its_targets, Y)
-        return self.Y
+        Parameters
+        ----------
+        array : ndarray of shape (n_samples, ...)
+        index : slice, or ndarray of int of shape (n_networks, n_rows)
+        """
+        rows = array[index]
+        if isinstance(index, slice):
+            return np.broadcast_to(rows, (self.n_networks, *rows.shape))
+        return rows
+
+    def weigh(self, row_weights, index):
+        """Say what the rows count in the loss; return the sum of their weights.
+
+        Parameters
+        ----------
+        row_weights : ndarray of shape (n_samples,) or None
+        index : slice, or ndarray of int of shape (n_networks, n_rows)
+
+        Returns
+        -------
+        total_weight : float or ndarray of shape (n_networks,)
+            The number of rows, where all count the same.
+        """
+        if row_weights is None:
+            return float(self.n_rows)
+        weights = self.take(row_weights, index)
+        total_weight = weights.sum(axis=-1)
+        if some(total_weight):
+            total = total_weight[..., np.newaxis]
+            np.divide(weights, total, out=self.workspace.row_weights)
+        return total_weight
 
 
 def take_into(out, X, index):

@@ -18,6 +18,11 @@ class Task:
     `loss_for` is the loss of that network.
     """
 
+    @staticmethod
+    def check(y, name="y"):
+        """Return y as scikit-learn takes it, or raise an error that names it."""
+        raise NotImplementedError
+
     def strata(self, targets, fraction):
         """Return what to stratify by where a fraction is split off, or None."""
 

@@ -80,6 +80,11 @@ class Labels(Task):
             classes, multilabel = np.unique(column_or_1d(y)), False
         return cls(classes, multilabel, label_smoothing)
 
+    @staticmethod
+    def check(y, name="y"):
+        """Return y as scikit-learn takes it: see :func:`check_labels`."""
+        return check_labels(y, name)
+
     def check_same(self, y):
         """Raise an error unless y has the same classes."""
         classes = Labels.of(y).classes

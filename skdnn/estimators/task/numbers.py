@@ -5,7 +5,7 @@ from sklearn.metrics import r2_score
 
 from skdnn import nn
 from skdnn.data.door import warn_of_column
-from skdnn.data.numeric import as_numbers
+from skdnn.data.numeric import as_numbers, check_numbers
 from skdnn.estimators.task.base import Task, misfit
 from skdnn.estimators.task.scales import (
     FARTHEST,
@@ -33,12 +33,15 @@ class Numbers(Task):
     mean, std : ndarray of shape (n_targets,)
         What the network learns is ``(y - mean) / std``. For a robust loss, these are
         the median and what the quartiles say of the deviation.
+    standardized : bool, default=False
+        Whether these were asked for; 0 and 1 else.
     """
 
-    def __init__(self, loss, mean, std):
+    def __init__(self, loss, mean, std, standardized=False):
         self.loss = loss
         self.mean = mean
         self.std = std
+        self.standardized = bool(standardized)
 
     @classmethod
     def of(cls, y, loss, standardize=False, sample_weight=None):
@@ -58,7 +61,12 @@ class Numbers(Task):
         measure = median_and_spread if loss.is_robust else mean_and_std
         mean, std = measure(y, sample_weight)
         std[constant] = 1.0
-        return cls(loss, mean, std)
+        return cls(loss, mean, std, True)
+
+    @staticmethod
+    def check(y, name="y"):
+        """Return y as scikit-learn takes it: see :func:`check_numbers`."""
+        return check_numbers(y, name)
 
     def check_same(self, y):
         """Raise an error unless y has as many columns."""
@@ -273,6 +281,7 @@ class Numbers(Task):
             "target_loss_": self.loss,
             "target_mean_": self.mean,
             "target_std_": self.std,
+            "standardized_target_": self.standardized,
         }
 
     def other_scorers(self):

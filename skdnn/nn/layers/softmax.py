@@ -36,6 +36,15 @@ def places(n):
     return array
 
 
+def softmax(Z, out):
+    """Return the softmax of each row, in `out`."""
+    # Subtracting the row's maximum changes nothing but keeps exp from overflow.
+    shifted = np.subtract(Z, row_maxima(Z), out=out)
+    A = np.exp(shifted, out=shifted)
+    A /= row_sums(A)[..., np.newaxis]
+    return A
+
+
 @layer
 class Softmax(Layer):
     """Softmax over the features of each sample: ``A_j = exp(Z_j) / sum_k exp(Z_k)``.
@@ -52,11 +61,7 @@ class Softmax(Layer):
     reads_output = True
 
     def forward(self, Z, slot, training):
-        # Subtracting the row's maximum changes nothing but keeps exp from overflow.
-        shifted = np.subtract(Z, row_maxima(Z), out=slot.output)
-        A = np.exp(shifted, out=shifted)
-        A /= row_sums(A)[..., np.newaxis]
-        return A
+        return softmax(Z, out=slot.output)
 
     def backward(self, dA, slot):
         A = slot.output

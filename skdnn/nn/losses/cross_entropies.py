@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from skdnn.nn.layers import Logistic, Softmax, hold_number, logistic
-from skdnn.nn.layers.softmax import places, row_maxima, row_sums
+from skdnn.nn.layers.softmax import places, row_maxima, row_sums, softmax
 from skdnn.nn.losses.base import Loss, loss
 
 
@@ -40,6 +40,27 @@ class CrossEntropy(Loss):
         """Return :meth:`hits`, of which the mean is the accuracy."""
         return self.hits
 
+    def probabilities(self, Z):
+        """Return the probabilities for logits, of the shape of these."""
+        raise NotImplementedError
+
+    def decide_by(self, P):
+        """Return the predictions, in the form of the targets, from probabilities."""
+        raise NotImplementedError
+
+    def decide_together(self, Z):
+        """Return what several networks predict by the mean of their probabilities.
+
+        One goes by its logits, which tell more than rounded probabilities.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n_networks, m, n_outputs)
+        """
+        if len(Z) == 1:
+            return self.decide(Z[0])
+        return self.decide_by(self.probabilities(Z).mean(axis=0))
+
 
 @loss
 class CategoricalCrossEntropy(CrossEntropy):
@@ -69,6 +90,21 @@ class CategoricalCrossEntropy(CrossEntropy):
     def decide(self, Z):
         """Return the index of the most probable class, of shape (..., m)."""
         return Z.argmax(axis=-1)
+
+    def probabilities(self, Z):
+        """Return the softmax of each row."""
+        return softmax(Z, out=np.empty_like(Z))
+
+    def log_probabilities(self, Z):
+        """Return their logarithms, finite also where a probability is 0."""
+        with np.errstate(over="ignore"):  # to -inf
+            Z = Z - Z.max(axis=-1, keepdims=True)
+        Z -= np.log(np.exp(Z).sum(axis=-1, keepdims=True))
+        return np.maximum(Z, np.finfo(Z.dtype).min, out=Z)
+
+    def decide_by(self, P):
+        """Return the index of the most probable class, of shape (..., m)."""
+        return P.argmax(axis=-1)
 
     def draw(self, Z, value, rng):
         """Return classes at random, with the predicted probabilities."""
@@ -135,9 +171,23 @@ class BinaryCrossEntropy(CrossEntropy):
         """Return which outputs are more probable than not, bool of Z's shape."""
         return Z > 0
 
+    def probabilities(self, Z):
+        """Return the probability of yes of each output."""
+        return logistic(Z, out=np.empty_like(Z))
+
+    def log_probabilities(self, Z):
+        """Return their logarithms, finite also where a probability is 0."""
+        # log P where P is large, so that it belongs to P to the last digit.
+        P = self.probabilities(Z)
+        return np.where(Z > 0, np.log(P), -np.logaddexp(0, -Z))
+
+    def decide_by(self, P):
+        """Return which outputs are more probable than not, bool of P's shape."""
+        return P > 0.5
+
     def draw(self, Z, value, rng):
         """Return yes and no at random, with the predicted probabilities."""
-        P = logistic(Z, out=np.empty_like(Z))
+        P = self.probabilities(Z)
         return (rng.random_sample(P.shape) < P).astype(np.int8)
 
     def value(self, P, Y, r):
