@@ -208,7 +208,7 @@ def diagnose(estimator, X, y=None):
     """
     estimator, X, y = _unwrap(estimator, X, y)
     each = []
-    for alone in estimator._each():
+    for alone in estimator.each_network():
         with np.errstate(all="ignore"):  # a network that explodes may overflow
             input_sizes, outputs = _observe(alone.network_, X)
             ratios = _update_ratios(alone, X, y)
@@ -247,7 +247,7 @@ def _unwrap(clf, X, y):
         y = taken_in(y, "y")
         check_consistent_length(X, y)
         estimator._check_target_names(y, "y")
-        y = estimator.task_.encode(estimator._check_labels(y, "y"))
+        y = estimator.task_.encode(estimator.check_labels(y, "y"))
     return estimator, X, y
 
 
@@ -256,7 +256,7 @@ def _answers(estimator, X, y):
     task = estimator.task_
     answers = SimpleNamespace(y=y, decisions=[], is_same=True, score=nan, error=nan)
     weights, row_scores = _class_weights(estimator, y), []
-    for alone in estimator._each():
+    for alone in estimator.each_network():
         loss = task.loss_for(alone.network_)
         with np.errstate(all="ignore"):
             Z = alone.network_.predict(X, -1)

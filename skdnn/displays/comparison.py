@@ -271,7 +271,7 @@ def _count_parameters(search):
         *_, candidate = unwrapped(candidate)
         try:
             with plain_arguments(candidate):
-                task = candidate._as_asked(best.task_)
+                task = candidate.as_asked(best.task_)
                 count = count_parameters(candidate, best.n_features_in_, task)
         # A network that can't be made was not fitted.
         except (MemoryError, TypeError, ValueError):

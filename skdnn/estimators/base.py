@@ -88,9 +88,9 @@ class BaseMLP(
 
     - `_read_task`, `task_`, `_continued_task`: what a new fit learns,
       what the last one has learned, and what one that goes on learns, for which
-      `_as_asked` adds what the parameters say now; values of
+      `as_asked` adds what the parameters say now; values of
       :mod:`skdnn.estimators.task.base`.
-    - `_check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
+    - `check_labels` and `_weigh`: y as scikit-learn takes it, and what each of its
       samples counts. There are defaults.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
       networks have a mean, the score of this mean, and the attributes that tell it of
@@ -113,13 +113,13 @@ class BaseMLP(
         """Return the task of the last fit."""
         raise NotImplementedError
 
-    def _as_asked(self, task):
+    def as_asked(self, task):
         """Return task of another fit, with what the parameters say now."""
         return task
 
     def _continued_task(self):
         """Return the task of the last fit, for one that goes on."""
-        return self._as_asked(self.task_)
+        return self.as_asked(self.task_)
 
     def _weigh(self, task, targets, sample_weight):
         """Return each sample's weight in training, or None."""
@@ -308,7 +308,7 @@ class BaseMLP(
                 running = copy.deepcopy(running)  # loaded as a memory map
             plans = [
                 Plan(trainer.rng, alone.random_state)
-                for trainer, alone in zip(running, self._each(), strict=True)
+                for trainer, alone in zip(running, self.each_network(), strict=True)
             ]
             previous = [it.network for it in running]
             pasts = [None] * len(plans)
@@ -332,7 +332,7 @@ class BaseMLP(
 
     def _each_to_go_on(self, n_networks):
         """Return an estimator for each network of the last fit."""
-        each = self._each()
+        each = self.each_network()
         if len(each) != n_networks:
             raise ValueError(
                 f"n_networks={n_networks}, but training is to go on with {len(each)}."
@@ -379,7 +379,7 @@ class BaseMLP(
         X = taken_in(X, name)
         check_kinds(X, name)
         if y is not NOT_GIVEN:
-            y = self._check_labels(y, "y")
+            y = self.check_labels(y, "y")
         floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
         # A memory map stays one, of whatever numbers and byte order.
         is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
@@ -426,7 +426,7 @@ class BaseMLP(
         """Return y and weights as metrics take them, checked as those of `fit` are."""
         y = taken_in(y, "y")
         self._check_target_names(y, "y")
-        return self._check_labels(y, "y"), check_weights(sample_weight, X)
+        return self.check_labels(y, "y"), check_weights(sample_weight, X)
 
     def _warn_of_settings(self, task, targets, weights):
         """Warn of settings that will spoil a fit to these data in silence."""
@@ -467,7 +467,7 @@ class BaseMLP(
             )
 
     @staticmethod
-    def _check_labels(y, name):
+    def check_labels(y, name):
         """Return y as scikit-learn takes it."""
         return to_numpy(y)
 
@@ -620,9 +620,9 @@ class BaseMLP(
             raise AttributeError(
                 "estimators_ is there with n_networks > 1, or with resampling."
             )
-        return self._each()
+        return self.each_network()
 
-    def _each(self):
+    def each_network(self):
         """Return an estimator for each network: this one, if it has but one."""
         if not self._is_ensemble_fitted():
             return [self]
@@ -638,7 +638,7 @@ class BaseMLP(
 
     def _score_left_out(self, fit, plans):
         """Set what networks predict for the samples that they have left out."""
-        estimators = self._each()
+        estimators = self.each_network()
         for alone in estimators:  # which gets arrays, whatever X was
             vars(alone).pop("feature_names_in_", None)
 
@@ -704,7 +704,7 @@ class BaseMLP(
             by side.
         """
         check_is_fitted(self)
-        A = self._outputs(X, stop=self._transform_stop(self.network_))
+        A = self.network_outputs(X, stop=self._transform_stop(self.network_))
         if A.ndim == 2:
             return A
         return np.moveaxis(A, 0, 1).reshape(A.shape[1], -1)
@@ -729,7 +729,8 @@ class BaseMLP(
         n_networks = prod(self.network_.axes)
         return n_networks * self.network_.widths[self._transform_stop(self.network_)]
 
-    def _outputs(self, X, stop=None):
+    def network_outputs(self, X, stop=None):
+        """Return what the layers up to `stop` put out, if that does not overflow."""
         if not self._is_valid(X):
             X = self._validate(X, reset=False, dtype=self.network_.dtype)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -144,7 +144,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         return self._partial_fit(X, y, sample_weight, read_task)
 
     @staticmethod
-    def _check_labels(y, name):
+    def check_labels(y, name):
+        """Return y as scikit-learn takes it."""
         return check_labels(y, name)
 
     def _read_task(self, y, sample_weight):
@@ -188,8 +189,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         """
         check_is_fitted(self)
         if self.out_activation_ == "softmax":
-            return self._outputs(X)
-        Z = self._outputs(X, stop=-1)
+            return self.network_outputs(X)
+        Z = self.network_outputs(X, stop=-1)
         if self.n_outputs_ == 1:  # rather than 1 - P, which loses digits of a small P
             Z = np.concatenate([-Z, Z], axis=-1)
         return logistic(Z, out=Z)
@@ -251,7 +252,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if self._is_ensemble_fitted():
             return log_of(self.predict_proba(X))
-        Z = self._outputs(X, stop=-1)
+        Z = self.network_outputs(X, stop=-1)
         if self.out_activation_ == "softmax":
             with np.errstate(over="ignore"):  # to -inf
                 Z -= Z.max(axis=1, keepdims=True)
@@ -278,7 +279,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         check_is_fitted(self)
         if self._is_ensemble_fitted():
             return self._decode(self.predict_proba(X))
-        Z = self._outputs(X, stop=-1)
+        Z = self.network_outputs(X, stop=-1)
         task = self.task_
         return task.decode(task.loss_for(self.network_).decide(Z))
 

@@ -219,7 +219,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return next(kind for kind, name in NAMES.items() if name == self.loss)()
 
     @staticmethod
-    def _check_labels(y, name):
+    def check_labels(y, name):
+        """Return y as scikit-learn takes it."""
         return check_numbers(y, name)
 
     def _read_task(self, y, sample_weight):
@@ -255,7 +256,8 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         """The numbers of the last fit: their units, and the loss."""
         return Numbers(self.target_loss_, self.target_mean_, self.target_std_)
 
-    def _as_asked(self, task):
+    def as_asked(self, task):
+        """Return task of another fit, with what the parameters say now."""
         return Numbers(self._loss(), task.mean, task.std)
 
     def _continued_task(self):
@@ -298,7 +300,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 "return_std=True needs loss='gaussian', which learns a standard"
                 f" deviation; the loss of the fit was {NAMES[type(task.loss)]!r}."
             )
-        Z = self._outputs(X, stop=-1)
+        Z = self.network_outputs(X, stop=-1)
         decisions = task.loss.decide(Z)
         y = task.decode(mean_over_networks(decisions))
         if return_std:
@@ -323,7 +325,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        each = [alone.predict(X, return_std) for alone in self._each()]
+        each = [alone.predict(X, return_std) for alone in self.each_network()]
         if return_std:
             return tuple(map(np.array, zip(*each, strict=True)))
         return np.array(each)
@@ -362,7 +364,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         )
 
     def _to_average(self, X):
-        return self.task_.loss.decide(self._outputs(X, stop=-1))
+        return self.task_.loss.decide(self.network_outputs(X, stop=-1))
 
     def _oof_attributes(self, decisions):
         return {"oof_prediction_": self.task_.decode(decisions)}

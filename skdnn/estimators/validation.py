@@ -67,7 +67,7 @@ def check_given(estimator, task, X_val, y_val, sample_weight_val):
                 f" {_num_samples(y_val)}."
             )
         sample_weight_val = check_weights(sample_weight_val, X_val, "sample_weight_val")
-        y_val = estimator._check_labels(y_val, "y_val")
+        y_val = estimator.check_labels(y_val, "y_val")
         try:
             targets = task.encode(y_val, "y_val")
         except ValueError as error:

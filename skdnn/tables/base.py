@@ -361,5 +361,5 @@ def _as_learned(network, y, name):
     What was checked for the network, of whatever library, is an array here as well.
     """
     task = network.task_
-    y = network._check_labels(y, name)
+    y = network.check_labels(y, name)
     return task.restore(task.encode(y, name), y)
