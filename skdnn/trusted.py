@@ -16,7 +16,7 @@ TYPES = (
     "skdnn.augmentation.others.Erase",
     "skdnn.augmentation.others.MixUp",
     "skdnn.augmentation.others.Noise",
-    "skdnn.diagnosis.Diagnosis",
+    "skdnn.diagnosis.report.Diagnosis",
     "skdnn.displays.augmentation.AugmentationDisplay",
     "skdnn.displays.comparison.ArchitectureComparisonDisplay",
     "skdnn.displays.curves.GradientNormDisplay",
