@@ -16,6 +16,7 @@ LIMITS = {
     "saturated": 0.4,
     "update_ratio": 0.03,  # about 0.001 is right (Karpathy, CS231n's notes, 2015)
 }
+SHARES = "dead", "saturated"  # of units that let no gradient through
 SMALL_UPDATE = 1e-4  # if the loss is still on its way
 VANISHED = 0.01  # gradient norm of a layer, relative to that of the last
 EXPLODED = 100.0  # gradient norm of all layers: cross-entropies begin near 1
@@ -186,11 +187,8 @@ def _diverged_numbers(measured):
 
 def _may_have_diverged(measured):
     # A fit that has merely begun is no better, but its steps are small.
-    steps_are_large = measured.largest_update > LARGE_UPDATE or any(
-        row[key] > LIMITS[key]
-        for row in measured.layers
-        for key in ("dead", "saturated")
-    )
+    idle = any(row[kind] > LIMITS[kind] for row in measured.layers for kind in SHARES)
+    steps_are_large = idle or measured.largest_update > LARGE_UPDATE
     return len(measured.losses) > 1 and steps_are_large and measured.has_rate
 
 
@@ -281,9 +279,8 @@ def _gap_to_validation(measured):
 def _risen_validation_loss(measured):
     rows, row = _validated(measured), _epoch_of_the_weights(measured)
     if rows:
-        best = min(rows, key=lambda row: row["validation_loss"])
-        if measured.estimator.early_stopping:
-            best = row
+        stopped = measured.estimator.early_stopping
+        best = row if stopped else min(rows, key=lambda row: row["validation_loss"])
         if row["validation_loss"] > OVERFIT_RISE * best["validation_loss"]:
             yield (
                 f"The validation loss has risen from {best['validation_loss']:.3g} in"
@@ -312,9 +309,8 @@ def _latest(measured):
 
 def _validated(measured):
     """Return the epochs with a score on a validation set."""
-    return [
-        row for row in _latest(measured) if isfinite(row.get("validation_score", nan))
-    ]
+    latest = _latest(measured)
+    return [row for row in latest if isfinite(row.get("validation_score", nan))]
 
 
 def _epoch_of_the_weights(measured):

@@ -9,16 +9,7 @@ from scipy.sparse import issparse
 from skdnn.diagnosis.answers import Answers, answers_of
 from skdnn.diagnosis.updates import update_ratios
 from skdnn.estimators.base import BaseMLP
-from skdnn.nn import (
-    ELU,
-    SELU,
-    Dense,
-    LeakyReLU,
-    Logistic,
-    PReLU,
-    ReLU,
-    Tanh,
-)
+from skdnn.nn import ELU, SELU, Dense, LeakyReLU, Logistic, PReLU, ReLU, Tanh
 from skdnn.nn.network import INFERENCE_ROWS
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
