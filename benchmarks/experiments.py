@@ -25,7 +25,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
-from skdnn.displays.common import PALETTE, make_axes, scale_log
+from skdnn.displays.common import PALETTE, legend_above, make_axes, scale_log
 
 EPOCHS = 10
 MARKERS = "os^Dv*"
@@ -292,14 +292,7 @@ def draw(experiment, curves, path):
 
 def finish(ax, path, n_columns=3):
     """Add a legend above the axes, and write the figure."""
-    ax.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=n_columns,
-        frameon=False,
-        fontsize="small",
-        borderaxespad=0.2,
-    )
+    legend_above(ax, n_columns)
     ax.figure.savefig(path, dpi=100)
     plt.close(ax.figure)
 

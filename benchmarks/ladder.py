@@ -39,7 +39,7 @@ from sklearn.model_selection import train_test_split
 from skdnn import MLPClassifierDIY
 from skdnn.augmentation import Affine, AveragedOverCopies, Elastic
 from skdnn.displays import AugmentationDisplay, PredictionGridDisplay
-from skdnn.displays.common import scale_log
+from skdnn.displays.common import PALETTE, scale_log
 from skdnn.images import Deskew
 from skdnn.nn import BatchNorm, Dense, GaussianNoise, ReLU
 
@@ -423,12 +423,10 @@ def draw(rows, path):
         (noisy if "GaussianNoise" in row["recipe"] else deformed).append(point_of(row))
     for (label, its), style in zip(points.items(), ("o-", "s"), strict=True):
         if its:
-            ax.plot(*zip(*its, strict=True), style, color="#0072B2", label=label)
+            ax.plot(*zip(*its, strict=True), style, color=PALETTE[0], label=label)
     for seconds, error in (*deformed, *noisy):
         ax.annotate(f"{error:.2f}", (seconds, error), (5, 5), **OFFSET)
-    for (text, error), color in zip(
-        PUBLISHED.items(), ("#D55E00", "#009E73"), strict=True
-    ):
+    for (text, error), color in zip(PUBLISHED.items(), PALETTE[1:3], strict=True):
         ax.axhline(error, color=color, linestyle="--", label=f"{text}: {error:.2f} %")
     ax.set(xlabel="Seconds of fit", ylabel="Error (%)")
     ax.set_ylim(0.3, max(2.5, 1.2 * max(error for _, error in (*deformed, *noisy))))

@@ -21,7 +21,7 @@ from sklearn.model_selection import train_test_split
 
 from skdnn import MLPClassifierDIY
 from skdnn.displays import LearningRateDisplay
-from skdnn.displays.common import scale_log
+from skdnn.displays.common import COLOR, HIGHLIGHT, scale_log
 
 N_VALIDATION = 10_000
 
@@ -56,9 +56,9 @@ def main():
             clf.fit(X, y)
         errors.append(100 * (1 - clf.score(X_val, y_val)))
     *errors, suggested = errors
-    below.loglog(grid, errors, "o-", color="#0072B2", label="of a grid")
+    below.loglog(grid, errors, "o-", color=COLOR, label="of a grid")
     below.loglog(
-        display.suggestion_, suggested, "D", color="#D55E00", label="suggested"
+        display.suggestion_, suggested, "D", color=HIGHLIGHT, label="suggested"
     )
     below.set(xlabel="Learning rate", ylabel="Validation error (%)")
     above.set(xlabel="")

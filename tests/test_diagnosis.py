@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
+from skdnn.diagnosis.findings import CHECKS, SILENCED_BY, sentences_of
 from skdnn.nn import (
     BatchNorm,
     Dense,
@@ -379,6 +380,29 @@ def test_no_advice_on_a_rate_where_there_is_none():
         assert "max_grad_norm" not in text
 
 
+# What silences what
+
+
+def test_what_silences_and_is_silenced_has_a_check():
+    assert {*SILENCED_BY, *sum(SILENCED_BY.values(), ())} <= set(CHECKS)
+
+
+def test_what_is_silenced_itself_silences_nothing(monkeypatch):
+    found = "inputs", "diverged numbers", "same outputs"
+    calls = []
+    for name in CHECKS:
+
+        def check(measured, name=name):
+            calls.append(name)
+            return [name] if name in found else []
+
+        monkeypatch.setitem(CHECKS, name, check)
+    assert sentences_of(None) == ["inputs", "same outputs"]
+    found = found[1:]
+    assert sentences_of(None) == ["diverged numbers"]
+    assert calls == [*CHECKS, *CHECKS]  # each is asked once
+
+
 # What is measured
 
 
@@ -437,7 +461,7 @@ def test_lbfgs_has_no_learning_rate():
 def test_large_data_is_taken_in_parts(monkeypatch):
     clf = fit(batch_norm=True)
     whole = diagnose(clf, X, Y)
-    monkeypatch.setattr("skdnn.diagnosis.INFERENCE_ROWS", 100)
+    monkeypatch.setattr("skdnn.diagnosis.measures.INFERENCE_ROWS", 100)
     for row, expected in zip(diagnose(clf, X, Y).layers, whole.layers, strict=True):
         assert row["name"] == expected["name"]
         for key in ("dead", "mean", "std", "update_ratio"):

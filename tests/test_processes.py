@@ -237,7 +237,7 @@ def test_ctrl_c_between_an_epoch_and_its_validation(cancer, solver, n_networks):
     with pytest.warns(UserWarning, match="interrupted by user"):
         clf.fit(X, y, X_val=X, y_val=y)
     assert len(clf.validation_scores_) == len(clf.history_)
-    assert {len(it.history_) for it in clf._each()} <= {6, 7}
+    assert {len(it.history_) for it in clf.each_network()} <= {6, 7}
     TrainingCurveDisplay.from_estimator(clf)
 
 

@@ -161,7 +161,7 @@ def test_what_a_network_predicts_by_chance_is_no_error(seed, networks):
     said = [str(w.message) for w in record if w.category is not ConvergenceWarning]
     said = [text for text in said if "standardize_target" not in text]
     assert all("neg_mean_squared_log_error' failed: " in text for text in said)
-    assert len(said) <= len(reg._each())
+    assert len(said) <= len(reg.each_network())
     assert np.isnan(reg.validation_scores_[0])  # as weights of any sign show
 
 

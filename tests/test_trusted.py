@@ -68,6 +68,8 @@ BASES = """
     skdnn.training.trainer.Trainer
 """
 WHILE_IT_RUNS = """
+    skdnn.diagnosis.answers.Answers skdnn.diagnosis.findings.Finding
+    skdnn.diagnosis.measures.Measurements skdnn.diagnosis.measures.Sums
     skdnn.displays.learning_rate.RangeTest skdnn.estimators.ensemble.Plan
     skdnn.estimators.task.labels.Labels skdnn.estimators.task.numbers.Numbers
     skdnn.estimators.validation.Fit skdnn.estimators.validation.Validation

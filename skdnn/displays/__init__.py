@@ -8,10 +8,11 @@ from skdnn.displays.augmentation import AugmentationDisplay
 from skdnn.displays.comparison import ArchitectureComparisonDisplay
 from skdnn.displays.curves import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.diagnosis import DiagnosisDisplay
-from skdnn.displays.grids import PredictionGridDisplay, WeightGridDisplay
 from skdnn.displays.importance import FeatureImportanceDisplay
 from skdnn.displays.learning_rate import LearningRateDisplay
+from skdnn.displays.predictions import PredictionGridDisplay
 from skdnn.displays.uncertainty import UncertaintyDisplay
+from skdnn.displays.weights import WeightGridDisplay
 
 __all__ = [
     "ArchitectureComparisonDisplay",

@@ -3,12 +3,9 @@
 import numpy as np
 
 from skdnn.augmentation import InARow
-from skdnn.displays.grids import (
-    _check_image_shape,
-    _check_positive,
-    _draw_grid,
-    _scale_pixels,
-)
+from skdnn.displays.common import check_positive
+from skdnn.displays.grids import draw_grid, scale_pixels
+from skdnn.images.pixels import shape_to_draw
 
 
 class AugmentationDisplay:
@@ -76,10 +73,10 @@ class AugmentationDisplay:
         -------
         display : AugmentationDisplay
         """
-        n_copies = _check_positive("n_copies", n_copies)
+        n_copies = check_positive("n_copies", n_copies)
         X = np.asarray(X)
         X = X if X.dtype.kind == "f" else X.astype(np.float32)
-        shape = _check_image_shape(image_shape, X.shape[1])
+        shape = shape_to_draw(image_shape, X.shape[1])
         rng, steps = np.random.default_rng(random_state), InARow(augmentation)
         # One by one, so that no two share a map; but one alone can't be mixed.
         n_together = len(X) if steps.mixes else 1
@@ -107,8 +104,8 @@ class AugmentationDisplay:
         images = np.reshape(self.images, (n_rows * n_columns, *shape))
         captions = ["as it is", *[""] * (n_columns - 1)] * n_rows
         style = {} if len(shape) == 3 and shape[2] > 1 else {"cmap": "gray_r"}
-        self.ax_, self.images_, _ = _draw_grid(
-            ax, _scale_pixels(images), captions, n_columns, **style
+        self.ax_, self.images_, _ = draw_grid(
+            ax, scale_pixels(images), captions, n_columns, **style
         )
         self.figure_ = self.ax_.figure
         return self

@@ -4,9 +4,11 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skdnn.messages.checks import as_python
+
 # Okabe and Ito (2008), told apart with every kind of colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
-MISTAKE_COLOR = PALETTE[1]
+COLOR, HIGHLIGHT = PALETTE[:2]  # of most things, and of what stands out
 WIDTH = 8  # inches: 800 pixels at the usual 100 dots per inch
 
 
@@ -19,11 +21,17 @@ def unwrapped(estimator):
         yield from unwrapped(estimator[-1])
 
 
-def transform_before(estimator, X):
-    """Return X as the network takes it, behind the steps of the pipelines around it."""
+def steps_before(estimator):
+    """Yield what X goes through before the network, a pipeline each."""
     for outer in unwrapped(estimator):
         if isinstance(outer, Pipeline) and len(outer) > 1:
-            X = outer[:-1].transform(X)
+            yield outer[:-1]
+
+
+def transform_before(estimator, X):
+    """Return X as the network takes it, behind the steps of the pipelines around it."""
+    for steps in steps_before(estimator):
+        X = steps.transform(X)
     return X
 
 
@@ -52,6 +60,20 @@ def final_estimator(
     return estimator
 
 
+def check_positive(name, value):
+    """Return a count as Python's number, or raise an error unless it is 1 or more."""
+    count = as_python(value, name)
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ValueError(f"{name}={count!r} must be an integer of at least 1.")
+    return count
+
+
+def shorten(label, length):
+    """Return a label as text of so many characters at most."""
+    label = str(label)
+    return label if len(label) <= length else label[: length - 1] + "…"
+
+
 def make_axes(ax, width=WIDTH, height=WIDTH / 2):
     """Return the axes, new ones if None, and their figure."""
     if ax is None:
@@ -74,9 +96,14 @@ def shades(n_colors):
 
 
 def finish_axes(ax, n_columns):
-    """Draw a grid behind all, and the legend above the axes, where nothing is."""
+    """Draw a grid behind all, and the legend above the axes."""
     ax.grid(color="0.9")
     ax.set_axisbelow(True)
+    legend_above(ax, n_columns)
+
+
+def legend_above(ax, n_columns):
+    """Draw the legend above the axes, where nothing is."""
     ax.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),

@@ -8,10 +8,11 @@ from sklearn.base import clone, is_regressor
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn.displays.common import (
-    PALETTE,
+    COLOR,
     final_estimator,
     make_axes,
     scale_log,
+    shorten,
     unwrapped,
 )
 from skdnn.estimators.arguments import plain_arguments
@@ -21,7 +22,6 @@ from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import Layer
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
-COLOR = PALETTE[0]
 LONGEST_LABEL = 100  # characters, of which a line of the key has room for so many
 ROW = 0.18  # inches, of the key
 # Where to look for room for a number: points, and radians from the right.
@@ -195,7 +195,8 @@ class ArchitectureComparisonDisplay:
                 for c, s in zip(costs, scores, strict=True)
             ]
         )
-        labels = [_shorten(self.labels[i]) for i in self.order_]
+        labels = [" ".join(str(self.labels[i]).split()) for i in self.order_]
+        labels = [shorten(label, LONGEST_LABEL) for label in labels]
         n_columns = 2 if max(map(len, labels)) < LONGEST_LABEL / 2 - 5 else 1
         height = 4 + ROW * ceil((len(labels) + 1) / n_columns)
         self.ax_, self.figure_ = make_axes(ax, height=height)
@@ -305,11 +306,6 @@ def _describe(value):
     if isinstance(value, (list, tuple)) and all(isinstance(v, Layer) for v in value):
         return ", ".join(map(repr, value))
     return str(value)
-
-
-def _shorten(label):
-    label = " ".join(str(label).split())
-    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def _add_key(ax, artists, labels, n_columns):

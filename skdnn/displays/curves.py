@@ -3,7 +3,7 @@
 import numpy as np
 
 from skdnn.displays.common import (
-    PALETTE,
+    HIGHLIGHT,
     colors,
     final_estimator,
     finish_axes,
@@ -268,7 +268,7 @@ class GradientNormDisplay:
         if self.max_grad_norm is not None:
             self.threshold_line_ = self.ax_.axhline(
                 self.max_grad_norm,
-                color=PALETTE[1],
+                color=HIGHLIGHT,
                 linewidth=2.5,
                 label=f"max_grad_norm = {self.max_grad_norm:g}",
                 zorder=1,  # behind the curves

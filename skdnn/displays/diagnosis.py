@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from skdnn.displays.common import MISTAKE_COLOR, PALETTE, make_axes
+from skdnn.displays.common import COLOR, HIGHLIGHT, make_axes
 
-FINE_COLOR = PALETTE[0]
 LABELS = "Dead or saturated units", "Activations", "Gradient norm", "Update / weight"
 
 
@@ -67,7 +66,7 @@ class DiagnosisDisplay:
         self._draw_shares(shares)
         means, stds = self._values("mean"), self._values("std")
         numbers = np.arange(1, n_layers + 1)
-        activations.errorbar(means, numbers, xerr=stds, fmt="o", color=FINE_COLOR)
+        activations.errorbar(means, numbers, xerr=stds, fmt="o", color=COLOR)
         self._draw_sizes(gradients, "gradient_norm")
         self._draw_sizes(updates, "update_ratio")
         return self
@@ -118,9 +117,9 @@ class DiagnosisDisplay:
 
 
 def _color(is_ill):
-    return MISTAKE_COLOR if is_ill else FINE_COLOR
+    return HIGHLIGHT if is_ill else COLOR
 
 
 def _shade(panel, low, high):
     if low < high:
-        panel.axvspan(low, high, color=MISTAKE_COLOR, alpha=0.12, linewidth=0)
+        panel.axvspan(low, high, color=HIGHLIGHT, alpha=0.12, linewidth=0)

@@ -3,8 +3,13 @@
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skdnn.displays.common import MISTAKE_COLOR, PALETTE, final_estimator, make_axes
-from skdnn.displays.grids import _check_positive
+from skdnn.displays.common import (
+    COLOR,
+    HIGHLIGHT,
+    check_positive,
+    final_estimator,
+    make_axes,
+)
 
 ROW_HEIGHT = 0.28  # inches
 
@@ -101,14 +106,14 @@ class FeatureImportanceDisplay:
         self : FeatureImportanceDisplay
         """
         check_consistent_length(self.names, self.importances)
-        n_columns = _check_positive("n_columns", n_columns)
+        n_columns = check_positive("n_columns", n_columns)
         importances = np.asarray(self.importances, dtype=float)
         chosen = np.argsort(-importances, kind="stable")[:n_columns]
         height = 1 + ROW_HEIGHT * len(chosen)
         self.ax_, self.figure_ = make_axes(ax, height=height)
         values, places = importances[chosen], range(len(chosen))
         stds = None if self.stds is None else np.asarray(self.stds)[chosen]
-        colors = [PALETTE[0] if value > 0 else MISTAKE_COLOR for value in values]
+        colors = [COLOR if value > 0 else HIGHLIGHT for value in values]
         self.ax_.barh(
             places, values, 0.7, xerr=stds, color=colors, error_kw={"ecolor": "0.3"}
         )

@@ -4,13 +4,14 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 
 from skdnn.displays.common import (
-    PALETTE,
+    COLOR,
+    HIGHLIGHT,
     finish_axes,
     make_axes,
     scale_log,
+    steps_before,
     unwrapped,
 )
 from skdnn.estimators.base import BaseMLP
@@ -175,13 +176,12 @@ class LearningRateDisplay:
         self.smoothed_losses_ = smoothed = _smooth(losses)
         self.suggestion_ = _suggest(rates, smoothed)
         self.ax_, self.figure_ = make_axes(ax)
-        color = PALETTE[0]
         (self.line_,) = self.ax_.plot(
-            rates, losses, color=color, alpha=0.35, linewidth=1, label="mini-batches"
+            rates, losses, color=COLOR, alpha=0.35, linewidth=1, label="mini-batches"
         )
-        options = {"color": color, "linewidth": 2, "label": "smoothed"}
+        options = {"color": COLOR, "linewidth": 2, "label": "smoothed"}
         (self.smoothed_line_,) = self.ax_.plot(rates, smoothed, **options | kwargs)
-        self.suggestion_line_ = self._mark("suggestion", self.suggestion_, PALETTE[1])
+        self.suggestion_line_ = self._mark("suggestion", self.suggestion_, HIGHLIGHT)
         self.learning_rate_line_ = self._mark(
             "learning_rate_init", self.learning_rate_init, "0.3", linestyle=":"
         )
@@ -254,7 +254,7 @@ def _rising(min_rate, max_rate, n_steps):
 
 def _network_behind(estimator, X, y):
     """Return the network's estimator, and X behind the steps before it, fitted anew."""
-    *outer, network = unwrapped(estimator)
+    *_, network = unwrapped(estimator)
     if not isinstance(network, BaseMLP):
         raise ValueError(
             f"estimator={estimator!r} has no learning rate to look for: give a network"
@@ -265,7 +265,6 @@ def _network_behind(estimator, X, y):
             "solver='lbfgs' has no learning rate: it searches along a line for each"
             " step. Use 'adam', 'adamw' or 'sgd'."
         )
-    for pipeline in outer:
-        if isinstance(pipeline, Pipeline) and len(pipeline) > 1:
-            X = clone(pipeline[:-1]).fit_transform(X, y)
+    for steps in steps_before(estimator):
+        X = clone(steps).fit_transform(X, y)
     return network, X

@@ -1,22 +1,17 @@
 """How unsure an ensemble is, and why."""
 
-from math import isqrt
-
 import numpy as np
 
 from skdnn.displays.common import (
     WIDTH,
+    check_positive,
     colors,
     final_estimator,
     finish_axes,
     transform_before,
 )
-from skdnn.displays.grids import (
-    _check_image_shape,
-    _check_positive,
-    _draw_grid,
-    _scale_pixels,
-)
+from skdnn.displays.grids import draw_grid, scale_pixels
+from skdnn.images.pixels import shape_to_draw, side_of_square
 
 KINDS = {
     "aleatoric": "most ambiguous (mean entropy)",
@@ -106,10 +101,9 @@ class UncertaintyDisplay:
         }
         images = None
         n_features = np.shape(next(iter(sets.values())))[1]
-        square = isqrt(n_features) ** 2 == n_features
-        if n_images and (image_shape is not None or square):
-            n_images = _check_positive("n_images", n_images)
-            shape = _check_image_shape(image_shape, n_features)
+        if n_images and (image_shape is not None or side_of_square(n_features)):
+            n_images = check_positive("n_images", n_images)
+            shape = shape_to_draw(image_shape, n_features)
             images = {
                 kind: _with_most(sets, parts, kind, n_images, shape) for kind in KINDS
             }
@@ -163,7 +157,7 @@ class UncertaintyDisplay:
         ):
             captions = [f"{number:.2f}" for number in numbers]
             style = {"cmap": cmap, "vmin": 0, "vmax": 1, "line_height": LINE_HEIGHT}
-            _draw_grid(other, _scale_pixels(images), captions, n_columns, **style)
+            draw_grid(other, scale_pixels(images), captions, n_columns, **style)
             other.set_title(KINDS[kind], fontsize="small")
         self.axes_ = np.array([ax, *others])
         self.figure_ = ax.figure

@@ -25,8 +25,8 @@ def image_shape(shape, n_features, name):
         What the user has given it to, for errors.
     """
     if shape is None:
-        side = isqrt(n_features)
-        if side**2 != n_features or side < SMALLEST_SIDE:
+        side = side_of_square(n_features)
+        if side < SMALLEST_SIDE:
             raise ValueError(
                 f"{name}: X has {n_features} features, which are no square image"
                 f" of {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels or more: give the shape"
@@ -57,6 +57,50 @@ def image_shape(shape, n_features, name):
             f" shape={(*shape[1:], shape[0])}."
         )
     return (*shape, 1)[:3]
+
+
+def shape_to_draw(asked, n_features, n_channels=CHANNELS):
+    """Return the shape in which images of so many features are drawn.
+
+    Any square will do, grey images have no axis of channels, and others must have as
+    many as matplotlib has colours for.
+
+    Parameters
+    ----------
+    asked : tuple of int, or None
+        A display's `image_shape`; None is a square of one channel.
+    n_features : int
+    n_channels : tuple of int, default=CHANNELS
+        How many channels there may be.
+    """
+    if asked is None:
+        side = side_of_square(n_features)
+        if not side:
+            raise ValueError(
+                f"image_shape=None stands for square grey images, but X has"
+                f" {n_features} features, which is no square: give the height, the"
+                " width and, for colour images, the number of channels."
+            )
+        return side, side
+    shape = tuple(as_python(asked, "image_shape"))
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in n_channels):
+        *some, last = map(str, n_channels)
+        raise ValueError(
+            f"image_shape={asked!r} must be (height, width) or (height, width,"
+            f" n_channels) with {', '.join(some)} or {last} channels."
+        )
+    if prod(shape) != n_features:
+        raise ValueError(
+            f"image_shape={asked!r} makes {prod(shape)} values, but X has"
+            f" {n_features} features."
+        )
+    return shape
+
+
+def side_of_square(n_features):
+    """Return how high and wide a square of so many pixels is; 0 if there is none."""
+    side = isqrt(n_features)
+    return side if side**2 == n_features else 0
 
 
 @lru_cache(16)

@@ -338,19 +338,8 @@ def weigh(targets, labels, class_weight, sample_weight):
                 f"class_weight names classes that are not in y: {unknown}; y has"
                 f" {labels.classes}."
             )
-        of_class = [class_weight.get(label, 1.0) for label in labels.classes]
-        if not all(isinstance(w, Real) and 0 <= w < np.inf for w in of_class):
-            raise ValueError(
-                f"class_weight={plain(class_weight)!r}: weights must be numbers,"
-                " finite and at least 0."
-            )
-        of_class = np.array(of_class, dtype=np.float64)
-    else:
-        y = labels.classes[targets]
-        with np.errstate(divide="ignore"):
-            of_class = compute_class_weight(
-                class_weight, classes=labels.classes, y=y, sample_weight=sample_weight
-            )
+    y = labels.classes[targets]
+    of_class = weights_of_classes(labels.classes, y, class_weight, sample_weight)
     # A class whose samples all weigh nothing has an infinite "balanced" weight.
     of_class = np.where(np.isfinite(of_class), of_class, 0.0)
     weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
@@ -360,3 +349,28 @@ def weigh(targets, labels, class_weight, sample_weight):
             " multiply to 0 for every sample; at least one must be positive."
         )
     return weights
+
+
+def weights_of_classes(classes, y, class_weight, sample_weight=None):
+    """Return what a sample of each class counts.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        All that are in y.
+    y : ndarray of shape (n_samples,)
+    class_weight : dict or "balanced"
+    sample_weight : ndarray of shape (n_samples,), default=None
+    """
+    if class_weight == "balanced":
+        with np.errstate(divide="ignore"):
+            return compute_class_weight(
+                class_weight, classes=classes, y=y, sample_weight=sample_weight
+            )
+    of_class = [class_weight.get(label, 1.0) for label in classes]
+    if not all(isinstance(w, Real) and 0 <= w < np.inf for w in of_class):
+        raise ValueError(
+            f"class_weight={plain(class_weight)!r}: weights must be numbers,"
+            " finite and at least 0."
+        )
+    return np.array(of_class, dtype=np.float64)
