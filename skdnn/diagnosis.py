@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_consistent_length
 from skdnn.data.door import taken_in
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import trainer_for
+from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.estimators.task.base import misfit
 from skdnn.messages.user_warnings import collected_warnings
 from skdnn.nn import (

@@ -16,9 +16,9 @@ from skdnn.displays.common import (
     scale_log,
     unwrapped,
 )
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.base import BaseMLP
 from skdnn.estimators.ensemble import plans_for
+from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.estimators.validation import Fit
 from skdnn.messages.checks import as_python
 from skdnn.messages.words import plain

@@ -27,7 +27,7 @@ from skdnn.data.door import (
 )
 from skdnn.data.numeric import check_kinds, check_no_text, check_weights
 from skdnn.data.precision import check_range_of_float32, warn_of_numbers
-from skdnn.estimators.arguments import SharedArguments, reads_arguments
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.building import (
     checkpoints_for,
     network_for,
@@ -41,6 +41,7 @@ from skdnn.estimators.ensemble import (
     predict_left_out,
 )
 from skdnn.estimators.files import opened, stamped, without_paths
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.task.base import misfit
 from skdnn.estimators.validation import (
     Fit,

@@ -11,13 +11,11 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.estimators.arguments import (
-    SharedArguments,
-    reads_arguments,
-    with_arguments_of,
-)
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import entropy, log_of, mean_over_networks
+from skdnn.estimators.plain_arguments import reads_arguments
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import Labels, check_classes, check_labels, weigh
 from skdnn.nn import logistic
 

@@ -15,13 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
 from skdnn.data.numeric import check_numbers
-from skdnn.estimators.arguments import (
-    SharedArguments,
-    reads_arguments,
-    with_arguments_of,
-)
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.ensemble import mean_over_networks, std_of_mixture
+from skdnn.estimators.plain_arguments import reads_arguments
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import (
     Numbers,
     check_spread,

@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.data.door import taken_in
 from skdnn.data.numeric import check_weights
-from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.files import without_paths
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warnings_of_fit
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder

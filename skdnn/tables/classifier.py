@@ -6,8 +6,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
-from skdnn.estimators.arguments import with_arguments_of
 from skdnn.estimators.ensemble import log_of
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import weigh
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.data.door import some_columns
-from skdnn.estimators.arguments import reads_arguments
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import plain
 from skdnn.tables.columns import columns_of
