@@ -91,7 +91,7 @@ class SharedArguments(BaseEstimator):
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
 
-    augmentation : value, callable, list of these, or None, default=None
+    augmentation : callable, list of callable, or None, default=None
         What changes each mini-batch of training, differently each time: values of
         :mod:`skdnn.augmentation`, such as ``[Affine(), Elastic()]`` for images, or
         functions ``f(X, rng)`` that return the rows X, changed, in place or not: X is

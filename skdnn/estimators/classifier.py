@@ -20,6 +20,7 @@ from skdnn.estimators.task.labels import Labels, check_classes, check_labels, we
 from skdnn.nn import logistic
 
 
+# With the shared arguments and their documentation, it stands in classifier.pyi.
 @with_arguments_of(SharedArguments)
 class MLPClassifierDIY(ClassifierMixin, BaseMLP):
     """A feed-forward neural network, trained by gradient descent on the log-loss.

@@ -38,6 +38,7 @@ NAMES = {  # of the losses, as the argument `loss` has them
 }
 
 
+# With the shared arguments and their documentation, it stands in regressor.pyi.
 @with_arguments_of(SharedArguments)
 class MLPRegressorDIY(RegressorMixin, BaseMLP):
     """A feed-forward neural network that predicts numbers.

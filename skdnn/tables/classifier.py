@@ -13,6 +13,7 @@ from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
 
+# With the shared arguments and their documentation, it stands in classifier.pyi.
 @with_arguments_of(BaseTabular)
 class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     """Networks that classify the rows of a table: numbers, categories, missing values.

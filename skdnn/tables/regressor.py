@@ -15,6 +15,7 @@ from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
 
 
+# With the shared arguments and their documentation, it stands in regressor.pyi.
 @with_arguments_of(BaseTabular)
 class TabularRegressorDIY(RegressorMixin, BaseTabular):
     """Networks that predict a number for each row of a table.
