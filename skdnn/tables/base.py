@@ -100,6 +100,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         "checkpoint_dir": [str, PathLike, None],
     }
 
+    # Empty: `with_arguments_of` sets all of them.
     def __init__(
         self,
         hidden_layer_sizes=(256, 256),
@@ -112,16 +113,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         random_state=None,
         verbose=False,
         checkpoint_dir=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.max_iter = max_iter
-        self.n_networks = n_networks
-        self.categorical_features = categorical_features
-        self.importances = importances
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint_dir = checkpoint_dir
+    ): ...
 
     _dropout = None  # its rate behind each hidden layer
     _most_epochs = None  # where `max_iter` is "auto"
