@@ -60,7 +60,14 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
     >>> averaged.score(X[900:] / 16, y[900:])  # doctest: +SKIP
     """
 
-    def __init__(self, estimator, augmentation, *, n_copies=16, random_state=0):
+    def __init__(
+        self,
+        estimator,
+        augmentation,
+        *,
+        n_copies=16,
+        random_state: int | np.random.RandomState | None = 0,
+    ):
         self.estimator = estimator
         self.augmentation = augmentation
         self.n_copies = n_copies

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral
+from typing import dataclass_transform
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Augmentation:
         raise NotImplementedError
 
 
+@dataclass_transform(frozen_default=True)
 def augmentation(cls):
     """Make a class an augmentation: a frozen, comparable, hashable value."""
     return dataclass(frozen=True)(cls)

@@ -4,8 +4,8 @@ from math import nan
 
 import numpy as np
 
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.jobs import job_of
+from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.messages.user_warnings import collected_warnings
 from skdnn.training import Data, Stack
 

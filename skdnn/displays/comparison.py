@@ -15,8 +15,8 @@ from skdnn.displays.common import (
     shorten,
     unwrapped,
 )
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.building import count_parameters
+from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.estimators.regressor import measures_of, warn_of_measures
 from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import Layer

@@ -1,10 +1,5 @@
 """The arguments that all estimators share: their meaning, values and documentation."""
 
-import re
-from contextlib import contextmanager
-from functools import partial, wraps
-from inspect import cleandoc, signature
-from itertools import chain
 from numbers import Integral, Real
 from os import PathLike
 
@@ -14,7 +9,6 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skdnn.estimators.building import ACTIVATIONS, INITIALIZERS
-from skdnn.messages.checks import as_python, as_real
 
 
 class SharedArguments(BaseEstimator):
@@ -97,7 +91,7 @@ class SharedArguments(BaseEstimator):
     shuffle : bool, default=True
         Whether each epoch takes the samples in a new order.
 
-    augmentation : value, callable, list of these, or None, default=None
+    augmentation : callable, list of callable, or None, default=None
         What changes each mini-batch of training, differently each time: values of
         :mod:`skdnn.augmentation`, such as ``[Affine(), Elastic()]`` for images, or
         functions ``f(X, rng)`` that return the rows X, changed, in place or not: X is
@@ -333,6 +327,7 @@ class SharedArguments(BaseEstimator):
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
     }
 
+    # Empty: `with_arguments_of` sets all of them.
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -375,151 +370,4 @@ class SharedArguments(BaseEstimator):
         transform_layer=None,
         checkpoint_dir=None,
         checkpoint_every=1,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.architecture = architecture
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.weight_init = weight_init
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.augmentation = augmentation
-        self.ema_decay = ema_decay
-        self.n_networks = n_networks
-        self.resampling = resampling
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.max_grad_norm = max_grad_norm
-        self.dtype = dtype
-        self.transform_layer = transform_layer
-        self.checkpoint_dir = checkpoint_dir
-        self.checkpoint_every = checkpoint_every
-
-
-@contextmanager
-def plain_arguments(estimator):
-    """Let all arguments of an estimator be Python's own numbers for a while.
-
-    scikit-learn wants them back as they were given: `clone` compares them by identity.
-    Whoever reads one in between, wherever that is, reads the number to compute with.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-
-    Raises
-    ------
-    ValueError
-        If one is beyond the numbers that a float can hold.
-    """
-    given = {}
-    constraints = estimator._parameter_constraints
-    try:
-        for name, value in estimator.get_params(deep=False).items():
-            argument = as_python(value, name)
-            if isinstance(argument, int) and _is_real(constraints.get(name, ())):
-                argument = as_real(argument)
-            if argument is not value:
-                given[name] = value
-                setattr(estimator, name, argument)
-        yield
-    finally:
-        for name, value in given.items():
-            setattr(estimator, name, value)
-
-
-def _is_real(constraints):
-    """Return whether an argument may be a number that is no integer."""
-    return any(isinstance(it, Interval) and it.type is Real for it in constraints)
-
-
-def reads_arguments(method):
-    """Let a method of an estimator, such as `fit`, see :func:`plain_arguments`."""
-
-    @wraps(method)
-    def with_plain_arguments(self, *args, **kwargs):
-        with plain_arguments(self):
-            return method(self, *args, **kwargs)
-
-    return with_plain_arguments
-
-
-def with_arguments_of(base):
-    """Return a decorator that gives an estimator arguments and documentation of a base.
-
-    The class itself says only what is its own: `__init__` with further arguments,
-    `_parameter_constraints` and, in its docstring, its own parameters and attributes.
-    The signature, which scikit-learn reads, and the docstring then have all.
-    """
-    return partial(_add_arguments, base)
-
-
-def _add_arguments(base, cls):
-    """Give a class what it shares with others of its base."""
-    own = list(signature(cls.__init__).parameters.values())[1:]
-    itself, *shared = signature(base.__init__).parameters.values()
-    # By position the own ones come first, by name the shared ones.
-    groups = [
-        [p for p in parameters if (p.kind is p.KEYWORD_ONLY) == by_name]
-        for by_name, parameters in (
-            (False, own),
-            (False, shared),
-            (True, shared),
-            (True, own),
-        )
-    ]
-    full = signature(cls.__init__).replace(parameters=[itself, *chain(*groups)])
-
-    def __init__(self, *args, **kwargs):
-        try:
-            given = full.bind(self, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{cls.__name__}: {error}") from None
-        given.apply_defaults()
-        for name, value in list(given.arguments.items())[1:]:
-            setattr(self, name, value)
-
-    __init__.__signature__ = full
-    cls.__init__ = __init__
-    cls._parameter_constraints = {
-        **base._parameter_constraints,
-        **cls._parameter_constraints,
-    }
-    if cls.__doc__:  # not in python -OO
-        cls.__doc__ = _merge(base.__doc__, cls.__doc__)
-    return cls
-
-
-def _merge(shared, own):
-    """Return a docstring with the entries of both, in each of its lists."""
-    shared, own = cleandoc(shared), cleandoc(own)
-    for title in ("Parameters", "Attributes"):
-        head = f"{title}\n{'-' * len(title)}\n"
-        section = re.compile(head + r"(.*?)(?=\n\n\S[^\n]*\n---|\Z)", re.DOTALL)
-        entries = section.search(shared)[1].strip("\n")
-        if head not in own:  # it has none of its own
-            own = own.replace("Attributes\n", f"{head}{entries}\n\nAttributes\n", 1)
-            continue
-        own = section.sub(lambda m, e=entries: f"{m[0].rstrip()}\n\n{e}", own, count=1)
-    return own
+    ): ...

@@ -14,7 +14,7 @@ from skdnn.estimators.advice import (
     warn_of_settings,
     warn_of_size,
 )
-from skdnn.estimators.arguments import SharedArguments, reads_arguments
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.building import network_for, transform_stop
 from skdnn.estimators.callbacks import CallbackTasks
 from skdnn.estimators.checking import read, read_validation_set
@@ -29,6 +29,7 @@ from skdnn.estimators.learned import (
     learned_in_a_copy,
     unchanged_on_error,
 )
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.shares import Share, share_out
 from skdnn.estimators.validation import score_by_loss_if_undefined
 from skdnn.messages.user_warnings import warn_user, warnings_of_fit

@@ -11,18 +11,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.estimators.arguments import (
-    SharedArguments,
-    reads_arguments,
-    with_arguments_of,
-)
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.fitted import network_outputs
+from skdnn.estimators.plain_arguments import reads_arguments
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import Labels, check_classes, weigh
 from skdnn.nn.several import entropy, log_of_mean, mean_over_networks
 
 
+# With the shared arguments and their documentation, it stands in classifier.pyi.
 @with_arguments_of(SharedArguments)
 class MLPClassifierDIY(ClassifierMixin, BaseMLP):
     """A feed-forward neural network, trained by gradient descent on the log-loss.

@@ -14,14 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import nn
-from skdnn.estimators.arguments import (
-    SharedArguments,
-    reads_arguments,
-    with_arguments_of,
-)
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.fitted import each_network, network_outputs
+from skdnn.estimators.plain_arguments import reads_arguments
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import (
     Numbers,
     check_spread,
@@ -41,6 +39,7 @@ NAMES = {  # of the losses, as the argument `loss` has them
 }
 
 
+# With the shared arguments and their documentation, it stands in regressor.pyi.
 @with_arguments_of(SharedArguments)
 class MLPRegressorDIY(RegressorMixin, BaseMLP):
     """A feed-forward neural network that predicts numbers.

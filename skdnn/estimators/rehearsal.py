@@ -5,9 +5,9 @@ from copy import deepcopy
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skdnn.estimators.arguments import plain_arguments
 from skdnn.estimators.checking import read
 from skdnn.estimators.jobs import job_for
+from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.estimators.shares import share_out
 
 

@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.data.door import taken_in
 from skdnn.data.numeric import check_weights
-from skdnn.estimators.arguments import reads_arguments
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.files import without_paths
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warnings_of_fit
 from skdnn.tables.blend import SMALLEST_SHARE
 from skdnn.tables.encoder import TableEncoder
@@ -102,6 +102,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         "checkpoint_dir": [str, PathLike, None],
     }
 
+    # Empty: `with_arguments_of` sets all of them.
     def __init__(
         self,
         hidden_layer_sizes=(256, 256),
@@ -114,16 +115,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
         random_state=None,
         verbose=False,
         checkpoint_dir=None,
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.max_iter = max_iter
-        self.n_networks = n_networks
-        self.categorical_features = categorical_features
-        self.importances = importances
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.checkpoint_dir = checkpoint_dir
+    ): ...
 
     _dropout = None  # its rate behind each hidden layer
     _most_epochs = None  # where `max_iter` is "auto"

@@ -6,13 +6,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
-from skdnn.estimators.arguments import with_arguments_of
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import weigh
 from skdnn.nn.several import log_of
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
 
 
+# With the shared arguments and their documentation, it stands in classifier.pyi.
 @with_arguments_of(BaseTabular)
 class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     """Networks that classify the rows of a table: numbers, categories, missing values.

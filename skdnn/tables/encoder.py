@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.data.door import some_columns
-from skdnn.estimators.arguments import reads_arguments
+from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import plain
 from skdnn.tables.columns import columns_of
@@ -231,9 +232,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        categorical_features="from_dtype",
+        categorical_features: ArrayLike | None = "from_dtype",
         max_categories=100,
-        sparse_output="auto",
+        sparse_output: bool | str = "auto",
         dtype="float32",
     ):
         self.categorical_features = categorical_features

@@ -5,6 +5,7 @@ Each number here was chosen on tables set aside for choosing, see
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skdnn.estimators.building import sizes_of
@@ -25,7 +26,9 @@ SAMPLES_SEEN = 1_000_000  # by a network, at most, but for the fewest epochs
 FEWEST_EPOCHS = 20
 
 
-def architecture(X, hidden_layer_sizes=(256, 256), *, kind="binned", dropout=0.3):
+def architecture(
+    X, hidden_layer_sizes: ArrayLike = (256, 256), *, kind="binned", dropout=0.3
+):
     """Return the recipe's hidden layers, for `architecture` of a network.
 
     Parameters

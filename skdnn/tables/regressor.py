@@ -7,7 +7,7 @@ from sklearn.utils.validation import _num_samples
 from skdnn.data.door import taken_in
 from skdnn.data.numeric import as_numbers
 from skdnn.estimators import MLPRegressorDIY
-from skdnn.estimators.arguments import with_arguments_of
+from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import r2_of
 from skdnn.estimators.task.scales import absurd, describe_outliers, pulled_in
 from skdnn.messages.user_warnings import warn_user
@@ -15,6 +15,7 @@ from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
 
 
+# With the shared arguments and their documentation, it stands in regressor.pyi.
 @with_arguments_of(BaseTabular)
 class TabularRegressorDIY(RegressorMixin, BaseTabular):
     """Networks that predict a number for each row of a table.

@@ -1,6 +1,7 @@
 """What all layers share."""
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
+from typing import dataclass_transform
 
 
 class Layer:
@@ -64,6 +65,7 @@ class Layer:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def layer(cls):
     """Make a class a layer: a frozen, comparable, hashable value."""
     return dataclass(frozen=True, repr=False)(cls)

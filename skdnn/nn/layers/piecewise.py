@@ -1,5 +1,6 @@
 """A number as a point on a line with stops: how far it has come between each two."""
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import lru_cache
 from itertools import pairwise
@@ -46,7 +47,7 @@ class PiecewiseLinear(Layer):
     PiecewiseLinear(((0.0, 1.0, 3.0), ()))
     """
 
-    edges: tuple = field()
+    edges: Sequence = field()
     in_place = False
 
     def __post_init__(self):

@@ -1,6 +1,6 @@
 """A block of layers with a way around it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -34,7 +34,7 @@ class Residual(Layer):
     Residual([Dense(50), ReLU(), Dense(50)])
     """
 
-    layers: tuple = field()
+    layers: Sequence = field()
     in_place = False
 
     def __post_init__(self):

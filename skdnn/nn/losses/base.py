@@ -1,6 +1,7 @@
 """What all losses share."""
 
 from dataclasses import dataclass
+from typing import dataclass_transform
 
 
 class Loss:
@@ -85,6 +86,7 @@ class Loss:
         raise NotImplementedError
 
 
+@dataclass_transform(frozen_default=True)
 def loss(cls):
     """Make a class a loss: a frozen, comparable, hashable value."""
     return dataclass(frozen=True)(cls)
