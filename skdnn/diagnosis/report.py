@@ -11,7 +11,7 @@ from skdnn.diagnosis.findings import LIMITS, sentences_of
 from skdnn.diagnosis.measures import measure
 from skdnn.displays import DiagnosisDisplay
 from skdnn.displays.common import final_estimator, transform_before
-from skdnn.estimators.checking import check_rows, check_target_names
+from skdnn.estimators.checking import check_rows, check_target_names, check_y
 
 COLUMNS = {  # of the printed table: its head, and how a number is written
     "dead": ("dead", "{:.0%}"),
@@ -178,5 +178,5 @@ def _unwrapped(clf, X, y):
         y = taken_in(y, "y")
         check_consistent_length(X, y)
         check_target_names(estimator, y, "y")
-        y = estimator.task_.encode(estimator.task_.check(y, "y"))
+        y = estimator.task_.encode(check_y(estimator, y))
     return estimator, X, y

@@ -16,8 +16,8 @@ from skdnn.displays.common import (
     unwrapped,
 )
 from skdnn.estimators.building import count_parameters
+from skdnn.estimators.measures import measures_of, warn_of_measures
 from skdnn.estimators.plain_arguments import plain_arguments
-from skdnn.estimators.regressor import measures_of, warn_of_measures
 from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import Layer
 
@@ -272,7 +272,7 @@ def _count_parameters(search):
         *_, candidate = unwrapped(candidate)
         try:
             with plain_arguments(candidate):
-                task = candidate.as_asked(best.task_)
+                task = best.task_.as_asked(candidate)
                 count = count_parameters(candidate, best.n_features_in_, task)
         # A network that can't be made was not fitted.
         except (MemoryError, TypeError, ValueError):

@@ -14,8 +14,7 @@ from skdnn.displays.common import (
     steps_before,
     unwrapped,
 )
-from skdnn.estimators.base import BaseMLP
-from skdnn.estimators.rehearsal import first_job
+from skdnn.estimators.base import BaseMLP, first_job
 from skdnn.messages.checks import as_python
 from skdnn.messages.words import plain
 from skdnn.training.range_test import range_test

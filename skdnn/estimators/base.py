@@ -3,8 +3,9 @@
 import copy
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
 
 from skdnn.data.door import take_rows
 from skdnn.data.precision import warn_of_numbers
@@ -29,7 +30,7 @@ from skdnn.estimators.learned import (
     learned_in_a_copy,
     unchanged_on_error,
 )
-from skdnn.estimators.plain_arguments import reads_arguments
+from skdnn.estimators.plain_arguments import plain_arguments, reads_arguments
 from skdnn.estimators.shares import Share, share_out
 from skdnn.estimators.validation import score_by_loss_if_undefined
 from skdnn.messages.user_warnings import warn_user, warnings_of_fit
@@ -53,19 +54,17 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
     """Base of all estimators: a feed-forward network, and how it is trained.
 
     What differs from one to another is what there is to learn. An estimator says it
-    with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, with
-    `task_type`, a class of :mod:`skdnn.estimators.task`, and with these:
+    with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
+    with these:
 
-    - `read_task`, `task_`, `_continued_task`: the task of a new fit, that of the last
-      one, and that of one that goes on, for which `as_asked` adds what the parameters
-      say now.
-    - `weigh_rows`: what each row counts in the loss.
+    - `_read_task`, `task_`: the task of a new fit, and that of the last one; values of
+      :mod:`skdnn.estimators.task`.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
       networks have a mean, the score of this mean, and the attributes that tell it of
       the samples left out.
     """
 
-    def read_task(self, y, sample_weight):
+    def _read_task(self, y, sample_weight):
         """Return the task that y, an array, sets, to begin anew with."""
         raise NotImplementedError
 
@@ -74,23 +73,15 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         """The task of the last fit: how y is written, and predictions are read."""
         raise NotImplementedError
 
-    def as_asked(self, task):
-        """Return the task of another fit, with what the parameters say now."""
-        return task
-
     def _continued_task(self):
         """Return the task of the last fit, for one that goes on."""
-        return self.as_asked(self.task_)
+        return self.task_.as_asked(self)
 
     def _same_task(self, y, sample_weight):
         """Return the task of the last fit, which y must set too."""
         task = self._continued_task()
         task.check_same(y)
         return task
-
-    def weigh_rows(self, task, targets, sample_weight):
-        """Return what each row counts in the loss, or None."""
-        return sample_weight
 
     def _to_average(self, X):
         """Return the outputs of each network whose mean is what they say together.
@@ -150,7 +141,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
             # What there is to learn, and to measure on.
             goes_on = self.warm_start and hasattr(self, "network_")
             rows_before = learner._forget(goes_on)
-            read_task = learner._same_task if goes_on else learner.read_task
+            read_task = learner._same_task if goes_on else learner._read_task
             data = read(learner, X, y, sample_weight, read_task, reset=not goes_on)
             validation = read_validation_set(
                 learner, data.task, X_val, y_val, sample_weight_val
@@ -328,3 +319,29 @@ def _raise_if_interrupted(jobs):
         is_spoiled = len(jobs) > 1 and not all(job.history for job in jobs)
         if is_part_of_one() or is_spoiled:
             raise KeyboardInterrupt
+
+
+def first_job(estimator, X, y, sample_weight=None):
+    """Return the job of one network, on all samples, and the data.
+
+    The estimator stays as it is, and so do its random numbers.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+    X, y, sample_weight
+        As `fit` takes them.
+
+    Returns
+    -------
+    job : Job
+    data : FitData
+    """
+    alone = clone(estimator).set_params(n_networks=1, resampling=None)
+    with plain_arguments(alone):
+        alone._validate_params()
+        # A copy, also of NumPy's global one, which `fit` is to find as it was.
+        alone.random_state = copy.deepcopy(check_random_state(alone.random_state))
+        data = read(alone, X, y, sample_weight, alone._read_task, reset=True)
+        (share,) = share_out(alone, data)
+        return job_for(alone, data, None, share), data

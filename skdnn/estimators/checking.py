@@ -6,9 +6,15 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skdnn.data.door import check_target_names as compare_target_names
 from skdnn.data.door import taken_in, target_names
-from skdnn.data.numeric import check_kinds, check_no_text, check_weights
+from skdnn.data.numeric import (
+    check_kinds,
+    check_no_text,
+    check_numbers,
+    check_weights,
+)
 from skdnn.data.precision import check_range_of_float32
 from skdnn.estimators.data import FitData
+from skdnn.estimators.task.labels import check_labels
 from skdnn.messages.words import counted
 
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
@@ -41,7 +47,7 @@ def read(estimator, X, y, sample_weight, read_task, *, reset):
     return FitData(
         X,
         targets,
-        estimator.weigh_rows(task, targets, sample_weight),
+        task.weigh(targets, sample_weight),
         sample_weight,
         task.restore(targets, y),
         task,
@@ -78,7 +84,7 @@ def read_validation_set(estimator, task, X_val, y_val, sample_weight_val):
             f" {_num_samples(y_val)}."
         )
     weights = check_weights(sample_weight_val, X_val, "sample_weight_val")
-    y_val = task.check(y_val, "y_val")
+    y_val = check_y(estimator, y_val, "y_val")
     try:
         targets = task.encode(y_val, "y_val")
     except ValueError as error:
@@ -111,7 +117,7 @@ def check_rows(estimator, X, y=NOT_GIVEN, *, reset=False, dtype=None, name="X"):
     X = taken_in(X, name)
     check_kinds(X, name)
     if y is not NOT_GIVEN:
-        y = estimator.task_type.check(y, "y")
+        y = check_y(estimator, y)
     floats = [np.float64, np.float32] if dtype == "auto" else [dtype]
     # A memory map stays one, of whatever numbers and byte order.
     is_mapped = isinstance(X, np.memmap) and X.dtype.kind in "fiub"
@@ -146,6 +152,12 @@ def check_rows(estimator, X, y=NOT_GIVEN, *, reset=False, dtype=None, name="X"):
     return checked
 
 
+def check_y(estimator, y, name="y"):
+    """Return y as scikit-learn takes it, or raise an error that says what is in it."""
+    check = check_labels if is_classifier(estimator) else check_numbers
+    return check(y, name)
+
+
 def check_target_names(estimator, y, name, *, reset=False):
     """Remember the names of the columns of y, or compare them with these."""
     if reset:
@@ -160,7 +172,7 @@ def check_to_score(estimator, X, y, sample_weight):
     """Return y and weights as metrics take them, checked as those of `fit` are."""
     y = taken_in(y, "y")
     check_target_names(estimator, y, "y")
-    return estimator.task_type.check(y, "y"), check_weights(sample_weight, X)
+    return check_y(estimator, y), check_weights(sample_weight, X)
 
 
 def is_checked(estimator, X):

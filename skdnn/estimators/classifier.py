@@ -17,7 +17,7 @@ from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.fitted import network_outputs
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.signatures import with_arguments_of
-from skdnn.estimators.task.labels import Labels, check_classes, weigh
+from skdnn.estimators.task.labels import Labels, check_classes
 from skdnn.nn.several import entropy, log_of_mean, mean_over_networks
 
 
@@ -80,8 +80,6 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
-    task_type = Labels
-
     # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(self, *, class_weight=None, label_smoothing=0.0): ...
 
@@ -141,23 +139,23 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
                     "classes must hold all classes of all calls of partial_fit, at"
                     f" least 2 classes, got {self.classes_.tolist()}."
                 )
-            return Labels(self.classes_, multilabel, self.label_smoothing)
+            return self._labels(multilabel)
 
         return self._partial_fit(X, y, sample_weight, read_task)
 
-    def read_task(self, y, sample_weight):
-        """See :class:`BaseMLP`."""
-        return Labels.of(y, self.label_smoothing)
+    def _read_task(self, y, sample_weight):
+        return Labels.of(y, self.label_smoothing, self.class_weight)
 
     @property
     def task_(self):
         """The labels of the last fit, and what is to be done with them."""
         multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
-        return Labels(self.classes_, multilabel, self.label_smoothing)
+        return self._labels(multilabel)
 
-    def weigh_rows(self, task, targets, sample_weight):
-        """See :class:`BaseMLP`."""
-        return weigh(targets, task, self.class_weight, sample_weight)
+    def _labels(self, multilabel):
+        return Labels(
+            self.classes_, multilabel, self.label_smoothing, self.class_weight
+        )
 
     def predict_proba(self, X):
         """Return the probability of each class.
@@ -274,13 +272,6 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         Z, task = network_outputs(self, X, stop=-1), self.task_
         return task.decode(task.loss_for(self.network_).decide_together(Z))
 
-    def decode(self, P):
-        """Return labels for the probabilities of all classes."""
-        if self.n_outputs_ == 1:
-            P = P[:, 1:]
-        task = self.task_
-        return task.decode(task.loss_for(self.network_).decide_by(P))
-
     def _to_average(self, X):
         return self._probabilities(X)
 
@@ -302,7 +293,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         return super().score(X, *check_to_score(self, X, y, sample_weight))
 
     def _score_of(self, P, y, sample_weight):
-        return accuracy_score(y, self.decode(P), sample_weight=sample_weight)
+        return accuracy_score(y, decode(self, P), sample_weight=sample_weight)
 
     def _oof_attributes(self, P):
         return {"oof_decision_function_": P}
@@ -311,3 +302,11 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def decode(clf, P):
+    """Return labels for the probabilities of all classes, as a classifier has them."""
+    if clf.n_outputs_ == 1:
+        P = P[:, 1:]
+    task = clf.task_
+    return task.decode(task.loss_for(clf.network_).decide_by(P))

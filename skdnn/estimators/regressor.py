@@ -1,13 +1,11 @@
 """A regressor: numbers to predict."""
 
-import sys
 from inspect import signature
 from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -18,25 +16,23 @@ from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.fitted import each_network, network_outputs
+from skdnn.estimators.measures import (
+    measures_of,
+    search_that_refits,
+    warn_of_measures,
+)
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import (
+    NAMES,
     Numbers,
     check_spread,
     comparable,
+    loss_asked_by,
     r2_of,
 )
 from skdnn.messages.user_warnings import warn_user
 from skdnn.nn.several import mean_over_networks, std_of_mixture
-
-NAMES = {  # of the losses, as the argument `loss` has them
-    nn.SquaredError: "squared_error",
-    nn.PoissonDeviance: "poisson",
-    nn.AbsoluteError: "absolute_error",
-    nn.Huber: "huber",
-    nn.PinballLoss: "quantile",
-    nn.GaussianLikelihood: "gaussian",
-}
 
 
 # With the shared arguments and their documentation, it stands in regressor.pyi.
@@ -146,8 +142,6 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         "standardize_target": ["boolean"],
     }
 
-    task_type = Numbers
-
     # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(
         self,
@@ -202,33 +196,18 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 return self._continued_task()
             if self.standardize_target:
                 check_spread(y, sample_weight)
-            return self.read_task(y, sample_weight)
+            return self._read_task(y, sample_weight)
 
         return self._partial_fit(X, y, sample_weight, read_task)
 
-    def _loss(self):
-        """Return the loss that the parameters ask for."""
-        if self.loss == "huber":
-            return nn.Huber(float(self.delta))
-        if self.loss == "quantile":
-            try:
-                return nn.PinballLoss(tuple(np.atleast_1d(self.quantile).tolist()))
-            except ValueError as error:  # which calls them by another name
-                raise ValueError(
-                    "quantile must be a number in (0, 1), or several in ascending"
-                    f" order, got {self.quantile!r}."
-                ) from error
-        return next(kind for kind, name in NAMES.items() if name == self.loss)()
-
-    def read_task(self, y, sample_weight):
-        """See :class:`BaseMLP`."""
+    def _read_task(self, y, sample_weight):
         if self.standardize_target and self.loss == "poisson":
             raise ValueError(
                 "standardize_target=True is not available with loss='poisson', whose"
                 " rates are learned as logarithms. Set standardize_target=False."
             )
         self._warn_of_what_the_loss_ignores()
-        loss, standardize = self._loss(), self.standardize_target
+        loss, standardize = loss_asked_by(self), self.standardize_target
         task = Numbers.of(y, loss, standardize, sample_weight)
         task.warn_of_outliers(y, sample_weight)
         return task
@@ -254,10 +233,6 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         """The numbers of the last fit: their units, and the loss."""
         units = self.target_mean_, self.target_std_, self.standardized_target_
         return Numbers(self.target_loss_, *units)
-
-    def as_asked(self, task):
-        """See :class:`BaseMLP`."""
-        return Numbers(self._loss(), task.mean, task.std, task.standardized)
 
     def _continued_task(self):
         before = self.standardized_target_
@@ -404,66 +379,3 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             each = comparable(y, predictions[..., k], sample_weight)
             scores.append(d2_pinball_score(*each[:2], sample_weight=each[2], alpha=q))
         return float(np.mean(scores))
-
-
-def measures_of(search, candidates):
-    """Return what a search has scored its candidates by; nothing if it is not known.
-
-    Parameters
-    ----------
-    search : BaseSearchCV or None
-    candidates : list of dict
-        The parameters of each.
-
-    Returns
-    -------
-    measures : set of str
-    """
-    if search is None or search.scoring is not None:
-        return set()
-    arguments = search.estimator.get_params()
-    end = "standardize_target"  # which no other estimator has
-    prefixes = [name.removesuffix(end) for name in arguments if name.endswith(end)]
-    each = [arguments | params for params in candidates]
-    return {
-        _measure_of(its[f"{prefix}loss"], its[f"{prefix}quantile"])
-        for prefix in prefixes
-        for its in each
-    }
-
-
-def _measure_of(loss, quantile):
-    quantiles = np.atleast_1d(quantile).tolist()
-    if loss != "quantile" or quantiles == [0.5]:
-        return "R²"
-    return f"D² of {', '.join(map(str, quantiles))}"
-
-
-def warn_of_measures(measures):
-    """Warn if there are several, so that scores do not compare."""
-    if len(measures) > 1:
-        warn_user(
-            "The candidates of this search were scored by measures that do not compare,"
-            f" {' and '.join(sorted(measures))}: a quantile scores high where errors"
-            " to the one side hardly count. Give the search a scoring that is the same"
-            " for all: 'neg_mean_absolute_error', or, of one quantile,"
-            " make_scorer(d2_pinball_score, alpha=0.9)."
-        )
-
-
-def search_that_refits():
-    """Return the search that is about to fit its best candidate, and all candidates.
-
-    It is told by scikit-learn's frames around the caller's caller, as parameters are
-    all that it says to an estimator; (None, []) if there is none.
-    """
-    frame = sys._getframe(1)
-    while (frame := frame.f_back) is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith("sklearn."):
-            break
-        search = frame.f_locals.get("self")
-        if isinstance(search, BaseSearchCV):
-            results = frame.f_locals.get("results")
-            return (search, results["params"]) if results else (None, [])
-    return None, []

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.data.door import taken_in
 from skdnn.data.numeric import check_weights
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
-from skdnn.estimators.checking import check_to_score
+from skdnn.estimators.checking import check_to_score, check_y
 from skdnn.estimators.files import without_paths
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warnings_of_fit
@@ -354,5 +354,5 @@ def _as_learned(network, y, name):
     What was checked for the network, of whatever library, is an array here as well.
     """
     task = network.task_
-    y = task.check(y, name)
+    y = check_y(network, y, name)
     return task.restore(task.encode(y, name), y)

@@ -6,6 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 
 from skdnn.estimators import MLPClassifierDIY
+from skdnn.estimators.classifier import decode
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import weigh
 from skdnn.nn.several import log_of
@@ -89,7 +90,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         return accuracy_score(y, self._decode(outputs), sample_weight=sample_weight)
 
     def _decode(self, P):
-        return self.networks_[0].decode(P)
+        return decode(self.networks_[0], P)
 
     def predict_proba(self, X):
         """Return the probability of each class.

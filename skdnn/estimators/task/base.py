@@ -18,10 +18,13 @@ class Task:
     `loss_for` is the loss of that network.
     """
 
-    @staticmethod
-    def check(y, name="y"):
-        """Return y as scikit-learn takes it, or raise an error that names it."""
-        raise NotImplementedError
+    def as_asked(self, estimator):
+        """Return this task as an estimator with other parameters would have it."""
+        return self
+
+    def weigh(self, targets, sample_weight):
+        """Return what each row counts in the loss, or None."""
+        return sample_weight
 
     def strata(self, targets, fraction):
         """Return what to stratify by where a fraction is split off, or None."""

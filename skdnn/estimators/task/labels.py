@@ -50,9 +50,13 @@ class Labels(Task):
         Whether a sample has any number of labels, given as an indicator matrix.
     label_smoothing : float, default=0.0
         See :mod:`skdnn.nn.losses`.
+    class_weight : dict, "balanced" or None, default=None
+        What the samples of each class count.
     """
 
-    def __init__(self, classes, multilabel=False, label_smoothing=0.0):
+    def __init__(
+        self, classes, multilabel=False, label_smoothing=0.0, class_weight=None
+    ):
         if len(classes) == 1 and not multilabel:
             raise ValueError(
                 "A classifier needs samples of at least 2 classes in y, but y contains"
@@ -61,9 +65,10 @@ class Labels(Task):
         self.classes = classes
         self.multilabel = multilabel
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
 
     @classmethod
-    def of(cls, y, label_smoothing=0.0):
+    def of(cls, y, label_smoothing=0.0, class_weight=None):
         """Return the labels in y, an array that scikit-learn has validated."""
         check_kind(y)
         if type_of_target(y).startswith("multilabel"):
@@ -78,12 +83,7 @@ class Labels(Task):
         else:
             warn_of_column(y)
             classes, multilabel = np.unique(column_or_1d(y)), False
-        return cls(classes, multilabel, label_smoothing)
-
-    @staticmethod
-    def check(y, name="y"):
-        """Return y as scikit-learn takes it: see :func:`check_labels`."""
-        return check_labels(y, name)
+        return cls(classes, multilabel, label_smoothing, class_weight)
 
     def check_same(self, y):
         """Raise an error unless y has the same classes."""
@@ -137,6 +137,10 @@ class Labels(Task):
                 f"`self.classes_` has {self.classes}. '{name}' has {np.unique(y)}."
             )
         return places
+
+    def weigh(self, targets, sample_weight):
+        """Return each sample's weight, its class's included, or None."""
+        return weigh(targets, self, self.class_weight, sample_weight)
 
     def restore(self, targets, y):
         """Return y again, of which it may be another form."""

@@ -5,7 +5,7 @@ from sklearn.metrics import r2_score
 
 from skdnn import nn
 from skdnn.data.door import warn_of_column
-from skdnn.data.numeric import as_numbers, check_numbers
+from skdnn.data.numeric import as_numbers
 from skdnn.estimators.task.base import Task, misfit
 from skdnn.estimators.task.scales import (
     FARTHEST,
@@ -21,6 +21,15 @@ from skdnn.nn.losses.regression import vary
 LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
 OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
 ENOUGH = 10  # rows that have a spread of their own
+
+NAMES = {  # of the losses, as the argument `loss` has them
+    nn.SquaredError: "squared_error",
+    nn.PoissonDeviance: "poisson",
+    nn.AbsoluteError: "absolute_error",
+    nn.Huber: "huber",
+    nn.PinballLoss: "quantile",
+    nn.GaussianLikelihood: "gaussian",
+}
 
 
 class Numbers(Task):
@@ -63,10 +72,9 @@ class Numbers(Task):
         std[constant] = 1.0
         return cls(loss, mean, std, True)
 
-    @staticmethod
-    def check(y, name="y"):
-        """Return y as scikit-learn takes it: see :func:`check_numbers`."""
-        return check_numbers(y, name)
+    def as_asked(self, estimator):
+        """See :class:`Task`."""
+        return Numbers(loss_asked_by(estimator), self.mean, self.std, self.standardized)
 
     def check_same(self, y):
         """Raise an error unless y has as many columns."""
@@ -287,6 +295,21 @@ class Numbers(Task):
     def other_scorers(self):
         """Return which scorers always work, in words."""
         return "such as 'loss', or None, the score of the estimator"
+
+
+def loss_asked_by(estimator):
+    """Return the loss that the parameters of an estimator ask for."""
+    if estimator.loss == "huber":
+        return nn.Huber(float(estimator.delta))
+    if estimator.loss == "quantile":
+        try:
+            return nn.PinballLoss(tuple(np.atleast_1d(estimator.quantile).tolist()))
+        except ValueError as error:  # which calls them by another name
+            raise ValueError(
+                "quantile must be a number in (0, 1), or several in ascending"
+                f" order, got {estimator.quantile!r}."
+            ) from error
+    return next(kind for kind, name in NAMES.items() if name == estimator.loss)()
 
 
 def comparable(y, predictions, sample_weight=None):
