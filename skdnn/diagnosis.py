@@ -31,7 +31,7 @@ from skdnn.nn import (
     StochasticLayer,
     Tanh,
 )
-from skdnn.nn.network import INFERENCE_ROWS
+from skdnn.nn.inference import INFERENCE_ROWS
 from skdnn.training.lockstep import Lockstep
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU

@@ -51,7 +51,7 @@ from skdnn.estimators.validation import (
 )
 from skdnn.messages.user_warnings import warn_user, warnings_of_fit
 from skdnn.nn import Dense, Network
-from skdnn.nn.network import TABLE_HEAD
+from skdnn.nn.summary import count_of, table
 from skdnn.training.together import Member, run_epoch, train
 from skdnn.training.trainer import INTERRUPTED, NOT_FINITE
 
@@ -778,11 +778,11 @@ class BaseMLP(
         rows = "".join(
             f"<tr><td {left}>{escape(name)}</td><td {left}>{shape}</td>"
             f"<td {right}>{count}</td></tr>"
-            for name, shape, count in [TABLE_HEAD, *network.table()]
+            for name, shape, count in table(network)
         )
         return (
             f"{diagram}<table style='font-family: monospace; border-spacing: 1.5em 0'>"
-            f"<caption style='caption-side: bottom'>{network.describe()}</caption>"
+            f"<caption style='caption-side: bottom'>{count_of(network)}</caption>"
             f"{rows}</table>"
         )
 

@@ -11,7 +11,7 @@ from skdnn.augmentation.base import InARow
 from skdnn.messages.checks import as_python, check_fits
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import counted, plain
-from skdnn.nn.network import check_layers
+from skdnn.nn.nodes import check_layers
 from skdnn.nn.vectors import check_memory
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from skdnn.messages.user_warnings import warn_user
 from skdnn.nn import BatchNorm, StochasticLayer
-from skdnn.nn.network import kind_of
+from skdnn.nn.nodes import kind_of
 from skdnn.nn.schedules import Adaptive
 from skdnn.nn.vectors import may_overflow
 from skdnn.training.fingerprint import fingerprint_of

@@ -40,6 +40,7 @@ from skdnn.nn import (
     gradient_check,
 )
 from skdnn.nn.layers.smooth import normal_distribution
+from skdnn.nn.summary import table
 
 LAYERS = [
     Dense(4),
@@ -412,7 +413,7 @@ def test_what_a_residual_block_holds_has_names_and_counts():
         "Residual_1.Residual_1.Dense_1", "Residual_1.Dense_2", "Dense_1",
     )  # fmt: skip
     assert network.n_weights == 4 * 3 + 3 * 3 + 3 * 4 + 4 * 2
-    assert network.table()[1][1:] == ("(m, 4)", f"{15 + 6 + 12 + 16}")
+    assert table(network)[2][1:] == ("(m, 4)", f"{15 + 6 + 12 + 16}")
     assert network.copy().layers == network.layers
 
 

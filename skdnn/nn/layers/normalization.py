@@ -73,7 +73,7 @@ class BatchNorm(Layer):
         if not training:
             # The mean first: a large one would round the product.
             Y = np.subtract(A, slot.running_mean, out=slot.output)
-            Y *= self.inference_scale(slot)
+            Y *= self.inference_scale(slot.gamma, slot.running_var)
             Y += slot.beta
             return Y
         mean = slot.row_weights @ A
@@ -118,9 +118,9 @@ class BatchNorm(Layer):
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
 
-    def inference_scale(self, slot):
+    def inference_scale(self, gamma, running_var):
         """Return the vector with which inference is ``(A - mean) * scale + beta``."""
-        return slot.gamma / np.sqrt(slot.running_var + self.epsilon)
+        return gamma / np.sqrt(running_var + self.epsilon)
 
 
 @layer
