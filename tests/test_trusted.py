@@ -72,7 +72,7 @@ WHILE_IT_RUNS = """
     skdnn.estimators.task.labels.Labels skdnn.estimators.task.numbers.Numbers
     skdnn.estimators.validation.Fit skdnn.estimators.validation.Validation
     skdnn.estimators.validation.ValidationSet skdnn.nn.nodes.Node
-    skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
+    skdnn.nn.layers.base.Slot skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
     skdnn.onnx.networks.ClassifierExport skdnn.onnx.networks.RegressorExport
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint

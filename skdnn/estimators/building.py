@@ -11,37 +11,16 @@ from skdnn.augmentation.base import InARow
 from skdnn.messages.checks import as_python, check_fits
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import counted, plain
+from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.layers import ACTIVATIONS
 from skdnn.nn.nodes import check_layers
+from skdnn.nn.optimizers import OPTIMIZERS
+from skdnn.nn.schedules import SCHEDULES
 from skdnn.nn.vectors import check_memory
 from skdnn.training import LBFGS, GradientDescent
 from skdnn.training.checkpoint import FORMAT, Checkpoint, directory_of
 from skdnn.training.fingerprint import fingerprint_of
 
-ACTIVATIONS = {
-    "identity": nn.Identity(),
-    "logistic": nn.Logistic(),
-    "tanh": nn.Tanh(),
-    "relu": nn.ReLU(),
-    "leaky_relu": nn.LeakyReLU(),
-    "prelu": nn.PReLU(),
-    "elu": nn.ELU(),
-    "selu": nn.SELU(),
-    "gelu": nn.GELU(),
-    "silu": nn.SiLU(),
-    "mish": nn.Mish(),
-    "softplus": nn.Softplus(),
-}
-INITIALIZERS = {
-    "glorot": nn.Glorot(),
-    "he": nn.He(),
-    "lecun": nn.LeCun(),
-    "normal": nn.Normal(),
-}
-# With which the activations keep their spread best through twenty layers, of these and
-# scikit-learn's; scikit-learn's own activations start as they do there.
-SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
-    (nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus), nn.He()
-)
 # What does not change the result of a fit, or is taken from the network it starts with.
 NO_MATTER = {"checkpoint_dir", "checkpoint_every", "transform_layer", "verbose"}
 NO_MATTER |= {"warm_start", "n_jobs"}
@@ -168,8 +147,8 @@ def _explicit_layers(estimator):
 def _initializer(estimator, network):
     if estimator.weight_init == "auto":
         for node in network.walk():
-            if type(node.layer) in SUITED:
-                return SUITED[type(node.layer)]
+            if node.layer.suited_initializer is not None:
+                return node.layer.suited_initializer
         # scikit-learn's choice: a third of the variance for the logistic sigmoid.
         simple = estimator.architecture is None
         logistic = simple and estimator.activation == "logistic"
@@ -221,18 +200,15 @@ def trainer_for(estimator, network, task, rng, past=None):
         owner = f"solver={estimator.solver!r}"
         check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-    optimizer = {
-        "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),
-        "adam": nn.Adam(*moments),
-        "adamw": nn.AdamW(estimator.alpha, *moments),
+    arguments = {
+        "sgd": (estimator.momentum, estimator.nesterovs_momentum),
+        "adam": moments,
+        "adamw": (estimator.alpha, *moments),
     }[estimator.solver]
-    schedule = {
-        "constant": nn.Constant(),
-        "invscaling": nn.InverseScaling(estimator.power_t),
-        "adaptive": nn.Adaptive(),
-        "cosine": nn.Cosine(),
-        "one_cycle": nn.OneCycle(),
-    }[estimator.learning_rate]
+    optimizer = OPTIMIZERS[estimator.solver](*arguments)
+    schedule = SCHEDULES[estimator.learning_rate]()
+    if estimator.learning_rate == "invscaling":
+        schedule = nn.InverseScaling(estimator.power_t)
     return GradientDescent(
         network,
         loss,

@@ -29,15 +29,7 @@ from skdnn.estimators.task.numbers import (
     r2_of,
 )
 from skdnn.messages.user_warnings import warn_user
-
-NAMES = {  # of the losses, as the argument `loss` has them
-    nn.SquaredError: "squared_error",
-    nn.PoissonDeviance: "poisson",
-    nn.AbsoluteError: "absolute_error",
-    nn.Huber: "huber",
-    nn.PinballLoss: "quantile",
-    nn.GaussianLikelihood: "gaussian",
-}
+from skdnn.nn.losses import LOSSES
 
 
 @with_arguments_of(SharedArguments)
@@ -129,18 +121,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     """
 
     _parameter_constraints: dict = {
-        "loss": [
-            StrOptions(
-                {
-                    "squared_error",
-                    "poisson",
-                    "absolute_error",
-                    "huber",
-                    "quantile",
-                    "gaussian",
-                }
-            )
-        ],
+        "loss": [StrOptions(set(LOSSES))],
         "delta": [Interval(Real, 0, None, closed="neither")],
         "quantile": ["array-like", Interval(Real, 0, 1, closed="neither")],
         "standardize_target": ["boolean"],
@@ -216,7 +197,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                     "quantile must be a number in (0, 1), or several in ascending"
                     f" order, got {self.quantile!r}."
                 ) from error
-        return next(kind for kind, name in NAMES.items() if name == self.loss)()
+        return LOSSES[self.loss]()
 
     @staticmethod
     def _check_labels(y, name):
@@ -294,9 +275,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         check_is_fitted(self)
         task = self.task_
         if return_std and task.loss != nn.GaussianLikelihood():
+            name = next(it for it in LOSSES if type(task.loss) is LOSSES[it])
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
-                f" deviation; the loss of the fit was {NAMES[type(task.loss)]!r}."
+                f" deviation; the loss of the fit was {name!r}."
             )
         Z = self._outputs(X, stop=-1)
         decisions = task.loss.decide(Z)

@@ -6,100 +6,31 @@ besides, and `gradient_check` proves the backward passes right. README.md in thi
 derives all of it step by step.
 """
 
+from skdnn.nn import layers, losses
 from skdnn.nn.gradient_check import gradient_check
 from skdnn.nn.initializers import Glorot, He, LeCun, Normal
-from skdnn.nn.layers import (
-    ELU,
-    GELU,
-    SELU,
-    BatchNorm,
-    Dense,
-    Dropout,
-    Exp,
-    GaussianNoise,
-    GaussianOutput,
-    Identity,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Logistic,
-    Mish,
-    Ordered,
-    PiecewiseLinear,
-    PReLU,
-    ReLU,
-    Residual,
-    Scale,
-    SiLU,
-    Softmax,
-    Softplus,
-    StochasticLayer,
-    Tanh,
-    logistic,
-)
-from skdnn.nn.losses import (
-    AbsoluteError,
-    BinaryCrossEntropy,
-    CategoricalCrossEntropy,
-    GaussianLikelihood,
-    Huber,
-    PinballLoss,
-    PoissonDeviance,
-    SquaredError,
-)
+from skdnn.nn.layers import *  # noqa: F403
+from skdnn.nn.losses import *  # noqa: F403
 from skdnn.nn.network import Network
 from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
     "SGD",
-    "AbsoluteError",
     "Adam",
     "AdamW",
     "Adaptive",
-    "BatchNorm",
-    "BinaryCrossEntropy",
-    "CategoricalCrossEntropy",
     "Constant",
     "Cosine",
-    "Dense",
-    "Dropout",
-    "Exp",
-    "GaussianLikelihood",
-    "GaussianNoise",
-    "GaussianOutput",
     "Glorot",
     "He",
-    "Huber",
-    "Identity",
     "InverseScaling",
-    "Layer",
-    "LayerNorm",
     "LeCun",
-    "LeakyReLU",
-    "Logistic",
-    "Mish",
     "Network",
     "Normal",
     "OneCycle",
-    "Ordered",
-    "PReLU",
-    "PiecewiseLinear",
-    "PinballLoss",
-    "PoissonDeviance",
-    "ReLU",
-    "Residual",
-    "Scale",
-    "SiLU",
-    "Softmax",
-    "Softplus",
-    "SquaredError",
-    "StochasticLayer",
-    "Tanh",
     "clip_by_global_norm",
     "gradient_check",
-    "logistic",
 ]
+__all__ += layers.__all__
+__all__ += losses.__all__

@@ -97,6 +97,14 @@ class Glorot:
         return weights, rng.uniform(-bound, bound, fan_out)
 
 
+INITIALIZERS = {  # by the name that the argument `weight_init` has
+    "glorot": Glorot(),
+    "he": He(),
+    "lecun": LeCun(),
+    "normal": Normal(),
+}
+
+
 def start_of(initializer, shapes, rng):
     """Return what an initializer makes, if it is weights and a bias of these shapes.
 

@@ -48,6 +48,7 @@ class BatchNorm(Layer):
 
     momentum: float = 0.9
     epsilon: float = 1e-5
+    remembers = ("inverse_std", "scale")
 
     def __post_init__(self):
         hold_number(self, "momentum", Real, 0, 1)
@@ -150,6 +151,7 @@ class LayerNorm(Layer):
     """
 
     epsilon: float = 1e-5
+    remembers = ("inverse_std",)
 
     def __post_init__(self):
         hold_number(self, "epsilon", Real, 0, low_is_valid=False)

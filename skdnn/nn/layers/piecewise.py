@@ -47,7 +47,7 @@ class PiecewiseLinear(Layer):
     """
 
     edges: tuple = field()
-    in_place = False
+    forward_in_place = backward_in_place = False
 
     def __post_init__(self):
         try:
