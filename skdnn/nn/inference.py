@@ -15,7 +15,7 @@ def predict(network, X, stop):
     """Return the output of the layers before `stop`: see :meth:`Network.predict`."""
     n_samples = X.shape[0]
     if n_samples >= FOLD_ROWS and network.has(BatchNorm):
-        network = network.folded(stop)
+        network = fold(network, stop)
         stop = len(network.layers)
     width = network.widths[stop]
     output = np.empty((*network.axes, n_samples, width), network.dtype)
@@ -35,13 +35,20 @@ def predict(network, X, stop):
     return output
 
 
-def fold(nodes):
-    """Return nodes without what inference can do without.
+def fold(network, stop):
+    """Return a network without what inference can do without: `Network.folded`."""
+    kept = _folded(network.nodes[:stop])
+    layers = [node.layer for node in kept]
+    folded = type(network)(layers, network.n_features, network.dtype, *network.axes)
+    its_nodes = (node for top in kept for node in top.walk())
+    for mine, its in zip(folded.walk(), its_nodes, strict=True):
+        for name in mine.view:
+            if not name.startswith("d_"):
+                mine.view[name][...] = its.view[name]
+    return folded
 
-    A batch normalization after a dense layer is an affine function of an affine
-    function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
-    beta)``. Dropout, noise and the identity do nothing.
-    """
+
+def _folded(nodes):
     kept = []
     for node in nodes:
         before = kept[-1].layer if kept else None
@@ -70,6 +77,6 @@ def _normalized(dense, batch_norm):
 
 def _with_folded_children(block):
     nothing = replace(block, layer=Identity(), view={}, children=[])
-    children = fold(block.children) or [nothing]
+    children = _folded(block.children) or [nothing]
     layer = Residual([child.layer for child in children])
     return replace(block, layer=layer, children=children)

@@ -95,10 +95,7 @@ class Network:
         """
         self.axes, self.n_networks = axes, prod(axes)
         self.nodes = make_nodes(self.layers, self.n_features, self.n_networks)
-        widths = [self.n_features]
-        for layer in self.layers:
-            widths.append(layer.output_width(widths[-1]))
-        self.widths = tuple(widths)
+        self.widths = self.n_features, *(node.n_outputs for node in self.nodes)
         weights, others, running = entries_of(self.walk())
         self.n_weights = length_of(weights)
         self.n_parameters = self.n_weights + length_of(others)
@@ -244,12 +241,9 @@ class Network:
         """Forget the running statistics: the next mini-batch sets them anew."""
         if not self.statistics.size:
             return self
-        self.statistics[...] = 0
         for node in self.walk():
-            statistics = node.layer.statistic_shapes(node.n_inputs)
-            for name, value in node.layer.initial_values().items():
-                if name in statistics:
-                    node.view[name][...] = value
+            for name in node.layer.statistic_shapes(node.n_inputs):
+                node.view[name][...] = node.layer.initial_values().get(name, 0)
         return self
 
     def workspace(self, n_rows, **options):
@@ -368,7 +362,9 @@ class Network:
     def folded(self, stop=None):
         """Return a network without layers that inference can do without.
 
-        See :func:`skdnn.nn.folding.fold`.
+        A batch normalization after a dense layer is an affine function of an affine
+        function: ``(A W + b - mean) scale + beta = A (W scale) + ((b - mean) scale +
+        beta)``. Dropout, noise and the identity do nothing.
 
         Parameters
         ----------
@@ -380,15 +376,7 @@ class Network:
         network : Network
             With the same outputs at inference, to rounding.
         """
-        kept = fold(self.nodes[:stop])
-        layers = [node.layer for node in kept]
-        network = Network(layers, self.n_features, self.dtype, *self.axes)
-        its_nodes = (node for top in kept for node in top.walk())
-        for mine, its in zip(network.walk(), its_nodes, strict=True):
-            for name in mine.view:
-                if not name.startswith("d_"):
-                    mine.view[name][...] = its.view[name]
-        return network
+        return fold(self, stop)
 
     def penalize(self, strength, walk=()):
         """Add the gradient of the penalty ``strength / 2 * sum(weights ** 2)``.

@@ -14,8 +14,8 @@ class Node:
     ----------
     layer : Layer
     name : str
-    n_inputs : int
-        Features that go into it.
+    n_inputs, n_outputs : int
+        Features that go into it, and that come out.
     view : dict of str to ndarray
         Its parameters, gradients and running statistics.
     numbers : dict of str to list
@@ -28,6 +28,7 @@ class Node:
     layer: Layer
     name: str
     n_inputs: int
+    n_outputs: int
     view: dict
     numbers: dict
     children: list
@@ -54,8 +55,9 @@ def make_nodes(layers, n_inputs, n_networks, prefix=""):
         name = f"{prefix}{kinds[i]}_{kinds[: i + 1].count(kinds[i])}"
         children = make_nodes(layer.layers, n_inputs, n_networks, f"{name}.")
         numbers = {it: [getattr(layer, it)] * n_networks for it in layer.numbers}
-        nodes.append(Node(layer, name, n_inputs, {}, numbers, children))
-        n_inputs = layer.output_width(n_inputs)
+        n_outputs = layer.output_width(n_inputs)
+        nodes.append(Node(layer, name, n_inputs, n_outputs, {}, numbers, children))
+        n_inputs = n_outputs
     return nodes
 
 

@@ -86,7 +86,7 @@ class Workspace:
         protected = True  # whether a layer still needs the array before the next one
         for i, node in enumerate(nodes):
             layer, here = node.layer, (*place, i)
-            shape = (self.n_rows, layer.output_width(node.n_inputs))
+            shape = (self.n_rows, node.n_outputs)
             kept = layer.kept_shapes(self.n_rows, node.n_inputs)
             own = {**self._rows(node), **node.numbers}
             names = (*own, *kept, *layer.remembers)
