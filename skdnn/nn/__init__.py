@@ -16,6 +16,8 @@ from skdnn.nn.optimizers import SGD, Adam, AdamW, clip_by_global_norm
 from skdnn.nn.schedules import Adaptive, Constant, Cosine, InverseScaling, OneCycle
 
 __all__ = [
+    *layers.__all__,
+    *losses.__all__,
     "SGD",
     "Adam",
     "AdamW",
@@ -32,5 +34,3 @@ __all__ = [
     "clip_by_global_norm",
     "gradient_check",
 ]
-__all__ += layers.__all__
-__all__ += losses.__all__

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import nn_examples
 import skdnn.nn
 from skdnn.estimators.ensemble import entropy, std_of_mixture
 from skdnn.nn import (
@@ -48,6 +49,7 @@ from skdnn.nn import (
     SquaredError,
     Tanh,
 )
+from skdnn.nn.layers import ACTIVATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "skdnn" / "nn" / "README.md"
@@ -299,6 +301,12 @@ def network_of(layer, rng):
     network = Network([layer], N, np.float64)
     network.parameters[:] = rng.normal(size=network.parameters.size)
     return network
+
+
+def test_each_layer_has_its_formula():
+    written_out = {type(layer) for layer, _ in LAYERS.values()}
+    assert written_out == {type(layer) for layer in nn_examples.LAYERS}
+    assert set(ACTIVATIONS) <= set(LAYERS)
 
 
 @pytest.mark.parametrize("name", LAYERS)
