@@ -1,5 +1,6 @@
 """Arguments as people write them: NumPy's numbers, fractions, and far too much."""
 
+import re
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +20,7 @@ from skdnn import (
 )
 from skdnn.augmentation import Affine, Elastic, Erase, MixUp, Noise
 from skdnn.displays import LearningRateDisplay
+from skdnn.estimators.arguments import SharedArguments
 from skdnn.nn import (
     ELU,
     SGD,
@@ -40,6 +42,11 @@ from skdnn.nn import (
     PReLU,
     ReLU,
 )
+from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.layers import ACTIVATIONS
+from skdnn.nn.losses import LOSSES
+from skdnn.nn.optimizers import OPTIMIZERS
+from skdnn.nn.schedules import SCHEDULES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -257,3 +264,19 @@ def test_sizes_that_are_none(iris, sizes):
 def test_too_many_networks(iris):
     with pytest.raises(ValueError, match="'n_networks' parameter"):
         quick(n_networks=10**20).fit(*iris)
+
+
+CHOICES = [
+    (SharedArguments, "activation", ACTIVATIONS),
+    (SharedArguments, "weight_init", {"auto", *INITIALIZERS}),
+    (SharedArguments, "solver", {"lbfgs", *OPTIMIZERS}),
+    (SharedArguments, "learning_rate", SCHEDULES),
+    (MLPRegressorDIY, "loss", LOSSES),
+]
+
+
+@pytest.mark.parametrize(("Estimator", "argument", "names"), CHOICES)
+def test_the_documentation_has_every_choice(Estimator, argument, names):
+    pattern = rf"^ *{argument} : {{(.*?)}}"
+    (choices,) = re.findall(pattern, Estimator.__doc__, re.M | re.S)
+    assert set(re.findall(r'"(\w+)"', choices)) == set(names)

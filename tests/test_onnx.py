@@ -36,6 +36,7 @@ from skdnn.nn import (
     Softmax,
     Tanh,
 )
+from skdnn.nn.layers import ACTIVATIONS
 from skdnn.onnx import register_converter
 from skdnn.onnx.graph import Graph
 
@@ -46,15 +47,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 CLASSIFIERS = {
     "default": {},
     "batch_norm": {"batch_norm": True, "dropout": 0.2, "input_dropout": 0.1},
-    "deep": {"hidden_layer_sizes": (20, 10), "activation": "leaky_relu"},
-    "tanh": {"activation": "tanh", "hidden_layer_sizes": (20, 10)},
-    "logistic": {"activation": "logistic"},
-    "identity": {"activation": "identity"},
     "no hidden layer": {"hidden_layer_sizes": ()},
     "float64": {"dtype": "float64", "activation": "leaky_relu", "batch_norm": True},
     **{
         name: {"activation": name, "hidden_layer_sizes": (20, 10)}
-        for name in ("prelu", "elu", "selu", "gelu", "silu", "mish", "softplus")
+        for name in ACTIVATIONS
     },
     "blocks": {
         "architecture": [

@@ -73,8 +73,8 @@ WHILE_IT_RUNS = """
     skdnn.displays.learning_rate.RangeTest skdnn.estimators.ensemble.Plan
     skdnn.estimators.task.labels.Labels skdnn.estimators.task.numbers.Numbers
     skdnn.estimators.validation.Fit skdnn.estimators.validation.Validation
-    skdnn.estimators.validation.ValidationSet skdnn.nn.network.Node
-    skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
+    skdnn.estimators.validation.ValidationSet skdnn.nn.nodes.Node
+    skdnn.nn.layers.base.Slot skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
     skdnn.onnx.networks.ClassifierExport skdnn.onnx.networks.RegressorExport
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint

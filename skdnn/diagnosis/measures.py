@@ -11,7 +11,7 @@ from skdnn.diagnosis.updates import update_ratios
 from skdnn.estimators.base import BaseMLP
 from skdnn.estimators.fitted import each_network
 from skdnn.nn import ELU, SELU, Dense, LeakyReLU, Logistic, PReLU, ReLU, Tanh
-from skdnn.nn.network import INFERENCE_ROWS
+from skdnn.nn.inference import INFERENCE_ROWS
 
 RECTIFIERS = ReLU, LeakyReLU, PReLU
 SATURATING = Tanh, Logistic, ELU, SELU

@@ -8,7 +8,10 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from skdnn.estimators.building import ACTIVATIONS, INITIALIZERS
+from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.layers import ACTIVATIONS
+from skdnn.nn.optimizers import OPTIMIZERS
+from skdnn.nn.schedules import SCHEDULES
 
 
 class SharedArguments(BaseEstimator):
@@ -285,15 +288,13 @@ class SharedArguments(BaseEstimator):
         "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
         "input_dropout": [Interval(Real, 0, 1, closed="left")],
         "weight_init": [StrOptions({"auto", *INITIALIZERS}), callable],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
+        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [
             StrOptions({"auto"}),
             Interval(Integral, 1, None, closed="left"),
         ],
-        "learning_rate": [
-            StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})
-        ],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],

@@ -10,34 +10,10 @@ from skdnn.augmentation.base import InARow
 from skdnn.messages.checks import as_python
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import counted, plain
-from skdnn.nn.network import check_layers
+from skdnn.nn.initializers import INITIALIZERS
+from skdnn.nn.layers import ACTIVATIONS
+from skdnn.nn.nodes import check_layers
 from skdnn.nn.vectors import check_memory
-
-ACTIVATIONS = {
-    "identity": nn.Identity(),
-    "logistic": nn.Logistic(),
-    "tanh": nn.Tanh(),
-    "relu": nn.ReLU(),
-    "leaky_relu": nn.LeakyReLU(),
-    "prelu": nn.PReLU(),
-    "elu": nn.ELU(),
-    "selu": nn.SELU(),
-    "gelu": nn.GELU(),
-    "silu": nn.SiLU(),
-    "mish": nn.Mish(),
-    "softplus": nn.Softplus(),
-}
-INITIALIZERS = {
-    "glorot": nn.Glorot(),
-    "he": nn.He(),
-    "lecun": nn.LeCun(),
-    "normal": nn.Normal(),
-}
-# With which the activations keep their spread best through twenty layers, of these and
-# scikit-learn's; scikit-learn's own activations start as they do there.
-SUITED = {nn.SELU: nn.LeCun()} | dict.fromkeys(
-    (nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus), nn.He()
-)
 
 
 def network_for(estimator, X, task, rng, previous=None):
@@ -156,8 +132,8 @@ def _explicit_layers(estimator):
 def _initializer(estimator, network):
     if estimator.weight_init == "auto":
         for node in network.walk():
-            if type(node.layer) in SUITED:
-                return SUITED[type(node.layer)]
+            if node.layer.suited_initializer is not None:
+                return node.layer.suited_initializer
         # scikit-learn's choice: a third of the variance for the logistic sigmoid.
         simple = estimator.architecture is None
         logistic = simple and estimator.activation == "logistic"

@@ -14,7 +14,7 @@ from skdnn.estimators.building import transform_stop
 from skdnn.estimators.checking import check_rows, is_checked
 from skdnn.estimators.files import opened, stamped, without_paths
 from skdnn.estimators.learned import OF_ALL, dense_views
-from skdnn.nn.network import TABLE_HEAD
+from skdnn.nn.summary import count_of, table
 
 
 class FittedNetworks(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -101,11 +101,11 @@ class FittedNetworks(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         rows = "".join(
             f"<tr><td {left}>{escape(name)}</td><td {left}>{shape}</td>"
             f"<td {right}>{count}</td></tr>"
-            for name, shape, count in [TABLE_HEAD, *network.table()]
+            for name, shape, count in table(network)
         )
         return (
             f"{diagram}<table style='font-family: monospace; border-spacing: 1.5em 0'>"
-            f"<caption style='caption-side: bottom'>{network.describe()}</caption>"
+            f"<caption style='caption-side: bottom'>{count_of(network)}</caption>"
             f"{rows}</table>"
         )
 

@@ -9,6 +9,8 @@ from skdnn.estimators.validation import Validation
 from skdnn.messages.checks import check_fits
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import plain
+from skdnn.nn.optimizers import OPTIMIZERS
+from skdnn.nn.schedules import SCHEDULES
 from skdnn.training import LBFGS, GradientDescent, Rules
 
 # What mini-batches, schedules and early stopping are about.
@@ -106,18 +108,15 @@ def job_of(estimator, network, task, rng, past=None, **further):
         owner = f"solver={estimator.solver!r}"
         check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
-    optimizer = {
-        "sgd": nn.SGD(estimator.momentum, estimator.nesterovs_momentum),
-        "adam": nn.Adam(*moments),
-        "adamw": nn.AdamW(estimator.alpha, *moments),
+    arguments = {
+        "sgd": (estimator.momentum, estimator.nesterovs_momentum),
+        "adam": moments,
+        "adamw": (estimator.alpha, *moments),
     }[estimator.solver]
-    schedule = {
-        "constant": nn.Constant(),
-        "invscaling": nn.InverseScaling(estimator.power_t),
-        "adaptive": nn.Adaptive(),
-        "cosine": nn.Cosine(),
-        "one_cycle": nn.OneCycle(),
-    }[estimator.learning_rate]
+    optimizer = OPTIMIZERS[estimator.solver](*arguments)
+    schedule = SCHEDULES[estimator.learning_rate]()
+    if estimator.learning_rate == "invscaling":
+        schedule = nn.InverseScaling(estimator.power_t)
     return GradientDescent(
         *what,
         optimizer,

@@ -24,7 +24,6 @@ from skdnn.estimators.measures import (
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import (
-    NAMES,
     Numbers,
     check_spread,
     comparable,
@@ -32,6 +31,7 @@ from skdnn.estimators.task.numbers import (
     r2_of,
 )
 from skdnn.messages.user_warnings import warn_user
+from skdnn.nn.losses import LOSSES
 from skdnn.nn.several import mean_over_networks, std_of_mixture
 
 
@@ -125,18 +125,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
     """
 
     _parameter_constraints: dict = {
-        "loss": [
-            StrOptions(
-                {
-                    "squared_error",
-                    "poisson",
-                    "absolute_error",
-                    "huber",
-                    "quantile",
-                    "gaussian",
-                }
-            )
-        ],
+        "loss": [StrOptions(set(LOSSES))],
         "delta": [Interval(Real, 0, None, closed="neither")],
         "quantile": ["array-like", Interval(Real, 0, 1, closed="neither")],
         "standardize_target": ["boolean"],
@@ -265,9 +254,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         check_is_fitted(self)
         task = self.task_
         if return_std and task.loss != nn.GaussianLikelihood():
+            name = next(it for it in LOSSES if type(task.loss) is LOSSES[it])
             raise ValueError(
                 "return_std=True needs loss='gaussian', which learns a standard"
-                f" deviation; the loss of the fit was {NAMES[type(task.loss)]!r}."
+                f" deviation; the loss of the fit was {name!r}."
             )
         Z = network_outputs(self, X, stop=-1)
         decisions = task.loss.decide(Z)

@@ -95,3 +95,36 @@ class Glorot:
         bound = sqrt(self.gain * 6 / (fan_in + fan_out))
         weights = rng.uniform(-bound, bound, (fan_in, fan_out))
         return weights, rng.uniform(-bound, bound, fan_out)
+
+
+INITIALIZERS = {  # by the name that the argument `weight_init` has
+    "glorot": Glorot(),
+    "he": He(),
+    "lecun": LeCun(),
+    "normal": Normal(),
+}
+
+
+def start_of(initializer, shapes, rng):
+    """Return what an initializer makes, if it is weights and a bias of these shapes.
+
+    Anybody can write one, and so what comes may be anything.
+    """
+    start = initializer(*shapes[0], rng)
+    if not isinstance(start, (tuple, list)):
+        raise TypeError(
+            f"weight_init: {initializer!r} must return weights and bias, two arrays of"
+            f" the shapes {shapes}, got {start!r}."
+        )
+    got = tuple(map(np.shape, start))
+    if got != shapes:
+        raise ValueError(
+            f"weight_init: {initializer!r} must return weights and bias of the shapes"
+            f" {shapes}, got {got}."
+        )
+    if not all(np.isfinite(array).all() for array in start):
+        raise ValueError(
+            f"weight_init: {initializer!r} must return finite weights and bias; for"
+            f" those of shape {shapes[0]} it did not."
+        )
+    return start

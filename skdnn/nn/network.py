@@ -1,22 +1,22 @@
 """The network: an ordered stack of layers over one flat parameter vector."""
 
-from dataclasses import dataclass, fields, replace
-from math import ceil, prod
-from types import SimpleNamespace
+from math import prod
 
 import numpy as np
 
-from skdnn.nn.initializers import Glorot
-from skdnn.nn.layers import (
-    BatchNorm,
-    Dense,
-    Identity,
-    Layer,
-    Residual,
-    Softmax,
-    StochasticLayer,
+from skdnn.nn.inference import fold, predict
+from skdnn.nn.initializers import Glorot, start_of
+from skdnn.nn.layers import Dense
+from skdnn.nn.nodes import (
+    check_layers,
+    cut,
+    entries_of,
+    kind_of,
+    length_of,
+    make_nodes,
 )
 from skdnn.nn.penalty import Penalty, other_gradients, weight_blocks
+from skdnn.nn.summary import summary
 from skdnn.nn.vectors import (
     all_finite,
     check_memory,
@@ -24,60 +24,6 @@ from skdnn.nn.vectors import (
 from skdnn.nn.workspace import Workspace
 
 TABLE_HEAD = ("layer", "output shape", "parameters")
-INFERENCE_ROWS = 4096  # bounds the memory that predictions take beside their output
-FOLD_ROWS = 1024  # from here on folding batch normalization saves more than it costs
-
-
-@dataclass
-class Node:
-    """A layer in its place in a network.
-
-    Parameters
-    ----------
-    layer : Layer
-    name : str
-    n_inputs : int
-        Features that go into it.
-    view : dict of str to ndarray
-        Its parameters, gradients and running statistics.
-    numbers : dict of str to object
-        Those that may differ among networks at once, see :meth:`Network.stacked`.
-    children : list of Node
-        The layers that it consists of.
-    """
-
-    layer: Layer
-    name: str
-    n_inputs: int
-    view: dict
-    numbers: dict
-    children: list
-
-    def walk(self):
-        """Yield this one, and all that it consists of."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
-
-    def count_parameters(self):
-        """Return the number of parameters, of all that it consists of."""
-        return sum(
-            prod(shape)
-            for node in self.walk()
-            for shape in node.layer.parameter_shapes(node.n_inputs).values()
-        )
-
-
-def make_nodes(layers, n_inputs, prefix=""):
-    """Return a node for each of some layers in a row."""
-    nodes, kinds = [], [type(layer).__name__ for layer in layers]
-    for i, layer in enumerate(layers):
-        name = f"{prefix}{kinds[i]}_{kinds[: i + 1].count(kinds[i])}"
-        children = make_nodes(layer.layers, n_inputs, f"{name}.")
-        numbers = {name: getattr(layer, name) for name in layer.numbers}
-        nodes.append(Node(layer, name, n_inputs, {}, numbers, children))
-        n_inputs = layer.output_width(n_inputs)
-    return nodes
 
 
 class Network:
@@ -122,6 +68,8 @@ class Network:
     views : list of dict of str to ndarray
         For each layer, its parameters ("weights"), gradients ("d_weights") and running
         statistics ("running_mean") as views into the flat vectors.
+    n_networks : int
+        How many there are at once, 1 without the axis.
     n_parameters : int
         Of one network.
     blocks : range
@@ -145,45 +93,25 @@ class Network:
 
         `axes` is the shape that comes before that of one network's vectors.
         """
-        self.axes = axes
-        self.nodes = make_nodes(self.layers, self.n_features)
-        widths = [self.n_features]
-        for layer in self.layers:
-            widths.append(layer.output_width(widths[-1]))
-        self.widths = tuple(widths)
-        weights, others, running = [], [], []
-        for node in self.walk():
-            for name, shape in node.layer.parameter_shapes(node.n_inputs).items():
-                (weights if name == "weights" else others).append((node, name, shape))
-            for name, shape in node.layer.statistic_shapes(node.n_inputs).items():
-                running.append((node, name, shape))
-        n_weights, n_others, n_statistics = (
-            sum(prod(shape) for _, _, shape in entries)
-            for entries in (weights, others, running)
-        )
-        self.n_weights, self.n_parameters = n_weights, n_weights + n_others
+        self.axes, self.n_networks = axes, prod(axes)
+        self.nodes = make_nodes(self.layers, self.n_features, self.n_networks)
+        self.widths = self.n_features, *(node.n_outputs for node in self.nodes)
+        weights, others, running = entries_of(self.walk())
+        self.n_weights = length_of(weights)
+        self.n_parameters = self.n_weights + length_of(others)
         if parameters is None:
             # Parameters and gradients; training takes about as much once more.
-            n_numbers = 2 * prod(axes) * self.n_parameters
+            n_numbers = 2 * self.n_networks * self.n_parameters
             check_memory(n_numbers * self.dtype.itemsize, "parameters and gradients")
             parameters = np.zeros((*axes, self.n_parameters), self.dtype)
-            statistics = np.zeros((*axes, n_statistics), self.dtype)
+            statistics = np.zeros((*axes, length_of(running)), self.dtype)
         if gradients is None:
             gradients = np.zeros_like(parameters)
-        self.parameters = parameters
+        self.parameters, self.gradients = parameters, gradients
         self.statistics = statistics
-        self.gradients = gradients
-        for vector, prefix, entries in (
-            (parameters, "", weights + others),
-            (self.gradients, "d_", weights + others),
-            (statistics, "", running),
-        ):
-            start = 0
-            for node, name, shape in entries:
-                stop = start + prod(shape)
-                view = vector[..., start:stop].reshape(*axes, *shape)
-                node.view[prefix + name] = view
-                start = stop
+        cut(parameters, weights + others)
+        cut(gradients, weights + others, prefix="d_")
+        cut(statistics, running)
         self.names = tuple(node.name for node in self.nodes)
         self.views = [node.view for node in self.nodes]
         self.parameter_layers = tuple(node.name for node in self.walk() if node.view)
@@ -210,7 +138,7 @@ class Network:
         """Return a network that does what several do, each with numbers of its own.
 
         From then on, each of them has its parameters, gradients and statistics in the
-        memory of the one returned.
+        memory of the one returned. Of a single one, that is the memory that it had.
 
         Parameters
         ----------
@@ -218,18 +146,18 @@ class Network:
             Not stacked, and alike: see :meth:`is_like`.
         """
         first = networks[0]
+        if len(networks) == 1:
+            return first._over(*(vector[np.newaxis] for vector in first._vectors()))
         stack = cls(first.layers, first.n_features, first.dtype, len(networks))
         for k, network in enumerate(networks):
             stack.parameters[k] = network.parameters
             stack.statistics[k] = network.statistics
-            network._lay_out((), *stack._row(k))
+            network._lay_out((), *stack._vectors(k))
         for node, *theirs in zip(
             *(it.walk() for it in (stack, *networks)), strict=True
         ):
             for name in node.numbers:
-                numbers = [its.numbers[name] for its in theirs]
-                if len(set(numbers)) > 1:
-                    node.numbers[name] = np.reshape(numbers, (-1, 1, 1))
+                node.numbers[name] = [n for its in theirs for n in its.numbers[name]]
         return stack
 
     def is_like(self, other):
@@ -248,17 +176,19 @@ class Network:
         """Return the networks of which this one consists: views into it."""
         if not self.axes:
             return [self]
-        return [self._member(k) for k in range(*self.axes)]
+        return [self._over(*self._vectors(k)) for k in range(self.n_networks)]
 
-    def _member(self, k):
-        member = Network.__new__(Network)
-        for name in ("layers", "n_features", "dtype"):
-            setattr(member, name, getattr(self, name))
-        member._lay_out((), *self._row(k))
-        return member
-
-    def _row(self, k):
+    def _vectors(self, k=...):
+        """Return the flat vectors, of all networks or of one."""
         return self.parameters[k], self.statistics[k], self.gradients[k]
+
+    def _over(self, parameters, statistics, gradients):
+        """Return a network of the same layers over vectors that are there."""
+        other = Network.__new__(Network)
+        other.layers, other.n_features = self.layers, self.n_features
+        other.dtype = self.dtype
+        other._lay_out(parameters.shape[:-1], parameters, statistics, gradients)
+        return other
 
     def initialize(self, rng, initializer=None):
         """Draw the weights of the dense layers and reset everything else.
@@ -276,8 +206,8 @@ class Network:
         for node in self.walk():
             view = node.view
             if "weights" in view:
-                start = initializer(*view["weights"].shape, rng)
-                _check_start(initializer, start, view)
+                shapes = view["weights"].shape, view["bias"].shape
+                start = start_of(initializer, shapes, rng)
                 view["weights"][:], view["bias"][:] = start
             for name, value in node.layer.initial_values().items():
                 view[name][:] = value
@@ -287,12 +217,9 @@ class Network:
         """Forget the running statistics: the next mini-batch sets them anew."""
         if not self.statistics.size:
             return self
-        self.statistics[...] = 0
         for node in self.walk():
-            statistics = node.layer.statistic_shapes(node.n_inputs)
-            for name, value in node.layer.initial_values().items():
-                if name in statistics:
-                    node.view[name][...] = value
+            for name in node.layer.statistic_shapes(node.n_inputs):
+                node.view[name][...] = node.layer.initial_values().get(name, 0)
         return self
 
     def workspace(self, n_rows, **options):
@@ -395,39 +322,18 @@ class Network:
         A : ndarray of shape (n_samples, n_outputs) or (n_networks, n_samples, \
                 n_outputs)
         """
-        stop = len(self.layers[:stop])
-        if X.shape[0] >= FOLD_ROWS and self.has(BatchNorm):
-            return self.folded(stop)._predict(X, None)
-        return self._predict(X, stop)
+        return predict(self, X, len(self.layers[:stop]))
 
     def predict_each(self, X, stop=None):
-        """Return the output of each network, see :meth:`predict`.
+        """Return the output of each network at inference: see :meth:`predict`.
 
         Returns
         -------
         A : ndarray of shape (n_networks, n_samples, n_outputs)
-            Also where there is but one, without the axis.
+            With the axis of networks, also where the network has none.
         """
-        outputs = self.predict(X, stop)
-        return outputs.reshape(-1, *outputs.shape[-2:])
-
-    def _predict(self, X, stop):
-        n_samples = X.shape[0]
-        stop = len(self.layers[:stop])
-        output = np.empty((*self.axes, n_samples, self.widths[stop]), self.dtype)
-        workspaces = {}
-        size = ceil(INFERENCE_ROWS / prod(self.axes))
-        for start in range(0, n_samples, size):
-            rows = slice(start, min(start + size, n_samples))
-            batch = X[rows]
-            if batch.dtype != self.dtype:
-                batch = batch.astype(self.dtype)
-            m = rows.stop - start
-            if m not in workspaces:
-                workspaces[m] = self.workspace(m, training=False)
-            A = self.forward(batch, workspaces[m], stop)
-            output[..., rows, :] = A if isinstance(A, np.ndarray) else A.toarray()
-        return output
+        A = self.predict(X, stop)
+        return A.reshape(self.n_networks, *A.shape[-2:])
 
     def folded(self, stop=None):
         """Return a network without layers that inference can do without.
@@ -446,15 +352,7 @@ class Network:
         network : Network
             With the same outputs at inference, to rounding.
         """
-        kept = fold(self.nodes[:stop])
-        layers = [node.layer for node in kept]
-        network = Network(layers, self.n_features, self.dtype, *self.axes)
-        its_nodes = (node for top in kept for node in top.walk())
-        for mine, its in zip(network.walk(), its_nodes, strict=True):
-            for name in mine.view:
-                if not name.startswith("d_"):
-                    mine.view[name][...] = its.view[name]
-        return network
+        return fold(self, stop)
 
     def penalize(self, strength):
         """Add the gradient of the penalty ``strength / 2 * sum(weights ** 2)``.
@@ -474,35 +372,9 @@ class Network:
             penalty.add(block)
         return penalty.value(), penalty.squared_norms()
 
-    def table(self):
-        """Return a row for the input and each layer: name, output shape, parameters.
-
-        Returns
-        -------
-        rows : list of tuple of str
-            In the shapes, m stands for the number of samples.
-        """
-        rows = [("input", f"(m, {self.n_features})", "0")]
-        for node, width in zip(self.nodes, self.widths[1:], strict=True):
-            count = f"{node.count_parameters():,}"
-            rows.append((repr(node.layer), f"(m, {width})", count))
-        return rows
-
     def summary(self):
-        """Return the table of the layers as text."""
-        rows = [TABLE_HEAD, *self.table()]
-        columns = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            f"{a:<{columns[0]}}  {b:<{columns[1]}}  {c:>{columns[2]}}"
-            for a, b, c in rows
-        ]
-        rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:], rule, self.describe()])
-
-    def describe(self):
-        """Return the number of parameters, their dtype, and how many networks."""
-        of_each = f", in each of {self.axes[0]} networks" if self.axes else ""
-        return f"{self.n_parameters:,} parameters, {self.dtype}{of_each}"
+        """Return the table of the layers as text: see :mod:`skdnn.nn.summary`."""
+        return summary(self)
 
     def state(self, copy=np.copy):
         """Return a copy of what was learned, for :meth:`restore`."""
@@ -531,81 +403,3 @@ class Network:
         vars(self).update(state)
         self.dtype = self.parameters.dtype
         self._lay_out(self.parameters.shape[:-1], self.parameters, self.statistics)
-
-
-def _check_start(initializer, start, view):
-    """Raise an error unless weights and bias are such as a layer can start with."""
-    shapes = view["weights"].shape, view["bias"].shape
-    if not isinstance(start, (tuple, list)):
-        raise TypeError(
-            f"weight_init: {initializer!r} must return weights and bias, two arrays of"
-            f" the shapes {shapes}, got {start!r}."
-        )
-    got = tuple(map(np.shape, start))
-    if got != shapes:
-        raise ValueError(
-            f"weight_init: {initializer!r} must return weights and bias of the shapes"
-            f" {shapes}, got {got}."
-        )
-    if not all(np.isfinite(array).all() for array in start):
-        raise ValueError(
-            f"weight_init: {initializer!r} must return finite weights and bias; for"
-            f" those of shape {shapes[0]} it did not."
-        )
-
-
-def fold(nodes):
-    """Return nodes without what inference can do without: see `Network.folded`."""
-    kept = []
-    for node in nodes:
-        if isinstance(node.layer, (StochasticLayer, Identity)):
-            continue
-        before = kept[-1] if kept else None
-        if isinstance(node.layer, BatchNorm) and isinstance(
-            before and before.layer, Dense
-        ):
-            slot = SimpleNamespace(**node.view)
-            scale = node.layer.inference_scale(slot)
-            centered = before.view["bias"] - slot.running_mean
-            view = {
-                "weights": before.view["weights"] * scale[..., np.newaxis, :],
-                "bias": centered * scale + slot.beta,
-            }
-            kept[-1] = replace(before, view=view)
-        elif node.children:
-            nothing = replace(node, layer=Identity(), view={}, children=[])
-            children = fold(node.children) or [nothing]
-            layer = Residual([child.layer for child in children])
-            kept.append(replace(node, layer=layer, children=children))
-        else:
-            kept.append(node)
-    return kept
-
-
-def kind_of(value):
-    """Return what of a layer or loss must be the same in networks at once."""
-    names = {field.name for field in fields(value)} - {"layers", *value.numbers}
-    return type(value), {name: getattr(value, name) for name in names}
-
-
-def check_layers(layers, name="layers"):
-    """Raise an error unless `layers` is a sequence of layers that makes sense.
-
-    The error calls them by the name of the argument.
-    """
-    for i, layer in enumerate(layers):
-        if isinstance(layer, type) and issubclass(layer, Layer):
-            raise TypeError(
-                f"{name}: Layer {i} is the class {layer.__name__}; an instance is"
-                f" needed: {layer.__name__}(...)."
-            )
-        if not isinstance(layer, Layer):
-            raise TypeError(
-                f"{name}: Layer {i} must be a layer of skdnn.nn, such as Dense(50) or"
-                f" ReLU(), got {layer!r}."
-            )
-        if isinstance(layer, Softmax) and i < len(layers) - 1:
-            raise ValueError(
-                f"{name}: Softmax() is layer {i} of {len(layers)}; it can only be the"
-                " last one."
-            )

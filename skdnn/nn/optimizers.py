@@ -282,3 +282,6 @@ class AdamW(Adam):
     def __init__(self, weight_decay=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = plain(weight_decay)
+
+
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}  # as the argument `solver`

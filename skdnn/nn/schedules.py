@@ -98,3 +98,12 @@ class OneCycle:
         """Return the factor."""
         progress = min(progress, 1)
         return min(progress / self.warm_up, (1 - progress) / (1 - self.warm_up))
+
+
+SCHEDULES = {  # by the name that the argument `learning_rate` has
+    "constant": Constant,
+    "invscaling": InverseScaling,
+    "adaptive": Adaptive,
+    "cosine": Cosine,
+    "one_cycle": OneCycle,
+}

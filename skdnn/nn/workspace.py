@@ -1,11 +1,11 @@
 """The buffers of a mini-batch: where layers write what they compute."""
 
 from math import prod
-from types import SimpleNamespace
 
 import numpy as np
 
 from skdnn.nn.layers import Dense
+from skdnn.nn.layers.base import slot_class
 
 
 class Workspace:
@@ -31,8 +31,8 @@ class Workspace:
 
     Attributes
     ----------
-    slots : list of SimpleNamespace
-        See :mod:`skdnn.nn.layers`.
+    slots : list of Slot
+        See :class:`skdnn.nn.layers.base.Slot`.
     row_weights : ndarray of shape (..., n_rows)
         What each row counts in the loss, in sum 1; equal unless changed.
     d_output : ndarray of shape (..., n_rows, n_outputs)
@@ -61,7 +61,7 @@ class Workspace:
         if training and rng is None:
             rngs = [np.random.default_rng() for _ in rngs]
         self._memory = {} if like is None else like._memory
-        shared = {"rngs": rngs, "d_input": None, "scratch": None}
+        shared = {"rngs": rngs}
         if training:
             shared["plain_averages"] = plain_averages
             shape = *network.axes, n_rows
@@ -86,16 +86,20 @@ class Workspace:
         protected = True  # whether a layer still needs the array before the next one
         for i, node in enumerate(nodes):
             layer, here = node.layer, (*place, i)
-            shape = (self.n_rows, layer.output_width(node.n_inputs))
-            slot = SimpleNamespace(**self._rows(node), **node.numbers, **self._shared)
+            shape = (self.n_rows, node.n_outputs)
+            kept = layer.kept_shapes(self.n_rows, node.n_inputs)
+            own = {**self._rows(node), **node.numbers}
+            names = (*own, *kept, *layer.remembers)
+            slot = slot_class(type(layer).__name__, names)(**self._shared)
             slot.slots = self._make_slots(node.children, here)
             if self.training:
                 slot.scratch = self._array("scratch", shape)
                 slot.mask = self._array("mask", shape, bool)
-                kept = layer.kept_shapes(self.n_rows, node.n_inputs)
                 for name, its_shape in kept.items():
-                    setattr(slot, name, self._array((name, *here), its_shape))
-            if protected or not layer.in_place:
+                    own[name] = self._array((name, *here), its_shape)
+            for name, value in own.items():
+                setattr(slot, name, value)
+            if protected or not layer.forward_in_place:
                 # At inference nothing is kept, so that two arrays can take turns.
                 n_arrays += 1
                 turn = n_arrays if self.training else n_arrays % 2
@@ -108,19 +112,18 @@ class Workspace:
         return slots
 
     def _give_gradient_buffers(self, nodes, slots, turn, to_the_first):
-        """Let two arrays take turns: only a dense layer cannot work in place.
+        """Let two arrays take turns where a layer cannot work in place.
 
         Returns whose turn it is in the end.
         """
         for i in reversed(range(len(nodes))):
-            is_dense = isinstance(nodes[i].layer, Dense)
-            if is_dense and i == self.first and not to_the_first:
+            node, slot = nodes[i], slots[i]
+            if isinstance(node.layer, Dense) and i == self.first and not to_the_first:
                 break
-            turn = self._give_gradient_buffers(
-                nodes[i].children, slots[i].slots, turn ^ is_dense, True
-            )
-            shape = (self.n_rows, nodes[i].n_inputs)
-            slots[i].d_input = self._array(("gradient", turn), shape)
+            turn ^= not node.layer.backward_in_place
+            turn = self._give_gradient_buffers(node.children, slot.slots, turn, True)
+            shape = (self.n_rows, node.n_inputs)
+            slot.d_input = self._array(("gradient", turn), shape)
         return turn
 
     def _rows(self, node):

@@ -2,7 +2,6 @@
 
 from itertools import count
 from math import sqrt
-from types import SimpleNamespace
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -59,7 +58,7 @@ class Graph:
             weights, bias = map(self.constant, (view["weights"], view["bias"]))
             return self.node("Gemm", A, weights, bias)
         if isinstance(layer, nn.BatchNorm):  # one that is not behind a dense layer
-            scale = layer.inference_scale(SimpleNamespace(**view))
+            scale = layer.inference_scale(view["gamma"], view["running_var"])
             centered = self.node("Sub", A, self.constant(view["running_mean"]))
             scaled = self.node("Mul", centered, self.constant(scale))
             return self.node("Add", scaled, self.constant(view["beta"]))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import nn_examples
 import skdnn.nn
 from skdnn.estimators.ensemble import entropy, std_of_mixture
 from skdnn.nn import (
@@ -48,6 +49,7 @@ from skdnn.nn import (
     SquaredError,
     Tanh,
 )
+from skdnn.nn.layers import ACTIVATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "skdnn" / "nn" / "README.md"
@@ -301,6 +303,12 @@ def network_of(layer, rng):
     return network
 
 
+def test_each_layer_has_its_formula():
+    written_out = {type(layer) for layer, _ in LAYERS.values()}
+    assert written_out == {type(layer) for layer in nn_examples.LAYERS}
+    assert set(ACTIVATIONS) <= set(LAYERS)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_the_tables_formulas_of_layers(name):
     layer, formula = LAYERS[name]
@@ -312,7 +320,8 @@ def test_the_tables_formulas_of_layers(name):
     output = network.forward(A, workspace).copy()
     d_output = rng.normal(size=output.shape)
     (slot,) = workspace.slots
-    its = SimpleNamespace(**vars(slot) | network.views[0])
+    noise = {name: getattr(slot, name, None) for name in ("scratch", "scaled_mask")}
+    its = SimpleNamespace(**network.views[0], **noise)
     expected, d_input, d_parameters = formula(A, d_output, its, r)
     assert_allclose(output, expected, rtol=1e-12, atol=1e-14)
     actual = network.backward(d_output.copy(), workspace)
@@ -548,7 +557,8 @@ def test_names_are_in_the_files_they_link():
 
 def test_all_that_has_an_equation_is_in_the_book():
     linked = {text.strip("`") for _, text, _ in LINKS}
-    assert set(skdnn.nn.__all__) - {"Layer"} <= linked
+    others = {"Layer", "Loss", "Slot", "layer"}  # what they have in common
+    assert set(skdnn.nn.__all__) - others <= linked
 
 
 def test_every_diagram_is_shown():

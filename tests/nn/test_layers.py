@@ -7,6 +7,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
 
+import skdnn.nn
+from nn_examples import CLASSIFICATION, LAYERS, OPTIMIZERS, REGRESSION
 from skdnn.nn import (
     ELU,
     GELU,
@@ -16,14 +18,15 @@ from skdnn.nn import (
     CategoricalCrossEntropy,
     Dense,
     Dropout,
-    Exp,
     GaussianNoise,
     GaussianOutput,
     Identity,
+    Layer,
     LayerNorm,
     LeakyReLU,
     LeCun,
     Logistic,
+    Loss,
     Mish,
     Network,
     Ordered,
@@ -36,46 +39,16 @@ from skdnn.nn import (
     Softmax,
     Softplus,
     SquaredError,
+    StochasticLayer,
     Tanh,
     gradient_check,
 )
+from skdnn.nn.layers import ACTIVATIONS
 from skdnn.nn.layers.smooth import normal_distribution
+from skdnn.nn.losses import LOSSES
+from skdnn.nn.optimizers import Optimizer
+from skdnn.nn.summary import table
 
-LAYERS = [
-    Dense(4),
-    Identity(),
-    ReLU(),
-    LeakyReLU(),
-    LeakyReLU(0.3),
-    Tanh(),
-    Logistic(),
-    Softmax(),
-    BatchNorm(),
-    BatchNorm(momentum=0.5, epsilon=0.1),
-    Dropout(0.4),
-    GaussianNoise(0.4),
-    PReLU(),
-    PReLU(-0.1),
-    ELU(),
-    ELU(0.7),
-    SELU(),
-    GELU(),
-    SiLU(),
-    Mish(),
-    Softplus(),
-    LayerNorm(),
-    LayerNorm(0.1),
-    Scale(),
-    PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
-    Exp(),
-    Ordered(2),
-    GaussianOutput(),
-    Residual([ReLU()]),
-    Residual([Dense(3), Tanh(), Dense(4)]),
-    Residual(
-        [BatchNorm(), GELU(), Residual([Dense(2), Dropout(0.3), Dense(4), SELU()])]
-    ),
-]
 STACKS = [
     [Dense(6), BatchNorm(), ReLU(), Dense(4), Softmax()],
     [GaussianNoise(0.1), Dense(4), BatchNorm(), GaussianNoise(0.2), Softmax()],
@@ -101,6 +74,21 @@ STACKS = [
 
 def data(rng, n_samples=7, n_features=4):
     return rng.normal(size=(n_samples, n_features))
+
+
+def test_there_is_an_example_of_each():
+    def kinds(base):
+        public = {getattr(skdnn.nn, name) for name in skdnn.nn.__all__}
+        public = {it for it in public if isinstance(it, type) and issubclass(it, base)}
+        return public - {base, StochasticLayer}
+
+    assert {type(layer) for layer in LAYERS} == kinds(Layer)
+    assert {type(loss) for loss in CLASSIFICATION + REGRESSION} == kinds(Loss)
+    assert {type(make(0)) for make in OPTIMIZERS.values()} == kinds(Optimizer)
+    # And those that an estimator's argument names are among them.
+    assert set(ACTIVATIONS.values()) <= set(LAYERS)
+    assert set(LOSSES.values()) == {type(loss) for loss in REGRESSION}
+    assert set(skdnn.nn.optimizers.OPTIMIZERS.values()) == kinds(Optimizer)
 
 
 def targets(rng, loss, n_samples=7, n_outputs=4):
@@ -136,7 +124,7 @@ def test_backward_agrees_with_central_differences(layer):
     network = Network([layer], 4, np.float64).initialize(np.random.RandomState(0))
     for node in network.walk():  # also away from where they start
         for name in set(node.view) & {"gamma", "beta", "slope", "factor"}:
-            node.view[name][:] = rng.normal(size=4)
+            node.view[name][:] = rng.normal(size=node.view[name].shape)
     loss = Weighted(rng.normal(size=(7, network.widths[-1])))
     errors = gradient_check(network, data(rng), None, loss)
     assert max(errors.values()) < 1e-6, errors
@@ -412,7 +400,7 @@ def test_what_a_residual_block_holds_has_names_and_counts():
         "Residual_1.Residual_1.Dense_1", "Residual_1.Dense_2", "Dense_1",
     )  # fmt: skip
     assert network.n_weights == 4 * 3 + 3 * 3 + 3 * 4 + 4 * 2
-    assert network.table()[1][1:] == ("(m, 4)", f"{15 + 6 + 12 + 16}")
+    assert table(network)[2][1:] == ("(m, 4)", f"{15 + 6 + 12 + 16}")
     assert network.copy().layers == network.layers
 
 
@@ -677,7 +665,7 @@ def test_a_layer_is_a_value():
     with pytest.raises(AttributeError):
         Dense(3).units = 4
     for layer in LAYERS:
-        assert eval(repr(layer)) == layer
+        assert eval(repr(layer), {**vars(skdnn.nn)}) == layer
     assert repr([Dense(50), BatchNorm(), Dropout(0.2), LeakyReLU(0.2)]) == (
         "[Dense(50), BatchNorm(), Dropout(0.2), LeakyReLU(negative_slope=0.2)]"
     )

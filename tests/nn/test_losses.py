@@ -8,6 +8,7 @@ from scipy.special import expit, softmax
 from sklearn import metrics
 from sklearn.metrics import log_loss
 
+from nn_examples import REGRESSION
 from skdnn.nn import (
     AbsoluteError,
     BatchNorm,
@@ -120,17 +121,6 @@ def test_certain_and_wrong_costs_the_logit(loss, dtype):
 
 
 # --------------------------------------------------------------------- regression
-
-REGRESSION = [
-    SquaredError(),
-    PoissonDeviance(),
-    AbsoluteError(),
-    Huber(),
-    Huber(0.3),
-    PinballLoss(),
-    PinballLoss((0.1, 0.5, 0.8)),
-    GaussianLikelihood(),
-]
 
 
 def numbers(loss, seed=0, m=9, k=3):

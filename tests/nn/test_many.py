@@ -5,98 +5,38 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import random_array
 
+from nn_examples import (
+    CLASSIFICATION,
+    LAYERS,
+    OPTIMIZERS,
+    REGRESSION,
+    N,
+    network_of,
+    problem_of,
+)
 from skdnn.nn import (
-    ELU,
-    GELU,
-    SELU,
-    SGD,
-    Adam,
-    AdamW,
     BatchNorm,
     BinaryCrossEntropy,
     CategoricalCrossEntropy,
     Dense,
     Dropout,
-    Exp,
-    GaussianLikelihood,
     GaussianNoise,
-    GaussianOutput,
-    Huber,
-    Identity,
-    LayerNorm,
-    LeakyReLU,
-    Logistic,
-    Mish,
     Network,
-    Ordered,
-    PiecewiseLinear,
-    PinballLoss,
-    PoissonDeviance,
     PReLU,
-    ReLU,
-    Residual,
     Scale,
-    SiLU,
     Softmax,
-    Softplus,
-    SquaredError,
     Tanh,
 )
 from skdnn.nn.optimizers import clip_by_global_norm
 
-K, M, N = 3, 6, 4
-LAYERS = [
-    Dense(4),
-    Identity(),
-    ReLU(),
-    LeakyReLU(0.3),
-    PReLU(),
-    ELU(0.7),
-    SELU(),
-    GELU(),
-    SiLU(),
-    Mish(),
-    Softplus(),
-    Tanh(),
-    Logistic(),
-    Exp(),
-    Softmax(),
-    Ordered(2),
-    GaussianOutput(),
-    BatchNorm(),
-    LayerNorm(),
-    Scale(),
-    PiecewiseLinear([(-1.0, 0.1, 0.6), (), (-2.0, 2.0), (0.0, 0.5)]),
-    Dropout(0.4),
-    GaussianNoise(0.3),
-    Residual([Dense(3), BatchNorm(), Tanh(), Dropout(0.2), Dense(4)]),
-]
-OPTIMIZERS = {
-    "sgd": lambda k: SGD(0.9 - 0.1 * k, nesterov=False),
-    "nesterov": lambda k: SGD(0.9),
-    "adam": lambda k: Adam(0.9 - 0.1 * k, 0.99, epsilon=1e-8 * (1 + k)),
-    "adamw": lambda k: AdamW(0.1 * k),
-}
-LOSSES = [
-    (CategoricalCrossEntropy(), [Softmax()]),
-    (BinaryCrossEntropy(), [Logistic()]),
-    (BinaryCrossEntropy(), [Softmax()]),
-    (SquaredError(), [Identity()]),
-    (PoissonDeviance(), [Exp()]),
-    (Huber(0.5), [Identity()]),
-    (PinballLoss((0.2, 0.8)), [Ordered(2), Identity()]),
-    (GaussianLikelihood(), [GaussianOutput(), Identity()]),
-]
+K, M = 3, 6
+# And one with a layer that is not the one that it is made for.
+LOSSES = [(loss, None) for loss in CLASSIFICATION + REGRESSION]
+LOSSES.append((BinaryCrossEntropy(), [Dense(4), Softmax()]))
 
 
 def networks(layers, dtype=np.float64):
-    """Return networks with all that can be learned drawn at random."""
-    them = [Network(layers, N, dtype) for _ in range(K)]
-    for k, network in enumerate(them):
-        rng = np.random.RandomState(k)
-        network.initialize(rng)
-        network.parameters += 0.1 * rng.standard_normal(network.n_parameters)
-    return them
+    return [network_of(layers, dtype, seed=k) for k in range(K)]
 
 
 def generators():
@@ -137,18 +77,16 @@ def test_layers(layer, dtype):
         close(stack.predict(X[0])[k], network.predict(X[0]), dtype)
 
 
-@pytest.mark.parametrize(("loss", "last"), LOSSES, ids=str)
-def test_losses(loss, last):
+@pytest.mark.parametrize(("loss", "layers"), LOSSES, ids=str)
+def test_losses(loss, layers):
     rng = np.random.default_rng(0)
-    layers = [Dense(4), *last]
     X = rng.standard_normal((K, M, N))
-    targets = rng.integers(2, size=(K, M, loss.target_width(4)))
-    if loss == CategoricalCrossEntropy():
-        targets = rng.integers(4, size=(K, M))
+    its_layers, targets = problem_of(loss, rng, (K, M))
+    layers = layers or its_layers
     scores = loss.row_scorer(targets)
     stack = Network.stacked(networks(layers))
     workspace = stack.workspace(M)
-    Y = loss.encode(targets, np.empty((K, M, loss.target_width(4))))
+    Y = loss.encode(targets, np.empty((K, M, loss.target_width(stack.widths[-1]))))
     losses = stack.backpropagate(X, Y, loss, workspace)
     assert losses.shape == (K,)
     Z = stack.forward(X, stack.workspace(M), len(layers) - 1).copy()
@@ -262,3 +200,108 @@ def test_summary_copy_and_folding():
     assert_allclose(stack.folded().predict(X), stack.predict(X))
     many = np.resize(X, (5000, N))
     assert_allclose(stack.predict(many)[:, :M], stack.predict(X))
+
+
+# ------------------------------------------------------- one network, with the axis
+
+
+def test_a_stack_of_one_has_its_memory():
+    network = network_of([Dense(4), BatchNorm()])
+    stack = Network.stacked([network])
+    assert stack.axes == (1,)
+    for name in ("parameters", "gradients", "statistics"):
+        assert getattr(stack, name).base is getattr(network, name)
+    stack.views[0]["weights"][0] = 7
+    (member,) = stack.members()
+    for alone in (network, member):
+        assert not alone.axes
+        assert (alone.views[0]["weights"] == 7).all()
+
+
+def test_each_output_has_the_axis():
+    X = np.random.default_rng(0).standard_normal((M, N))
+    them = networks([Dense(4), BatchNorm(), Dense(2)])
+    for these in (them, them[:1]):
+        each = Network.stacked(these).predict_each(X, stop=-1)
+        alone = [network.predict(X, stop=-1) for network in these]
+        assert_allclose(each, alone)
+        assert each.shape == (len(these), M, 4)
+    assert_array_equal(them[0].predict_each(X), [them[0].predict(X)])
+    assert them[0].predict_each(X[:0]).shape == (1, 0, 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_the_bits_of_layers_of_one(layer, dtype):
+    rng = np.random.default_rng(0)
+    ends = [] if layer == Softmax() else [Tanh(), Dense(3), Tanh()]
+    layers = [Dense(4), layer, *ends]
+    X = rng.standard_normal((37, N)).astype(dtype)
+    weights = rng.dirichlet(np.ones(37)).astype(dtype)
+    alone = network_of(layers, dtype)
+    one = Network.stacked([network_of(layers, dtype)])
+    outputs, gradients = [], []
+    for network, x in ((alone, X), (one, X[np.newaxis])):
+        options = {"input_gradient": True, "rng": np.random.default_rng(0)}
+        workspace = network.workspace(37, **options)
+        workspace.row_weights[...] = weights
+        for _ in range(3):
+            output = network.forward(x, workspace)
+            gradient = network.backward(output + 1, workspace)
+        outputs.append(output)
+        gradients.append(gradient)
+    assert_array_equal(*map(np.squeeze, outputs))
+    assert_array_equal(*map(np.squeeze, gradients))
+    for name in ("gradients", "statistics"):
+        assert_array_equal(getattr(one, name), [getattr(alone, name)])
+    assert_array_equal(one.predict(X), [alone.predict(X)])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize(("loss", "layers"), LOSSES, ids=str)
+def test_the_bits_of_training_one(loss, layers, make, sparse, dtype):
+    rng = np.random.default_rng(0)
+    its_layers, targets = problem_of(loss, rng, (M,))
+    layers = [Dense(30), BatchNorm(), Tanh(), *(layers or its_layers)]
+    weights = rng.random(M)
+    X = rng.standard_normal((M, N)).astype(dtype)
+    if sparse:
+        X = random_array((M, N), density=0.5, format="csr", dtype=dtype, rng=rng)
+    alone = network_of(layers, dtype)
+    one = Network.stacked([network_of(layers, dtype)])
+    learned = []
+    for network, x, y, axis in (
+        (alone, X, targets, ()),
+        (one, (X,) if sparse else X[np.newaxis], targets[np.newaxis], (1,)),
+    ):
+        shape = *axis, M, loss.target_width(network.widths[-1])
+        Y = loss.encode(y, np.empty(shape, dtype))
+        workspace, optimizer = network.workspace(M), make(1)
+        workspace.row_weights[...] = weights / weights.sum()
+        optimizer.start(network.parameters, network.gradients, network.n_weights)
+        for _ in range(5):
+            value = network.backpropagate(x, Y, loss, workspace)
+            penalty, norms = network.penalize(0.1)
+            norm = np.sqrt(sum(norms))
+            clip_by_global_norm(network.gradients, norm, 0.5)
+            optimizer.step(0.01)
+        Z = network.predict(X, -1)
+        score = loss.row_scorer(y, np.reshape(weights, (*axis, M)))(Z, y)
+        state = optimizer.state.values()
+        learned.append([value, penalty, norm, Z, score, *network.state(), *state])
+    for with_axis, without in zip(*reversed(learned), strict=True):
+        assert_array_equal(with_axis, np.asarray(without)[np.newaxis])
+
+
+@pytest.mark.parametrize("layer", [*LAYERS[:2], Scale(), BatchNorm()], ids=repr)
+def test_the_bits_of_sparse_rows_of_one(layer):
+    X = random_array((M, N), density=0.5, format="csr", rng=np.random.default_rng(0))
+    alone = network_of([layer, Dense(3)])
+    one = Network.stacked([network_of([layer, Dense(3)])])
+    for network, x in ((alone, X), (one, (X,))):
+        workspace = network.workspace(M)
+        network.backward(network.forward(x, workspace) + 1, workspace)
+    assert_array_equal(one.gradients, [alone.gradients])
+    assert_array_equal(one.predict(X), [alone.predict(X)])

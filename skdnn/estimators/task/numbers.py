@@ -16,20 +16,12 @@ from skdnn.estimators.task.scales import (
 )
 from skdnn.messages.user_warnings import warn_user
 from skdnn.messages.words import counted
+from skdnn.nn.losses import LOSSES
 from skdnn.nn.losses.regression import vary
 
 LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
 OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its spread
 ENOUGH = 10  # rows that have a spread of their own
-
-NAMES = {  # of the losses, as the argument `loss` has them
-    nn.SquaredError: "squared_error",
-    nn.PoissonDeviance: "poisson",
-    nn.AbsoluteError: "absolute_error",
-    nn.Huber: "huber",
-    nn.PinballLoss: "quantile",
-    nn.GaussianLikelihood: "gaussian",
-}
 
 
 class Numbers(Task):
@@ -309,7 +301,7 @@ def loss_asked_by(estimator):
                 "quantile must be a number in (0, 1), or several in ascending"
                 f" order, got {estimator.quantile!r}."
             ) from error
-    return next(kind for kind, name in NAMES.items() if name == estimator.loss)()
+    return LOSSES[estimator.loss]()
 
 
 def comparable(y, predictions, sample_weight=None):

@@ -3,30 +3,18 @@
 A layer is a value. It holds its hyperparameters and nothing else, so it can be
 compared, hashed, printed and put into many networks at once. What changes while a
 network learns (weights, gradients, running statistics, buffers) belongs to the
-:class:`~skdnn.nn.network.Network`, which hands it to the layer as a *slot*:
-
-- ``slot.<name>`` and ``slot.d_<name>``: a parameter and dL/d(parameter), both views
-  into the network's flat vectors; ``slot.<statistic>``: a running statistic;
-- ``slot.output``, ``slot.d_input``: where ``forward`` and ``backward`` write;
-- ``slot.scratch``, ``slot.mask``: in training, room for one intermediate result,
-  float and bool, of the layer's shape, free again when the call returns;
-- ``slot.ones``: ones of shape (1, m), as ``ones @ dZ`` is the fastest column sum;
-- ``slot.row_weights``: of shape (1, m), each sample's share of the mean over the
-  mini-batch: 1/m, or w_i / sum(w) where there are sample weights;
-- ``slot.batch_fraction``: m over the rows of a full mini-batch; ``slot.rngs``;
-- ``slot.plain_averages``: whether running statistics are plain averages.
+:class:`~skdnn.nn.network.Network`, which hands it to the layer as a
+:class:`~skdnn.nn.layers.base.Slot`.
 
 Rows are samples: with m samples and n features, A has shape (m, n), and parameters
 and statistics that are vectors come as rows, of shape (1, n). Where several networks
 are computed at once, each array has an axis of networks in front, (K, m, n), and so
-layers work along the last two axes; ``slot.<number>``, one of a layer's numbers that
-may differ among networks, then has shape (K, 1, 1). ``dA`` stands
-for dL/dA, where L is the mean loss over the mini-batch. The loss puts the factor 1/m
-into its gradient, once; no layer divides by m again.
+layers work along the last two axes. ``dA`` stands for dL/dA, where L is the mean loss
+over the mini-batch. The loss puts the factor 1/m into its gradient, once; no layer
+divides by m again.
 """
 
-from skdnn.messages.checks import check_number, hold_number
-from skdnn.nn.layers.base import Layer, layer
+from skdnn.nn.layers.base import Layer, Slot, layer
 from skdnn.nn.layers.dense import Dense
 from skdnn.nn.layers.dropout import Dropout
 from skdnn.nn.layers.noise import GaussianNoise, StochasticLayer
@@ -63,12 +51,26 @@ __all__ = [
     "Residual",
     "Scale",
     "SiLU",
+    "Slot",
     "Softmax",
     "Softplus",
     "StochasticLayer",
     "Tanh",
-    "check_number",
-    "hold_number",
     "layer",
     "logistic",
 ]
+
+ACTIVATIONS = {  # by the name that the argument `activation` has
+    "identity": Identity(),
+    "logistic": Logistic(),
+    "tanh": Tanh(),
+    "relu": ReLU(),
+    "leaky_relu": LeakyReLU(),
+    "prelu": PReLU(),
+    "elu": ELU(),
+    "selu": SELU(),
+    "gelu": GELU(),
+    "silu": SiLU(),
+    "mish": Mish(),
+    "softplus": Softplus(),
+}

@@ -1,25 +1,47 @@
-"""What all layers share."""
+"""What all layers share, and what a network hands to them."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import lru_cache
 from typing import dataclass_transform
+
+import numpy as np
 
 
 class Layer:
     """Base of all layers: a layer without parameters that keeps the shape.
 
     Arrays have shape (..., m, n): m samples with n features each, and in front an axis
-    of networks, if there are several at once.
+    of networks, if there are several at once. What changes while a network learns is
+    in a :class:`Slot`; the layer says what there is in its own.
 
-    `reads_output` says that ``backward`` needs what ``forward`` returned, so that the
-    next layer must not write over it; `in_place`, that the layer itself may write its
-    output over its input. `numbers` are those of its fields that may differ among
-    networks at once: see :meth:`skdnn.nn.Network.stacked`.
+    Attributes
+    ----------
+    reads_output : bool
+        Whether ``backward`` needs what ``forward`` returned, so that the next layer
+        must not write over it.
+    forward_in_place, backward_in_place : bool
+        Whether ``forward`` may write its output over its input, and ``backward``
+        dL/d(input) over dL/d(output); else they have different memory.
+    remembers : tuple of str
+        What ``forward`` leaves in the slot for ``backward``, beside the arrays of
+        :meth:`kept_shapes`.
+    numbers : tuple of str
+        Those of its fields that may differ among networks at once: see
+        :meth:`skdnn.nn.Network.stacked`.
+    suited_initializer : object or None
+        See :mod:`skdnn.nn.initializers`: with which an activation keeps its spread
+        best through twenty layers; None leaves the choice to scikit-learn's.
+    layers : tuple of Layer
+        Of which it consists.
     """
 
     reads_output = False
-    in_place = True
+    forward_in_place = backward_in_place = True
+    remembers = ()
     numbers = ()
-    layers = ()  # of which it consists
+    suited_initializer = None
+    layers = ()
 
     def output_width(self, n_inputs):
         """Return the number of features that come out where `n_inputs` go in."""
@@ -63,6 +85,66 @@ class Layer:
             if (value := getattr(self, field.name)) != field.default
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Slot:
+    """What a network hands to a layer, for mini-batches of m rows.
+
+    A layer may read all of it, and write to `output`, `d_input`, `scratch` and `mask`,
+    to its gradients and running statistics, and to what it declares that it keeps.
+    Other names there are none: one that is misspelt is an error, read or written.
+
+    Those that a layer declares come as well, under the names that it gives them:
+
+    - ``slot.<name>`` and ``slot.d_<name>``, of `parameter_shapes`: a parameter and
+      dL/d(parameter), views into the network's flat vectors, vectors as rows;
+    - ``slot.<name>``, of `statistic_shapes`: a running statistic;
+    - ``slot.<name>``, of `kept_shapes`: in training, an array to keep something in;
+    - ``slot.<name>``, of `remembers`: whatever ``forward`` assigns to it;
+    - ``slot.<name>``, of `numbers`: a list of one number for each network.
+
+    Parameters
+    ----------
+    output, d_input : ndarray
+        Where ``forward`` and ``backward`` write; `d_input` is None where nobody asks
+        for it, in front of a first dense layer.
+    scratch, mask : ndarray
+        In training, room for one intermediate result, float and bool, of the shape of
+        `output`, free again when the call returns. None at inference.
+    ones : ndarray of shape (1, m)
+        In training: ``ones @ dZ`` is the fastest column sum.
+    row_weights : ndarray of shape (..., 1, m)
+        In training, each sample's share of the mean over the mini-batch: 1/m, or
+        w_i / sum(w) where there are sample weights.
+    batch_fraction : float
+        m over the rows of a full mini-batch.
+    plain_averages : bool
+        Whether running statistics are plain averages.
+    rngs : list of numpy.random.Generator
+        One for each network, in training.
+    slots : list of Slot
+        Those of the layers of which the layer consists.
+    """
+
+    output: np.ndarray | None = None
+    d_input: np.ndarray | None = None
+    scratch: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    ones: np.ndarray | None = None
+    row_weights: np.ndarray | None = None
+    batch_fraction: float = 1.0
+    plain_averages: bool = False
+    rngs: Sequence = ()
+    slots: Sequence = ()
+
+
+@lru_cache(256)  # beside the layers, which are their hyperparameters and nothing else
+def slot_class(layer_name, names):
+    """Return a class of slots that has, beside what all have, these names."""
+    if taken := {*names} & {field.name for field in fields(Slot)}:
+        raise TypeError(f"{layer_name}: every slot has {taken} already: rename yours.")
+    return type(f"{layer_name}Slot", (Slot,), {"__slots__": names})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

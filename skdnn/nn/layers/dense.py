@@ -45,7 +45,8 @@ class Dense(Layer):
     """
 
     units: int
-    in_place = False
+    forward_in_place = backward_in_place = False
+    remembers = ("input",)
 
     def __post_init__(self):
         hold_number(self, "units", Integral, 1)

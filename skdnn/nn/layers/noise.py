@@ -1,6 +1,5 @@
 """Layers that disturb what passes in training, so that it must not be relied on."""
 
-from itertools import repeat
 from numbers import Real
 
 import numpy as np
@@ -34,11 +33,8 @@ class StochasticLayer(Layer):
         """
         (name,) = self.numbers
         strengths, rngs = getattr(slot, name), slot.rngs
-        strengths = (
-            strengths.flat if isinstance(strengths, np.ndarray) else repeat(strengths)
-        )
         parts = (array.reshape(len(rngs), -1) for array in arrays)
-        return zip(rngs, strengths, *parts, strict=False)
+        return zip(rngs, strengths, *parts, strict=True)
 
 
 @layer

@@ -48,6 +48,7 @@ class BatchNorm(Layer):
 
     momentum: float = 0.9
     epsilon: float = 1e-5
+    remembers = ("inverse_std", "scale")
 
     def __post_init__(self):
         hold_number(self, "momentum", Real, 0, 1)
@@ -73,7 +74,7 @@ class BatchNorm(Layer):
         if not training:
             # The mean first: a large one would round the product.
             Y = np.subtract(A, slot.running_mean, out=slot.output)
-            Y *= self.inference_scale(slot)
+            Y *= self.inference_scale(slot.gamma, slot.running_var)
             Y += slot.beta
             return Y
         mean = slot.row_weights @ A
@@ -118,9 +119,9 @@ class BatchNorm(Layer):
         slot.running_mean += rate * (mean - slot.running_mean)
         slot.running_var += rate * (variance - slot.running_var)
 
-    def inference_scale(self, slot):
+    def inference_scale(self, gamma, running_var):
         """Return the vector with which inference is ``(A - mean) * scale + beta``."""
-        return slot.gamma / np.sqrt(slot.running_var + self.epsilon)
+        return gamma / np.sqrt(running_var + self.epsilon)
 
 
 @layer
@@ -150,6 +151,7 @@ class LayerNorm(Layer):
     """
 
     epsilon: float = 1e-5
+    remembers = ("inverse_std",)
 
     def __post_init__(self):
         hold_number(self, "epsilon", Real, 0, low_is_valid=False)

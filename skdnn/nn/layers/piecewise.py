@@ -48,7 +48,7 @@ class PiecewiseLinear(Layer):
     """
 
     edges: Sequence = field()
-    in_place = False
+    forward_in_place = backward_in_place = False
 
     def __post_init__(self):
         try:

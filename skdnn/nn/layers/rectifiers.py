@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 
 from skdnn.messages.checks import check_fits, hold_number
+from skdnn.nn.initializers import He, LeCun
 from skdnn.nn.layers.base import Layer, layer
 
 
@@ -82,6 +83,7 @@ class PReLU(Layer):
     """
 
     initial_slope: float = 0.25
+    suited_initializer = He()
 
     def __post_init__(self):
         hold_number(self, "initial_slope", Real, -np.inf)
@@ -121,6 +123,8 @@ class ExponentialLayer(Layer):
     With two numbers, the `slope` above and the `depth` below,
     ``A = slope max(Z, 0) + depth (exp(min(Z, 0)) - 1)``.
     """
+
+    suited_initializer = He()
 
     def kept_shapes(self, n_rows, n_inputs):
         return {"low": (n_rows, n_inputs)}
@@ -198,3 +202,4 @@ class SELU(ExponentialLayer):
 
     slope = 1.0507009873554805
     depth = slope * 1.6732632423543772
+    suited_initializer = LeCun()

@@ -35,7 +35,7 @@ class Residual(Layer):
     """
 
     layers: Sequence = field()
-    in_place = False
+    forward_in_place = False
 
     def __post_init__(self):
         if not isinstance(self.layers, Iterable):

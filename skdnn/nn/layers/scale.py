@@ -22,7 +22,8 @@ class Scale(Layer):
     MLPs and boosted trees on tabular data".
     """
 
-    in_place = False
+    forward_in_place = False
+    remembers = ("input",)
 
     def parameter_shapes(self, n_inputs):
         return {"factor": (n_inputs,)}

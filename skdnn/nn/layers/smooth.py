@@ -9,12 +9,15 @@ from math import pi, sqrt
 import numpy as np
 from scipy.special import ndtr
 
+from skdnn.nn.initializers import He
 from skdnn.nn.layers.base import Layer, layer
 from skdnn.nn.layers.sigmoids import logistic
 
 
 class SmoothLayer(Layer):
     """What all share: ``dZ = dA slopes``."""
+
+    suited_initializer = He()
 
     def kept_shapes(self, n_rows, n_inputs):
         return {"slopes": (n_rows, n_inputs)}
@@ -36,6 +39,7 @@ class Softplus(Layer):
     """
 
     reads_output = True
+    suited_initializer = He()
 
     def forward(self, Z, slot, training):
         return softplus(Z, out=slot.output, scratch=slot.scratch)

@@ -33,3 +33,12 @@ __all__ = [
     "PoissonDeviance",
     "SquaredError",
 ]
+
+LOSSES = {  # of regression, by the name that the argument `loss` has
+    "squared_error": SquaredError,
+    "poisson": PoissonDeviance,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": PinballLoss,
+    "gaussian": GaussianLikelihood,
+}

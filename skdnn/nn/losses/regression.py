@@ -6,15 +6,8 @@ from numbers import Real
 import numpy as np
 from scipy.special import xlogy
 
-from skdnn.messages.checks import as_python, check_fits
-from skdnn.nn.layers import (
-    Dense,
-    Exp,
-    GaussianOutput,
-    Identity,
-    Ordered,
-    hold_number,
-)
+from skdnn.messages.checks import as_python, check_fits, hold_number
+from skdnn.nn.layers import Dense, Exp, GaussianOutput, Identity, Ordered
 from skdnn.nn.losses.base import Loss, loss
 
 
