@@ -13,14 +13,16 @@ from collections import defaultdict
 
 import joblib
 import matplotlib.pyplot as plt
-from common import Parser, number, output_dir, report, training_and_validation
-from mnist_classification_train_and_validate import (
+
+from common.arguments import Parser, number, output_dir
+from common.data import training_and_validation
+from common.reports import report
+from mnist.runs import (
     DATA_CACHE_DIR,
     MODEL_CHECKPOINTS_DIR,
     PLOTS_DIR,
     read_metrics,
 )
-
 from skdnn import diagnose
 from skdnn.displays import (
     PredictionGridDisplay,

@@ -13,31 +13,21 @@ from itertools import pairwise
 
 import joblib
 import matplotlib.pyplot as plt
-from common import (
-    SPLIT_SEED,
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_and_validation,
-)
 from sklearn.exceptions import ConvergenceWarning
 
+from common.arguments import Parser, number, output_dir
+from common.data import SPLIT_SEED, training_and_validation
+from common.machine import describe_machine
+from common.reports import report
+from mnist.runs import (
+    DATA_CACHE_DIR,
+    MODEL_CHECKPOINTS_DIR,
+    PLOTS_DIR,
+    read_metrics,
+)
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.nn import BatchNorm, Dense, ReLU
-
-# Folders in that of the results
-DATA_CACHE_DIR = "metrics"
-PLOTS_DIR = "plots"
-MODEL_CHECKPOINTS_DIR = "models"
-
-# What is to be known of a run to evaluate it
-METRICS = {
-    *("name", "training", "dataset", "n_train", "n_validation", "validation_set"),
-    *("n_parameters", "best_epoch", "seconds", "machine", "epochs"),
-}
 
 TEN_EPOCHS = {
     "max_iter": 10,
@@ -200,32 +190,6 @@ def make_parser():
         help="how many",
     )
     return parser
-
-
-def metrics_files(args):
-    """Return the files of metrics: in --output-dir, or in the folders of all data."""
-    folders = dict.fromkeys(output_dir(args, name) for name in ("mnist", "digits"))
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.glob(f"{DATA_CACHE_DIR}/*.json"))
-    ]
-
-
-def read_metrics(args):
-    """Return the metrics of all runs, each with its "folder", and other such files.
-
-    Those are damaged, renamed, or written before runs were told apart by training.
-    """
-    runs, others = [], []
-    for path in metrics_files(args):
-        try:
-            run = json.loads(path.read_text()) | {"folder": path.parents[1]}
-        except (ValueError, TypeError):
-            run = {}
-        is_whole = run.keys() >= METRICS and run["name"] == path.stem
-        (runs if is_whole else others).append(run if is_whole else path)
-    return runs, others
 
 
 def train(name, settings, facts, split, folder):

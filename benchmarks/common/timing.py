@@ -1,12 +1,7 @@
-"""Times and memory: how they are taken, and the rows of tables that they make."""
+"""Times: how they are taken, and the rows of tables that they make."""
 
 import gc
-import os
-import threading
-from concurrent.futures import ProcessPoolExecutor
 from math import ceil, floor
-from multiprocessing import get_context
-from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -122,71 +117,3 @@ def format_seconds(seconds):
         f"{value:.3g}" for value in np.quantile(seconds, [0.25, 0.5, 0.75]) * factor
     )
     return f"{median} ({low} to {high}) {unit}"
-
-
-class OtherProcesses:
-    """How busy other processes keep the machine, from the creation of this object on.
-
-    Two threads that wait for each other are slowed down far more than in proportion
-    where one of them has to share its core: times are worth little then.
-    """
-
-    def __init__(self):
-        self.start = self._read()
-
-    def __str__(self):
-        if self.start is None:
-            return "How busy other processes kept the machine is not known."
-        elapsed, all_seconds, own = np.subtract(self._read(), self.start)
-        busy = max(all_seconds - own, 0) / elapsed
-        return f"Meanwhile, other processes kept {busy:.1f} cores busy."
-
-    @staticmethod
-    def _read():
-        """Return the seconds now, those of all processors and those of this process."""
-        path = Path("/proc/stat")
-        if not path.exists():
-            return None
-        user, nice, system, _, _, irq, soft_irq, steal, *_ = map(
-            int, path.read_text().split("\n", 1)[0].split()[1:]
-        )
-        ticks = user + nice + system + irq + soft_irq + steal
-        own = sum(os.times()[:4])  # with those of its children that have ended
-        return perf_counter(), ticks / os.sysconf("SC_CLK_TCK"), own
-
-
-def in_new_process(function, *args):
-    """Call a function in a process that has done nothing else."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *args).result()
-
-
-def watch_memory(function, *args):
-    """Call a function, and return its result and a dict: "before", "peak", "seconds".
-
-    Memory is looked at a thousand times a second.
-    """
-    before = peak = anonymous_memory()
-    done = threading.Event()
-
-    def watch():
-        nonlocal peak
-        while not done.wait(0.001):
-            peak = max(peak, anonymous_memory())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start_time = perf_counter()
-    try:
-        result = function(*args)
-    finally:
-        done.set()
-        watcher.join()
-    seconds = perf_counter() - start_time
-    return result, {"before": before, "peak": peak, "seconds": seconds}
-
-
-def anonymous_memory():
-    """Return the bytes of this process that no file stands behind."""
-    _, resident, shared, *_ = Path("/proc/self/statm").read_text().split()
-    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")

@@ -3,14 +3,20 @@
 A whole `fit` for one epoch, without and with, in turn.
 """
 
+import sys
 import warnings
 from functools import partial
+from pathlib import Path
 
-from common import Parser, describe_machine, number, output_dir, report
-from ladder import DEFORMED, SHARED
-from measure import compare, interleave
 from sklearn.exceptions import ConvergenceWarning
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.machine import describe_machine
+from common.reports import report
+from common.timing import compare, interleave
+from mnist.recipes import DEFORMED, SHARED
 from skdnn import MLPClassifierDIY
 from skdnn.augmentation import Affine, Elastic, Erase, MixUp, Noise
 
@@ -46,7 +52,7 @@ def main():
         warnings.simplefilter("ignore", ConvergenceWarning)
         seconds, _ = interleave(systems, args.repeats)
     report(
-        output_dir(args, dataset.name) / "augmentation.md",
+        output_dir(args, dataset.name) / "augmentation_cost.md",
         f"What augmentations add to an epoch: {dataset.name}",
         [
             compare(name, seconds, "none", "cost", AT_MOST, ours=name)

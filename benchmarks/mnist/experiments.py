@@ -5,24 +5,24 @@ learning rate, so that each is seen at its best; the value is chosen on a valida
 set. It writes a table and a picture. README.md in this folder tells what they show.
 """
 
+import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import (
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_samples,
-)
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.data import training_samples
+from common.machine import describe_machine
+from common.reports import report, spread_of, with_spread
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.displays.common import PALETTE, make_axes, scale_log
@@ -257,17 +257,6 @@ def score_both(clf, X, y, n_test):
     """Return the accuracy on the last rows, which are the test set, and the others."""
     right = clf.predict(X) == y
     return {"validation": right[:-n_test].mean(), "test": right[-n_test:].mean()}
-
-
-def spread_of(errors):
-    """Return the standard deviation over the seeds, the last axis."""
-    return np.std(errors, axis=-1, ddof=min(1, np.shape(errors)[-1] - 1))
-
-
-def with_spread(errors):
-    """Return mean and, of several seeds, standard deviation in percent."""
-    spread = f" ± {spread_of(errors):.2f}" if len(errors) > 1 else ""
-    return f"{np.mean(errors):.2f}{spread} %"
 
 
 def draw(experiment, curves, path):

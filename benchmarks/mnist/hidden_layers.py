@@ -4,23 +4,23 @@ Its activations on test images, by `transform`, are projected on their two princ
 components; and they are what the nearest neighbours of an image are looked up among.
 """
 
+import sys
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import (
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_samples,
-)
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.data import training_samples
+from common.machine import describe_machine
+from common.reports import report
 from skdnn import MLPClassifierDIY
 
 # A step so small that no weight changes: the network is as it was drawn.

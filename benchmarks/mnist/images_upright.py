@@ -4,16 +4,22 @@ Networks learn from five sixths of the training images and are judged on the oth
 with the ladder's --set-aside: the test set is left alone.
 """
 
+import sys
 import warnings
 from functools import partial
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import Parser, describe_machine, number, output_dir, report
-from experiments import with_spread
-from ladder import RUNGS, SHARED, set_aside
 from sklearn.exceptions import ConvergenceWarning
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.data import set_aside
+from common.machine import describe_machine
+from common.reports import report, with_spread
+from mnist.recipes import RUNGS, SHARED
 from skdnn import MLPClassifierDIY
 from skdnn.images import Deskew
 
@@ -48,7 +54,7 @@ def main():
         )
     folder = output_dir(args, dataset.name)
     report(
-        folder / "deskew.md",
+        folder / "images_upright.md",
         f"Images set upright: {dataset.name}",
         rows,
         f"Errors on {len(X_judged):,} training images set aside: means over"
@@ -56,7 +62,7 @@ def main():
         " ladder.",
         describe_machine(),
     )
-    draw(dataset, folder / "plots" / "deskew.png")
+    draw(dataset, folder / "plots" / "images_upright.png")
 
 
 def measure(recipe, X, X_judged, y, y_judged, seed):

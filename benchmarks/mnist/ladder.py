@@ -12,168 +12,36 @@ beside it. Rungs that a run leaves out stay in the table as they were, unless th
 recipe has changed since.
 """
 
+import re
+import sys
 import time
 import warnings
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
-from common import (
-    OUTPUT_DIR,
-    Parser,
-    Records,
-    describe_machine,
-    number,
-    output_dir,
-    processor,
-    read_table,
-    report,
-)
-from experiments import with_spread
-from peers import is_installed, score_torch, train_torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import OUTPUT_DIR, Parser, number, output_dir
+from common.data import set_aside
+from common.in_torch import is_installed, score_torch, train_torch
+from common.machine import describe_machine, processor
+from common.records import Records
+from common.reports import read_table, report, with_spread
+from mnist.recipes import DEFORMED, RUNGS, SHARED
 from skdnn import MLPClassifierDIY
 from skdnn.augmentation import Affine, AveragedOverCopies, Elastic
 from skdnn.displays import AugmentationDisplay, PredictionGridDisplay
 from skdnn.displays.common import scale_log
 from skdnn.images import Deskew
-from skdnn.nn import BatchNorm, Dense, GaussianNoise, ReLU
+from skdnn.nn import Dense, GaussianNoise
 
-SHARED = {
-    "batch_norm": True,
-    "solver": "adamw",
-    "alpha": 0.05,
-    "learning_rate": "one_cycle",
-    "batch_size": 256,
-    "label_smoothing": 0.1,
-}
-DEFORMED = [Affine(rotation=8), Elastic(alpha=1, sigma=5)]
-# For longer runs: the more epochs, the more deformation they can make use of.
-DEFORMED_MORE = [Affine(10, 0.12, 0.12, 1.5), Elastic(alpha=1, sigma=5)]
 # Of copies whose predictions are averaged: half as much as in training.
 GENTLY = [Affine(4, 0.05, 0.05, 0.5), Elastic(alpha=0.5, sigma=5)]
-
-
-def with_noise(sizes, std):
-    """Return hidden layers with noise on the input and on normalized activations."""
-    layers = [GaussianNoise(std)]
-    for units in sizes:
-        layers += [Dense(units), BatchNorm(), GaussianNoise(std), ReLU()]
-    return layers
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A recipe, and what is aimed at.
-
-    Parameters
-    ----------
-    seconds : float
-        What `fit` may take at most.
-    seeds : int
-    recipe : dict
-        Arguments of the classifier.
-    n_copies : int, default=0
-        Over how many deformed copies of an image predictions are averaged.
-    upright : bool, default=False
-        Whether images are set upright first.
-    """
-
-    seconds: float
-    seeds: int
-    recipe: dict
-    n_copies: int = 0
-    upright: bool = False
-
-
-# By the error that is aimed at, in percent.
-RUNGS = {
-    2.0: Rung(
-        1,
-        10,
-        {"hidden_layer_sizes": (192, 64), "max_iter": 2, "learning_rate_init": 0.02},
-    ),
-    1.5: Rung(
-        4,
-        10,
-        {"hidden_layer_sizes": (256, 128), "max_iter": 5, "learning_rate_init": 0.01},
-    ),
-    1.0: Rung(
-        20,
-        10,
-        {
-            "hidden_layer_sizes": (512, 256),
-            "max_iter": 9,
-            "learning_rate_init": 0.008,
-            "augmentation": DEFORMED,
-        },
-    ),
-    0.8: Rung(
-        600,
-        3,
-        {
-            "architecture": with_noise((1000, 500, 250, 250, 250), 0.3),
-            "batch_norm": False,  # it is among the layers
-            "max_iter": 80,
-            "learning_rate_init": 0.004,
-        },
-        upright=True,
-    ),
-    0.6: Rung(
-        120,
-        3,
-        {
-            "hidden_layer_sizes": (800, 800),
-            "max_iter": 24,
-            "learning_rate_init": 0.004,
-            "augmentation": DEFORMED,
-        },
-        upright=True,
-    ),
-    0.45: Rung(
-        900,
-        1,
-        {
-            "hidden_layer_sizes": (1500, 1000, 500),
-            "max_iter": 95,
-            "learning_rate_init": 0.004,
-            "alpha": 0.1,
-            "augmentation": DEFORMED,
-        },
-        n_copies=32,
-        upright=True,
-    ),
-    0.4: Rung(
-        3600,
-        1,
-        {
-            "hidden_layer_sizes": (1500, 1000, 500),
-            "max_iter": 280,
-            "learning_rate_init": 0.004,
-            "alpha": 0.1,
-            "augmentation": DEFORMED_MORE,
-        },
-        n_copies=32,
-        upright=True,
-    ),
-    0.31: Rung(
-        7200,
-        1,
-        {
-            "n_networks": 2,
-            "hidden_layer_sizes": (1500, 1000, 500),
-            "max_iter": 240,
-            "learning_rate_init": 0.004,
-            "alpha": 0.1,
-            "augmentation": DEFORMED_MORE,
-        },
-        n_copies=32,
-    ),
-}
 # Errors of plain networks that learned from deformed digits, in percent.
 PUBLISHED = {
     "Simard et al. (2003), 800 units": 0.70,
@@ -210,17 +78,12 @@ def main():
     kept = args.output_dir or OUTPUT_DIR / dataset.name
     records = Records(kept / "ladder.jsonl", ("system", "recipe", "seed", "judged_on"))
     path = folder / f"{name}.md"
-    before = {row["recipe"]: row for row in read_table(path)}
-    rows = {
-        error: before[said]
-        for error, rung in RUNGS.items()
-        if error not in args.rungs
-        and (said := describe(SHARED | rung.recipe, rung)) in before
-    }
+    recipes = {error: SHARED | rung.recipe for error, rung in RUNGS.items()}
+    before = path.read_text() if path.exists() else ""
+    rows = kept_rows(before, recipes, args.rungs)
     best = min([*rows, *args.rungs])
     for error in args.rungs:
-        rung = RUNGS[error]
-        recipe = SHARED | rung.recipe
+        rung, recipe = RUNGS[error], recipes[error]
         if args.epochs:
             recipe["max_iter"] = args.epochs
         ours, theirs = [], []
@@ -233,29 +96,20 @@ def main():
             if args.torch and rung.seconds <= TORCH_AT_MOST:
                 fit = partial(measure_torch, recipe, seed, data, rung)
                 theirs.append(records.row(("torch", *key), fit))
-        rows[error] = row_of(error, rung, recipe, ours, theirs)
-    rows = [rows[error] for error in sorted(rows, reverse=True)]
+        rows[error] = row_of(error, rung, ours, theirs)
+    rows = dict(sorted(rows.items(), reverse=True))
+    said = [f"- {error:.2f} %: {describe(error, recipes[error])}" for error in rows]
     report(
         path,
         f"The ladder: {dataset.name}",
-        rows,
+        list(rows.values()),
         f"Errors on {where}, means over seeds and their standard deviation; seconds of"
-        f" fit, medians. Where no others are given, arguments are {SHARED}.",
-        "\n\n".join(machines_of(path, rows)),
+        f" fit, medians. Where no others are given, arguments are"
+        f" `{as_arguments(SHARED)}`.\n\n" + "\n".join(said),
+        "\n\n".join(machines_of(before, rows.values())),
     )
     draw(rows, plots / f"{name}.png")
     draw_deformed(dataset, plots / "deformed.png")
-
-
-def set_aside(dataset):
-    """Return training images, the last sixth of them to be judged, and their labels.
-
-    Those of MNIST lie in the order of their writers: neighbours lean alike. Were they
-    drawn at random, networks would be judged on hands that they know, which those of
-    the test set are not.
-    """
-    X, y = dataset.X_train, dataset.y_train
-    return train_test_split(X, y, test_size=len(X) // 6, shuffle=False)
 
 
 def measure(recipe, seed, data, rung, picture, folder):
@@ -345,16 +199,42 @@ def upright(rung, X):
     return Deskew().fit_transform(X) if rung.upright else X
 
 
-def describe(recipe, rung):
-    """Return a recipe as the table has it: what is not shared by all."""
+def kept_rows(text, recipes, climbed):
+    """Return the rows of rungs that are not climbed now, if their recipe is the same.
+
+    Parameters
+    ----------
+    text : str
+        What was written before.
+    recipes : dict of float to dict
+    climbed : list of float
+    """
+    said = dict(re.findall(r"^- (\S+ %): (.+)$", text, re.MULTILINE))
+    rows = {row["error, at most"]: row for row in read_table(text)}
+    return {
+        error: rows[name]
+        for error, recipe in recipes.items()
+        if error not in climbed
+        and said.get(name := f"{error:.2f} %") == describe(error, recipe)
+    }
+
+
+def as_arguments(settings):
+    """Return settings as they are written in a call."""
+    return ", ".join(f"{name}={value!r}" for name, value in settings.items())
+
+
+def describe(error, recipe):
+    """Return a recipe in words: what is not shared by all."""
+    rung = RUNGS[error]
     own = {k: v for k, v in recipe.items() if SHARED.get(k) != v}
-    said = [", ".join(f"{k}={v}" for k, v in own.items())]
+    said = [f"`{as_arguments(own)}`"]
     said += ["images set upright"] * rung.upright
     said += [f"averaged over {rung.n_copies} copies"] * bool(rung.n_copies)
     return "; ".join(said)
 
 
-def row_of(error, rung, recipe, ours, theirs):
+def row_of(error, rung, ours, theirs):
     """Return a row of the table.
 
     Parameters
@@ -362,7 +242,6 @@ def row_of(error, rung, recipe, ours, theirs):
     error : float
         What is aimed at.
     rung : Rung
-    recipe : dict
     ours, theirs : list of dict
         What was measured, for each seed.
     """
@@ -383,16 +262,14 @@ def row_of(error, rung, recipe, ours, theirs):
         "torch: error": with_spread(errors_of(theirs)) if theirs else "",
         "seconds there": f"{seconds_of(theirs):.1f}" if theirs else "",
         "machine": processor(),
-        "recipe": describe(recipe, rung),
     }
 
 
-def machines_of(path, rows):
+def machines_of(text, rows):
     """Return this machine, and those on which rows were measured that stay."""
-    lines = path.read_text().splitlines() if path.exists() else []
     others = {row["machine"] for row in rows} - {processor()}
     return [
-        *(line for line in lines if line.partition(", ")[0] in others),
+        *(line for line in text.splitlines() if line.partition(", ")[0] in others),
         describe_machine(),
     ]
 
@@ -419,8 +296,9 @@ def draw(rows, path):
     figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
     points = {"skdnn": [], "skdnn, noise in place of deformations": []}
     deformed, noisy = points.values()
-    for row in rows:
-        (noisy if "GaussianNoise" in row["recipe"] else deformed).append(point_of(row))
+    for error, row in rows.items():
+        is_noisy = "architecture" in RUNGS[error].recipe
+        (noisy if is_noisy else deformed).append(point_of(row))
     for (label, its), style in zip(points.items(), ("o-", "s"), strict=True):
         if its:
             ax.plot(*zip(*its, strict=True), style, color="#0072B2", label=label)

@@ -5,20 +5,20 @@ suggested; below, the error on validation images after some epochs at each of a 
 rates. The test set is not used.
 """
 
+import sys
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common import (
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.machine import describe_machine
+from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.displays import LearningRateDisplay
 from skdnn.displays.common import scale_log
@@ -67,10 +67,10 @@ def main():
     below.legend(frameon=False, fontsize="small")
     folder = output_dir(args, dataset.name)
     (folder / "plots").mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / "plots" / "learning_rate.png", dpi=100)
+    figure.savefig(folder / "plots" / "learning_rate_finder.png", dpi=100)
     rates = [*(f"{rate:.2g}" for rate in grid), f"{display.suggestion_:g}, suggested"]
     report(
-        folder / "learning_rate.md",
+        folder / "learning_rate_finder.md",
         f"A learning rate in seconds: {dataset.name}",
         [
             {"learning_rate_init": rate, "validation error": f"{error:.2f} %"}

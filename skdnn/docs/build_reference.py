@@ -1,4 +1,4 @@
-"""Write skdnn/REFERENCE.md: every public name, with what its docstring says first."""
+"""Build REFERENCE.md: every public name, with what its docstring says first."""
 
 import importlib
 import inspect
@@ -8,22 +8,24 @@ import re
 import sys
 from pathlib import Path
 
-from common import Parser, output_dir
 from sklearn.base import BaseEstimator
 
-import skdnn
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-ROOT = Path(__file__).resolve().parents[1]
+import skdnn
+from common.arguments import Parser, output_dir
+
+DOCS_DIR = Path(__file__).resolve().parent
 LONGEST = 100  # characters of arguments that still go next to a name
 INTRODUCTION = """\
 # Reference
 
 Every public name of skdnn, what it is, and the file that defines it; `help` of a name
-says the rest. [The guide](README.md) shows them at work, and
-[the book](nn/README.md) derives the equations. What an estimator inherits from
+says the rest. [The guide](../README.md) shows them at work, and
+[the book](../nn/README.md) derives the equations. What an estimator inherits from
 scikit-learn alone, as `get_params` or a classifier's `score`, is left out.
 
-This page is made from the code, by `python benchmarks/write_reference.py --refresh`.
+This page is made from the code, by `python skdnn/docs/build_reference.py --refresh`.
 """
 
 
@@ -135,7 +137,7 @@ def item(path, value):
     file = file.relative_to(Path(skdnn.__file__).parent).as_posix()
     name = path.rpartition(".")[2]
     lines = [
-        f"- [`{name}`]({file})`({'...' if is_long else arguments})`:"
+        f"- [`{name}`](../{file})`({'...' if is_long else arguments})`:"
         f" {as_markdown(first_sentence(value))}"
     ]
     if is_long:
@@ -176,7 +178,7 @@ def reference():
 def main():
     """Run the script."""
     args = Parser(__doc__, takes_data=False).parse_args()
-    path = output_dir(args, "skdnn", tracked_in=ROOT) / "REFERENCE.md"
+    path = output_dir(args, "docs", tracked_in=DOCS_DIR.parent) / "REFERENCE.md"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(reference(), encoding="utf-8")
     print(f"Written to {path}")

@@ -4,11 +4,18 @@ Where does the 1/m belong, and why does a softmax Jacobian that is averaged over
 mini-batch make training explode? The wrong versions are in this script alone.
 """
 
+import sys
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
-from common import Parser, describe_machine, output_dir, report
-from drawing import BLUE, GREEN, INK, RED, STYLE, save_svg
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from common.arguments import Parser, output_dir
+from common.machine import describe_machine
+from common.reports import report
+from drawing import BLUE, GREEN, INK, RED, STYLE, save_svg
 from skdnn.nn import (
     SGD,
     CategoricalCrossEntropy,

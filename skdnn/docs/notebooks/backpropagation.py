@@ -6,7 +6,7 @@
 # Here we do it by hand, in NumPy, for a network so small that every matrix can be
 # printed. Next to each line stands what `skdnn.nn` computes, and the two have to agree.
 #
-# [The book](../nn/README.md) derives each equation, with a diagram. You need the chain
+# [The book](../../nn/README.md) derives each equation, with a diagram. You need the chain
 # rule and products of matrices, no more.
 
 # %%
@@ -149,7 +149,7 @@ print(f"L = {L:.4f}; a network that knows nothing has log 3 = {np.log(3):.4f}")
 # Write $dZ$ for $\partial L / \partial Z$: it has the shape of $Z$, and says for each
 # element by how much $L$ grows when that element grows. Through the softmax and the
 # logarithm together, all but a difference cancels
-# ([derivation](../nn/README.md#the-fused-gradient)):
+# ([derivation](../../nn/README.md#the-fused-gradient)):
 #
 # $$dZ_2 = \frac{1}{m} (P - Y)$$
 #
@@ -547,7 +547,7 @@ same("db1", db1, with_norm.views[0]["d_bias"])
 
 # %% [markdown]
 # Put together and tidied up, it is the one line of
-# [`BatchNorm.backward`](../nn/layers/normalization.py):
+# [`BatchNorm.backward`](../../nn/layers/normalization.py):
 #
 # $$da_i = \frac{\gamma}{\sqrt{v}} \left( dy_i - \frac{1}{m} \sum_l dy_l
 # - \frac{c_i}{m v} \sum_l dy_l c_l \right)$$
@@ -587,8 +587,8 @@ for name, error in gradient_check(with_norm, X, Y, cross_entropy).items():
 #   $1/m$. What is $dZ_2$ now?
 # - In the training loop, start with all weights 0. Why does it not learn?
 #
-# The answers are in [the book](../nn/README.md), which goes on with [all layers and
-# losses in one table](../nn/README.md#all-layers-and-losses-in-one-table),
-# [dropout](../nn/README.md#dropout), [a worked
-# example](../nn/README.md#a-worked-example) and
-# [optimizers](../nn/README.md#optimizers).
+# The answers are in [the book](../../nn/README.md), which goes on with [all layers and
+# losses in one table](../../nn/README.md#all-layers-and-losses-in-one-table),
+# [dropout](../../nn/README.md#dropout), [a worked
+# example](../../nn/README.md#a-worked-example) and
+# [optimizers](../../nn/README.md#optimizers).

@@ -306,9 +306,9 @@ print(f"with a probability of {probabilities.max():.0%}")
 # ## From here
 #
 # - Larger networks, more epochs and the same deformations go on:
-#   [how far](../../benchmarks/README.md#the-ladder).
-# - [Several networks at once](../README.md#many-networks) are better than one, and
+#   [how far](../../../benchmarks/README.md#the-ladder).
+# - [Several networks at once](../../README.md#many-networks) are better than one, and
 #   say when they don't know.
 # - How does it learn? [Backpropagation, step by step](backpropagation.ipynb), and
-#   [the book](../nn/README.md).
+#   [the book](../../nn/README.md).
 # - Your own data are a table? [From CSV to a model in production](table.ipynb).

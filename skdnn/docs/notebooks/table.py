@@ -214,7 +214,7 @@ for rival in list(said)[1:]:
 
 # %% [markdown]
 # In brackets: where 95 % of the draws lie. If 0 is among them, call the two equal: on
-# this table, that is. [On many tables](../../benchmarks/README.md#tables) there is more
+# this table, that is. [On many tables](../../../benchmarks/README.md#tables) there is more
 # to see.
 #
 # Who acts on a probability needs it to be true: of those who are given 30 %, do 30 %
@@ -407,5 +407,5 @@ print("the same as predict_proba:", np.allclose(P_service, P[:100, 1], atol=1e-5
 # - Before it goes live, fit once more on all rows, `clf.fit(X, y)`. Nothing is chosen
 #   any more, and more data are better.
 # - Numbers to predict, not classes: `TabularRegressorDIY`, the same way.
-# - How it works: [a table as it comes](../README.md#a-table-as-it-comes).
+# - How it works: [a table as it comes](../../README.md#a-table-as-it-comes).
 # - How a network learns: [backpropagation, step by step](backpropagation.ipynb).
