@@ -6,8 +6,8 @@
 # Here we do it by hand, in NumPy, for a network so small that every matrix can be
 # printed. Next to each line stands what `skdnn.nn` computes, and the two have to agree.
 #
-# [The book](../../nn/README.md) derives each equation, with a diagram. You need the chain
-# rule and products of matrices, no more.
+# [The book](../../nn/README.md) derives each equation, with a diagram. You need the
+# chain rule and products of matrices, no more.
 
 # %%
 import matplotlib.pyplot as plt

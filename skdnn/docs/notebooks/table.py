@@ -214,8 +214,8 @@ for rival in list(said)[1:]:
 
 # %% [markdown]
 # In brackets: where 95 % of the draws lie. If 0 is among them, call the two equal: on
-# this table, that is. [On many tables](../../../benchmarks/README.md#tables) there is more
-# to see.
+# this table, that is. [On many tables](../../../benchmarks/README.md#tables) there is
+# more to see.
 #
 # Who acts on a probability needs it to be true: of those who are given 30 %, do 30 %
 # leave? Near the diagonal they do.
