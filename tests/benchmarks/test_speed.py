@@ -1,13 +1,10 @@
-"""Tests of benchmarks/speed.py, run as a user would, on scikit-learn's digits.
+"""Tests of benchmarks/speed, run as a user would, on scikit-learn's digits.
 
 What is fast differs from machine to machine: only what is measured is tested. The
 sections on memory and on searches start many processes and are left to the full run.
 """
 
-import os
 import re
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,53 +12,29 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from helpers import ONLY_HANGING
+from common.reports import read_table
+from running_scripts import fails_with_one_line, run
 from skdnn.nn import Dense, Dropout, Residual
+from speed.layers import LAYERS, Layer, TorchLayer
 
-ROOT = Path(__file__).resolve().parents[1]
 HAS_TORCH, HAS_SKORCH = (find_spec(name) is not None for name in ("torch", "skorch"))
 
 
-def run(*arguments, cwd):
+def run_speed(*arguments, cwd):
     options = "--quick --dataset digits --repeats 1 --output-dir results"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     # Threads that wait for each other take long where other tests run beside.
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [
-            sys.executable,
-            ROOT / "benchmarks" / "speed.py",
-            *options.split(),
-            *arguments,
-        ],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=ONLY_HANGING,
-    )
-
-
-def read_tables(path):
-    """Return the tables of a file by heading: a list of dict for each."""
-    tables = {}
-    for part in path.read_text().split("\n## ")[1:]:
-        lines = [line for line in part.splitlines() if line.startswith("|")]
-        cells = [
-            [cell.strip() for cell in line.strip("|").split("|")] for line in lines
-        ]
-        rows = [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
-        tables[part.splitlines()[0]] = rows
-    return tables
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return run("speed", *options.split(), *arguments, cwd=cwd, **one_thread)
 
 
 def run_well(folder, *sections):
     """Return what was printed, the text of the results, and their tables."""
-    result = run("--only", *sections, cwd=folder)
+    result = run_speed("--only", *sections, cwd=folder)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    path = folder / "results" / "speed.md"
-    tables = read_tables(path)
+    text = (folder / "results" / "speed.md").read_text()
+    parts = (part.partition("\n") for part in text.split("\n## ")[1:])
+    tables = {heading: read_table(part) for heading, _, part in parts}
     for rows in tables.values():
         for row in rows:
             assert all(row.values())
@@ -69,7 +42,7 @@ def run_well(folder, *sections):
                 assert row["met"] == "-"
             elif "target" in row:
                 assert row["met"] in ("yes", "**no**")
-    return result.stdout, path.read_text(), tables
+    return result.stdout, text, tables
 
 
 def first_number(text):
@@ -142,17 +115,13 @@ def test_layers_and_regressors(tmp_path):
         assert row["target"].startswith("≥")
 
 
-def test_the_layers_of_torch_are_those_of_skdnn(monkeypatch):
+def test_the_layers_of_torch_are_those_of_skdnn():
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import speed
-    from peers import TorchLayer
-
     rng = np.random.default_rng(0)
     A = rng.standard_normal((40, 256), np.float32)
-    for layer in speed.LAYERS:
+    for layer in LAYERS:
         dY = rng.standard_normal((40, layer.output_width(256)), np.float32)
-        ours, theirs = speed.Layer(layer, A, dY), TorchLayer(layer, A, dY)
+        ours, theirs = Layer(layer, A, dY), TorchLayer(layer, A, dY)
         d_ours, d_theirs = ours.step(), theirs.step()
         assert d_ours.shape == tuple(d_theirs.shape)
         if not isinstance(layer, (Dense, Residual, Dropout)):  # those are drawn
@@ -160,7 +129,5 @@ def test_the_layers_of_torch_are_those_of_skdnn(monkeypatch):
 
 
 def test_unknown_section(tmp_path):
-    result = run("--only", "nonsense", cwd=tmp_path)
-    assert result.returncode == 2
-    assert len(result.stderr.splitlines()) == 1
-    assert "argument --only: invalid choice: 'nonsense'" in result.stderr
+    result = run_speed("--only", "nonsense", cwd=tmp_path)
+    fails_with_one_line(result, "argument --only: invalid choice: 'nonsense'")

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from pathlib import Path
 from textwrap import dedent
 
 import matplotlib
@@ -12,13 +11,15 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from common.reports import read_cells
+from running_scripts import ROOT
 from skdnn import MLPClassifierDIY, augmentation, nn
 from skdnn.images import Deskew
 
-ROOT = Path(__file__).resolve().parents[1]
 WITH_EXAMPLES = ["README.md", "skdnn/README.md"]  # that of the book is tested with it
-PAGES = [*WITH_EXAMPLES, "skdnn/REFERENCE.md", "skdnn/nn/README.md"]
+PAGES = [*WITH_EXAMPLES, "skdnn/docs/REFERENCE.md", "skdnn/nn/README.md"]
 PAGES += ["benchmarks/README.md"]
+NOTEBOOKS = sorted((ROOT / "skdnn" / "docs" / "notebooks").glob("*.py"))
 
 
 def of_pages(names):
@@ -157,13 +158,13 @@ def _is_kept(character):
     return character in "- " or category[0] in "LM" or category in ("Nd", "Pc")
 
 
-@of_pages(PAGES)
+@of_pages([*PAGES, *NOTEBOOKS])
 def test_links_lead_somewhere(page):
-    check_links(ROOT / page, (ROOT / page).read_text(encoding="utf-8"))
-
-
-def check_links(page, text):
-    """Check that all links of a page that lead into the repository arrive there."""
+    """Those into the repository; of notebooks, those of the scripts' cells of text."""
+    page = ROOT / page
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".py":
+        text = "\n".join(re.findall(r"^# ?(.*)", text, re.MULTILINE))
     targets = link_targets(text)
     relative = [target for target in targets if not re.match(r"[a-z]+:", target)]
     assert relative
@@ -175,6 +176,14 @@ def check_links(page, text):
         if has_anchor:
             assert file.suffix == ".md", f"{target}: lines of code move"
             assert anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+@of_pages([*PAGES, ".github/CONTRIBUTING.md", ".ci/run"])
+def test_scripts_that_are_named_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for script in re.findall(r"\b(?:python|and) ([\w/]+/[\w./]*\w)", text):
+        path = ROOT / script
+        assert (path / "__main__.py" if path.is_dir() else path).exists(), script
 
 
 def test_how_links_and_headings_are_read():
@@ -203,9 +212,7 @@ def test_how_links_and_headings_are_read():
 
 def table_rows(text):
     """Return the cells of each row of the tables in a text, without what marks them."""
-    lines = (line for line in text.splitlines() if line.startswith("|"))
-    rows = [[cell.strip(" `*") for cell in line.split("|")[1:-1]] for line in lines]
-    return [row for row in rows if not set("".join(row)) <= set("-:")]
+    return [[cell.strip("`*") for cell in row] for row in read_cells(text)]
 
 
 def results(name):
@@ -237,8 +244,8 @@ def test_the_front_page_shows_the_speed_that_was_measured():
 
 def test_the_front_page_shows_the_tables_that_were_measured():
     text = FRONT.partition("**Tables.**")[2].partition("**The ladder.**")[0]
-    both = {name: row for name, *row in results("tables/classification-final.md")}
-    for name, *row in results("tables/regression-final.md"):
+    both = {name: row for name, *row in results("tables/classification-held_out.md")}
+    for name, *row in results("tables/regression-held_out.md"):
         both[name] += row
     names = {
         "TabularClassifierDIY`, `TabularRegressorDIY": "Tabular...DIY",
@@ -256,8 +263,7 @@ def test_the_front_page_shows_the_tables_that_were_measured():
 
 def test_the_front_page_shows_the_ladder_that_was_climbed():
     text = FRONT.partition("**The ladder.**")[2].partition("\n## ")[0]
-    header, *climbed = results("mnist/ladder.md")
-    climbed = [dict(zip(header, row, strict=True)) for row in climbed]
+    climbed = climbed_rows()
     _, *rows = table_rows(text)
     assert len(rows) == len(climbed)
     for (what, error, averaged, seconds, n_seeds, torch, its), row in zip(
@@ -281,9 +287,21 @@ def is_upright(row):
     return "; images set upright" in row["recipe"]
 
 
+def climbed_rows():
+    """Return the rows of the ladder, each with what the page says of its recipe."""
+    header, *rows = results("mnist/ladder.md")
+    text = (ROOT / "benchmarks" / "results" / "mnist" / "ladder.md").read_text()
+    recipes = dict(re.findall(r"^- (\S+ %): (`.+)$", text, re.MULTILINE))
+    assert list(recipes) == [row[0] for row in rows]
+    return [
+        dict(zip(header, row, strict=True)) | {"recipe": recipes[row[0]]}
+        for row in rows
+    ]
+
+
 def recipe_of(row):
     """Return the arguments that a row of the ladder names."""
-    text = row["recipe"].partition("; ")[0]
+    text = row["recipe"].split("`")[1]
     recipe = eval(f"dict({text})", vars(augmentation) | vars(nn))
     if "architecture" in recipe:
         dense = [it.units for it in recipe["architecture"] if isinstance(it, nn.Dense)]
@@ -292,9 +310,7 @@ def recipe_of(row):
 
 
 def test_the_guide_has_the_recipes_of_the_ladder():
-    header, *climbed = results("mnist/ladder.md")
-    climbed = [dict(zip(header, row, strict=True)) for row in climbed]
-    recipes = [(recipe_of(row), is_upright(row)) for row in climbed]
+    recipes = [(recipe_of(row), is_upright(row)) for row in climbed_rows()]
     (block,) = (code for _, code in examples(GUIDE) if "a_second" in code)
     names = vars(augmentation) | {"MLPClassifierDIY": MLPClassifierDIY}
     names |= {"Deskew": Deskew, "make_pipeline": make_pipeline}

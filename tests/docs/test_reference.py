@@ -1,4 +1,4 @@
-"""The reference, skdnn/REFERENCE.md: it is that of the code, and all are in it."""
+"""The reference, skdnn/docs/REFERENCE.md: it is that of the code, and all are in it."""
 
 import importlib
 import inspect
@@ -13,19 +13,19 @@ import pytest
 
 import skdnn
 from helpers import ONLY_HANGING
+from running_scripts import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "skdnn" / "REFERENCE.md"
-COMMAND = "python benchmarks/write_reference.py --refresh"
+DOCS_DIR = ROOT / "skdnn" / "docs"
+PAGE = DOCS_DIR / "REFERENCE.md"
+COMMAND = "python skdnn/docs/build_reference.py --refresh"
 # Whatever is not there where only skdnn is installed.
 EXTRAS = "dask distributed jax onnx onnxruntime pandas polars rich skl2onnx skops torch"
 
 
 @pytest.fixture
 def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    yield importlib.import_module("write_reference")
-    del sys.modules["write_reference"]
+    monkeypatch.syspath_prepend(DOCS_DIR)
+    return importlib.import_module("build_reference")
 
 
 def public():
@@ -48,7 +48,7 @@ def test_page_is_up_to_date(script):
 
 
 def test_page_is_the_same_without_extras(tmp_path):
-    path = str(ROOT / "benchmarks" / "write_reference.py")
+    path = str(DOCS_DIR / "build_reference.py")
     code = f"""
 import runpy, sys
 
@@ -58,8 +58,7 @@ class Nowhere:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Nowhere())
-sys.path.insert(0, {str(ROOT / "benchmarks")!r})
-sys.argv = ["write_reference.py", "--output-dir", "written"]
+sys.argv = ["build_reference.py", "--output-dir", "written"]
 runpy.run_path({path!r}, run_name="__main__")
 """
     result = subprocess.run(
