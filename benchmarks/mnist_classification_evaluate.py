@@ -17,12 +17,7 @@ import matplotlib.pyplot as plt
 from common.arguments import Parser, number, output_dir
 from common.data import training_and_validation
 from common.reports import report
-from mnist.runs import (
-    DATA_CACHE_DIR,
-    MODEL_CHECKPOINTS_DIR,
-    PLOTS_DIR,
-    read_metrics,
-)
+from mnist.runs import DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR, PLOTS_DIR, read_metrics
 from skdnn import diagnose
 from skdnn.displays import (
     PredictionGridDisplay,

@@ -19,12 +19,7 @@ from common.arguments import Parser, number, output_dir
 from common.data import SPLIT_SEED, training_and_validation
 from common.machine import describe_machine
 from common.reports import report
-from mnist.runs import (
-    DATA_CACHE_DIR,
-    MODEL_CHECKPOINTS_DIR,
-    PLOTS_DIR,
-    read_metrics,
-)
+from mnist.runs import DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR, PLOTS_DIR, read_metrics
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.nn import BatchNorm, Dense, ReLU

@@ -22,9 +22,10 @@ from speed.layers import measure_layers
 from speed.many import measure_many
 from speed.memory import measure_memory
 from speed.predict import measure_predict
-from speed.results import PEERS, Results
+from speed.results import Results
 from speed.scaling import measure_scaling
 from speed.search import measure_search
+from speed.systems import PEERS
 
 FULL = {
     "repeats": 5,

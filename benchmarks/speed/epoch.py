@@ -9,17 +9,15 @@ from common.data import training_samples
 from common.in_torch import is_installed, train_torch
 from common.timing import compare, interleave
 from speed.products import MatrixProducts
-from speed.results import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILION,
-    fit_scikit_learn,
-    fit_skdnn,
-    name_of,
-)
+from speed.results import BLUE, GREY, ORANGE, VERMILION
+from speed.systems import fit_scikit_learn, fit_skdnn
 
 TORCH_PRODUCTS = "matrix products in torch"
+
+
+def name_of(hidden, batch_size):
+    """Return the name of a case."""
+    return f"{'-'.join(map(str, hidden))}, batches of {batch_size}"
 
 
 def measure_epoch(results, sizes, dataset):

@@ -7,15 +7,10 @@ from sklearn.datasets import load_digits, load_iris, make_regression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from common.in_torch import (
-    is_installed,
-    make_torch_network,
-    score_torch,
-    train_torch,
-)
+from common.in_torch import is_installed, score_torch, train_torch
 from common.timing import NO_TARGET, compare, format_seconds, interleave, yes
 from skdnn import MLPRegressorDIY
-from speed.results import fit_scikit_learn, fit_skdnn
+from speed.systems import fit_scikit_learn, fit_skdnn, make_skorch_classifier
 
 
 def measure_regression(results, sizes, dataset):
@@ -156,23 +151,4 @@ def measure_small(results, sizes, dataset):
         f"`fit` for {epochs} epochs on the arrays as they are loaded, float64"
         " (float32 for skorch, which needs it): one hidden layer of 100 units, batches"
         " of at most 200.",
-    )
-
-
-def make_skorch_classifier(n_features, hidden, n_classes, batch_size, epochs):
-    """Return a classifier with the settings of scikit-learn's defaults."""
-    import torch
-    from skorch import NeuralNetClassifier
-
-    return NeuralNetClassifier(
-        make_torch_network(n_features, hidden, n_classes),
-        criterion=torch.nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
-        lr=0.001,
-        max_epochs=epochs,
-        batch_size=batch_size,
-        iterator_train__shuffle=True,
-        train_split=None,
-        verbose=0,
     )

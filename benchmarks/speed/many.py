@@ -11,8 +11,8 @@ from sklearn.neural_network import MLPClassifier
 from common.data import training_samples
 from common.in_torch import is_installed
 from common.timing import compare, interleave
-from speed.results import fit_skdnn
 from speed.stacks import JaxStack, train_torch_stack
+from speed.systems import fit_skdnn
 
 
 def measure_many(results, sizes, dataset):

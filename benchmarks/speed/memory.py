@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from common.timing import yes
 from skdnn import MLPClassifierDIY
-from speed.results import fit_skdnn
+from speed.systems import fit_skdnn
 
 
 def measure_memory(results, sizes, dataset):

@@ -7,7 +7,7 @@ import numpy as np
 from common.data import training_samples
 from common.timing import compare, interleave
 from speed.products import MatrixProducts
-from speed.results import fit_scikit_learn, fit_skdnn
+from speed.systems import fit_scikit_learn, fit_skdnn
 
 
 def measure_predict(results, sizes, dataset):

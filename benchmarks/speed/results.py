@@ -1,18 +1,13 @@
-"""The file of results, and how the sections call what they compare."""
-
-from importlib.metadata import version
+"""The file of results, and the pictures."""
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.neural_network import MLPClassifier
 
 from common.arguments import output_dir
-from common.in_torch import is_installed
 from common.machine import OtherProcesses, describe_machine
 from common.reports import format_table
-from skdnn import MLPClassifierDIY
+from speed.systems import describe_peers
 
-PEERS = ("torch", "skorch", "jax")
 # Colours of Okabe and Ito, which colour-blind readers can tell apart.
 BLUE, ORANGE, VERMILION, GREY = "#0072B2", "#E69F00", "#D55E00", "#999999"
 
@@ -49,35 +44,3 @@ class Results:
         """Write a picture."""
         figure.savefig(self.plots / f"speed_{name}.png", dpi=100)
         plt.close(figure)
-
-
-def describe_peers():
-    """Return a line with the versions of the peers, and the threads of torch."""
-    parts = []
-    for name in PEERS:
-        if is_installed(name):
-            parts.append(f"{name} {version(name)}")
-        else:
-            parts.append(f"{name} is not installed, its rows are left out")
-    if is_installed("torch"):
-        import torch
-
-        parts.append(f"torch has {torch.get_num_threads()} threads")
-    return f"{'; '.join(parts)}."
-
-
-def name_of(hidden, batch_size):
-    """Return the name of a case."""
-    return f"{'-'.join(map(str, hidden))}, batches of {batch_size}"
-
-
-def fit_skdnn(X, y, hidden, batch_size, **settings):
-    """Fit for an epoch unless told otherwise."""
-    settings = {"max_iter": 1, "random_state": 0} | settings
-    return MLPClassifierDIY(hidden, batch_size=batch_size, **settings).fit(X, y)
-
-
-def fit_scikit_learn(X, y, hidden, batch_size, **settings):
-    """Fit for an epoch unless told otherwise."""
-    settings = {"max_iter": 1, "random_state": 0} | settings
-    return MLPClassifier(hidden, batch_size=batch_size, **settings).fit(X, y)

@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from common.timing import format_seconds, interleave
-from speed.results import BLUE, GREY, fit_skdnn
+from speed.results import BLUE, GREY
+from speed.systems import fit_skdnn
 
 
 def measure_scaling(results, sizes, dataset):
