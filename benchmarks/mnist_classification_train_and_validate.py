@@ -8,16 +8,16 @@ mnist_classification_evaluate.py, which by default takes the runs of the last tr
 
 import argparse
 import json
-import warnings
 from itertools import pairwise
 
 import joblib
 import matplotlib.pyplot as plt
-from sklearn.exceptions import ConvergenceWarning
 
 from common.arguments import Parser, number, output_dir
 from common.data import SPLIT_SEED, training_and_validation
+from common.fits import as_planned
 from common.machine import describe_machine
+from common.pictures import save_picture
 from common.reports import report
 from mnist.runs import DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR, PLOTS_DIR, read_metrics
 from skdnn import MLPClassifierDIY
@@ -111,7 +111,7 @@ def main():
     dataset = parser.load_dataset(args.dataset, args.data_home)
     folder = output_dir(args, dataset.name)
     training = 1 + max((run["training"] for run in read_metrics(args)[0]), default=0)
-    for name in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
+    for name in (DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR):
         (folder / name).mkdir(parents=True, exist_ok=True)
     split = training_and_validation(dataset, args.train_samples)
     facts = {  # what the runs of this training have in common
@@ -139,7 +139,6 @@ def main():
         f"Data: {dataset.name}, {len(split[0]):,} samples for training,"
         f" {len(split[1]):,} for validation. The loss of training includes the L2"
         " penalty. Seconds are those of a single run, validation included.",
-        describe_machine(),
     )
 
 
@@ -194,9 +193,7 @@ def train(name, settings, facts, split, folder):
     models = folder / MODEL_CHECKPOINTS_DIR
     estimator = MLPClassifierDIY(**settings)
     estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib", path))
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan, with any schedule.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         estimator.fit(X_train, y_train, X_val=X_val, y_val=y_val)
     save_model(estimator, models / f"{name}_last.joblib")
     history = estimator.history_
@@ -238,8 +235,7 @@ def draw(estimator, path):
     TrainingCurveDisplay.from_estimator(estimator, ax=above)
     GradientNormDisplay.from_estimator(estimator, ax=below)
     above.label_outer()
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from common.arguments import RESULTS_DIR
+from common.machine import describe_machine
 
 
 def format_table(rows):
@@ -33,8 +34,9 @@ def read_table(text):
     return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
 
 
-def report(path, title, rows, notes, machine):
-    """Print a table, and write it to a file with title, notes and machine."""
+def report(path, title, rows, notes, machine=None):
+    """Print a table, and write it to a file with title, notes and machine, or this."""
+    machine = machine or describe_machine()
     table = format_table(rows)
     print(f"\n{table}\n")
     path.parent.mkdir(parents=True, exist_ok=True)

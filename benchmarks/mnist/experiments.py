@@ -6,7 +6,6 @@ set. It writes a table and a picture. README.md in this folder tells what they s
 """
 
 import sys
-import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -14,14 +13,15 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
 from common.data import training_samples
-from common.machine import describe_machine
+from common.fits import as_planned
+from common.pictures import save_picture
 from common.reports import report, spread_of, with_spread
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
@@ -168,11 +168,8 @@ def main():
     if unknown:
         parser.error(f"no such experiment: {', '.join(unknown)}; there are {names}")
     dataset = parser.load_dataset(args.dataset, args.data_home)
-    (output_dir(args, dataset.name) / "plots").mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan, and too high a rate is, too.
-        for category in (ConvergenceWarning, FitFailedWarning, RuntimeWarning):
-            warnings.simplefilter("ignore", category)
+    # Too high a rate is part of the plan, too.
+    with as_planned(FitFailedWarning, RuntimeWarning):
         for name in args.names:
             run = run_clipping if name == "clipping" else run_experiment
             run(name, dataset, args)
@@ -232,7 +229,6 @@ def run_experiment(name, dataset, args):
         f" share of errors. Of the values of {experiment.x_label}, the one with the"
         " smallest error on the validation set is in the table. Seconds are those of a"
         " fit on one core, while the other cores do the same.",
-        describe_machine(),
     )
 
 
@@ -289,8 +285,7 @@ def finish(ax, path, n_columns=3):
         fontsize="small",
         borderaxespad=0.2,
     )
-    ax.figure.savefig(path, dpi=100)
-    plt.close(ax.figure)
+    save_picture(ax.figure, path)
 
 
 CLIPPING = {
@@ -339,8 +334,7 @@ def run_clipping(name, dataset, args):
         ax.set_ylabel(f"Gradient norm,\n{label}")
     for ax in (above, *below):
         ax.label_outer()
-    figure.savefig(folder / "plots" / f"experiment_{name}.png", dpi=100)
-    plt.close(figure)
+    save_picture(figure, folder / "plots" / f"experiment_{name}.png")
     report(
         folder / f"experiment_{name}.md",
         "With and without gradient clipping, on 100 samples",
@@ -349,7 +343,6 @@ def run_clipping(name, dataset, args):
         f" momentum of 0.9, batches of 10, {CLIPPING['max_iter']} epochs, {n_seeds}"
         " seeds. Gradient norms are those before clipping, the root mean square of an"
         " epoch. In the picture, the learning rate is 0.1 and the seed 0.",
-        describe_machine(),
     )
 
 

@@ -5,21 +5,20 @@ components; and they are what the nearest neighbours of an image are looked up a
 """
 
 import sys
-import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
 from common.data import training_samples
-from common.machine import describe_machine
+from common.fits import as_planned
+from common.pictures import save_picture
 from common.reports import report
 from skdnn import MLPClassifierDIY
 
@@ -47,9 +46,7 @@ def main():
         max_iter=args.epochs,
         random_state=args.random_state,
     )
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         networks = {
             "before": clone(clf).set_params(**UNTRAINED).fit(X, y),
             "after": clf.fit(X, y),
@@ -78,7 +75,6 @@ def main():
         f" samples. Hidden layers of 100, 100 and 20 units, {args.epochs} epochs. Five"
         " nearest neighbours decide, among the training samples, by their pixels or"
         " their activations.",
-        describe_machine(),
     )
 
 
@@ -89,7 +85,6 @@ def neighbors(X, y, X_test, y_test):
 
 def draw(networks, X, y, folder):
     """Draw two scatter plots side by side, and one legend."""
-    folder.mkdir(parents=True, exist_ok=True)
     figure, axes = plt.subplots(1, 2, figsize=(8, 4.2), layout="constrained")
     palette = plt.get_cmap("tab10").colors
     for axis, (when, network) in zip(axes, networks.items(), strict=True):
@@ -107,8 +102,7 @@ def draw(networks, X, y, folder):
         axis.set_xticks([])
         axis.set_yticks([])
     figure.supxlabel("two principal components of 20 activations", fontsize="medium")
-    figure.savefig(folder / "hidden_layers.png", dpi=100)
-    plt.close(figure)
+    save_picture(figure, folder / "hidden_layers.png")
 
 
 if __name__ == "__main__":

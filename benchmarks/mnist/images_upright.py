@@ -5,19 +5,18 @@ with the ladder's --set-aside: the test set is left alone.
 """
 
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
 from common.data import set_aside
-from common.machine import describe_machine
+from common.fits import as_planned
+from common.pictures import save_picture
 from common.reports import report, with_spread
 from mnist.recipes import RUNGS, SHARED
 from skdnn import MLPClassifierDIY
@@ -60,7 +59,6 @@ def main():
         f"Errors on {len(X_judged):,} training images set aside: means over"
         f" {args.seeds} seeds and their standard deviation. Arguments are those of the"
         " ladder.",
-        describe_machine(),
     )
     draw(dataset, folder / "plots" / "images_upright.png")
 
@@ -68,8 +66,7 @@ def main():
 def measure(recipe, X, X_judged, y, y_judged, seed):
     """Return the error in percent."""
     clf = MLPClassifierDIY(**recipe, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         clf.fit(X, y)
     return 100 * (1 - clf.score(X_judged, y_judged))
 
@@ -93,9 +90,7 @@ def draw(dataset, path):
         ax.set(xticks=[], yticks=[])
         ax.set_ylabel(name, rotation=0, ha="right", va="center")
         ax.spines[:].set_visible(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 if __name__ == "__main__":

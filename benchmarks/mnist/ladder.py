@@ -15,21 +15,21 @@ recipe has changed since.
 import re
 import sys
 import time
-import warnings
 from functools import partial
 from pathlib import Path
 
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import OUTPUT_DIR, Parser, number, output_dir
 from common.data import set_aside
+from common.fits import as_planned
 from common.in_torch import is_installed, score_torch, train_torch
 from common.machine import describe_machine, processor
+from common.pictures import save_picture
 from common.records import Records
 from common.reports import read_table, report, with_spread
 from mnist.recipes import DEFORMED, RUNGS, SHARED
@@ -74,7 +74,6 @@ def main():
     name = "ladder_set_aside" if args.set_aside else "ladder"
     folder = output_dir(args, dataset.name)
     plots = folder / "plots"
-    plots.mkdir(parents=True, exist_ok=True)
     kept = args.output_dir or OUTPUT_DIR / dataset.name
     records = Records(kept / "ladder.jsonl", ("system", "recipe", "seed", "judged_on"))
     path = folder / f"{name}.md"
@@ -135,8 +134,7 @@ def measure(recipe, seed, data, rung, picture, folder):
     X_test = upright(rung, X_test)
     start = time.perf_counter()
     X = upright(rung, X)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         clf.fit(X, y)
     seconds = time.perf_counter() - start
     # A fit that goes on remembers what its epochs took before, all networks together.
@@ -159,8 +157,7 @@ def measure(recipe, seed, data, rung, picture, folder):
         display = PredictionGridDisplay.from_estimator(
             judged, X_test, y_test, order="mistakes", n_images=40
         )
-        display.figure_.savefig(picture, dpi=100)
-        plt.close(display.figure_)
+        save_picture(display.figure_, picture)
     return result
 
 
@@ -315,8 +312,7 @@ def draw(rows, path):
     scale_log(ax)
     ax.grid(color="0.9")
     ax.legend(fontsize="small")
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 def draw_deformed(dataset, path):
@@ -326,8 +322,7 @@ def draw_deformed(dataset, path):
     AugmentationDisplay.from_augmentation(
         DEFORMED, dataset.X_train[chosen], n_copies=9, ax=ax
     )
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,17 @@ rates. The test set is not used.
 """
 
 import sys
-import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
-from common.machine import describe_machine
+from common.fits import as_planned
+from common.pictures import save_picture
 from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.displays import LearningRateDisplay
@@ -51,8 +50,7 @@ def main():
     errors = []
     for rate in (*grid, display.suggestion_):
         clf.set_params(learning_rate_init=float(rate))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with as_planned():
             clf.fit(X, y)
         errors.append(100 * (1 - clf.score(X_val, y_val)))
     *errors, suggested = errors
@@ -66,8 +64,7 @@ def main():
     below.grid(color="0.9")
     below.legend(frameon=False, fontsize="small")
     folder = output_dir(args, dataset.name)
-    (folder / "plots").mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / "plots" / "learning_rate_finder.png", dpi=100)
+    save_picture(figure, folder / "plots" / "learning_rate_finder.png")
     rates = [*(f"{rate:.2g}" for rate in grid), f"{display.suggestion_:g}, suggested"]
     report(
         folder / "learning_rate_finder.md",
@@ -77,7 +74,6 @@ def main():
             for rate, error in zip(rates, [*errors, suggested], strict=True)
         ],
         f"After {args.epochs} epochs of {len(X):,} samples, all else at its default.",
-        describe_machine(),
     )
 
 

@@ -5,13 +5,10 @@ Pictures show scores against fit times and numbers of parameters.
 """
 
 import sys
-import warnings
 from pathlib import Path
 
 import joblib
-import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler
@@ -20,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
 from common.data import training_samples
-from common.machine import describe_machine
+from common.fits import as_planned
+from common.pictures import save_picture
 from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.displays import ArchitectureComparisonDisplay
@@ -56,9 +54,7 @@ def main():
     X, y = training_samples(dataset, args.train_samples)
     search = make_search(args)
     print(f"{len(ARCHITECTURES)} architectures, {args.cv} folds, {len(X):,} samples")
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         try:
             search.fit(X, y)
         except ValueError as error:
@@ -84,7 +80,6 @@ def main():
         "The best, fitted again on all training samples, has a test score of"
         f" {loaded.score(dataset.X_test, dataset.y_test):.4f}. Persisted and loaded, it"
         " predicts the same probabilities.",
-        describe_machine(),
     )
 
 
@@ -107,11 +102,9 @@ def make_search(args):
 
 def draw(search, folder):
     """Draw the scores against what the candidates cost."""
-    folder.mkdir(parents=True, exist_ok=True)
     for x in ("fit_time", "parameters"):
         display = ArchitectureComparisonDisplay.from_search(search, x=x)
-        display.figure_.savefig(folder / f"architectures_{x}.png", dpi=100)
-        plt.close(display.figure_)
+        save_picture(display.figure_, folder / f"architectures_{x}.png")
 
 
 def make_table(results):

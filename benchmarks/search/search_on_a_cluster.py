@@ -8,13 +8,11 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
 import joblib
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number, output_dir
 from common.data import training_samples
-from common.machine import describe_machine
+from common.fits import as_planned
 from common.reports import report
 from skdnn import MLPClassifierDIY
 from skdnn.nn import BatchNorm, Dense, ReLU
@@ -111,7 +109,6 @@ def main():
         f" In all, this machine sent {sent / 1e6:.1f} MB,"
         f" {sent / n_bytes:.1f} times as much. A task that does nothing takes"
         f" {seconds_of_nothing * 1e3:.1f} ms.",
-        describe_machine(),
     )
 
 
@@ -120,8 +117,7 @@ def timed_search(epochs, folds, X, y):
     mlp = MLPClassifierDIY(learning_rate="one_cycle", max_iter=epochs, random_state=0)
     start_time = time.perf_counter()
     search = GridSearchCV(mlp, GRID, cv=folds, refit=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         search.fit(X, y)
     return search, time.perf_counter() - start_time
 

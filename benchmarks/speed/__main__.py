@@ -6,14 +6,12 @@ does at the time slows both down.
 """
 
 import sys
-import warnings
 from pathlib import Path
-
-from sklearn.exceptions import ConvergenceWarning
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import Parser, number
+from common.fits import as_planned
 from common.in_torch import is_installed
 from common.machine import OtherProcesses
 from speed.epoch import measure_epoch, measure_extras
@@ -116,9 +114,7 @@ def main():
         if not is_installed(name):
             print(f"{name} is not installed: its rows are left out")
     results = Results(args, sizes, dataset)
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         for name in SECTIONS:
             if name in args.only:
                 results.others = OtherProcesses()

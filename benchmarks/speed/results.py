@@ -1,10 +1,10 @@
 """The file of results, and the pictures."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from common.arguments import output_dir
 from common.machine import OtherProcesses, describe_machine
+from common.pictures import save_picture
 from common.reports import format_table
 from speed.systems import describe_peers
 
@@ -42,5 +42,4 @@ class Results:
 
     def save(self, figure, name):
         """Write a picture."""
-        figure.savefig(self.plots / f"speed_{name}.png", dpi=100)
-        plt.close(figure)
+        save_picture(figure, self.plots / f"speed_{name}.png")

@@ -27,7 +27,6 @@ from sklearn.model_selection import train_test_split
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.arguments import OUTPUT_DIR, Parser, number, output_dir
-from common.machine import describe_machine
 from common.records import Records
 from common.reports import report
 from tables.models import MODELS, SLOW
@@ -140,7 +139,6 @@ def main():
         f"Tables: {args.task}, {args.list}",
         tables_of(results, scores),
         notes,
-        describe_machine(),
     )
     for score in scores:
         report(
@@ -148,7 +146,6 @@ def main():
             f"{score} of each table: {args.task}, {args.list}",
             single_tables(results, score),
             notes,
-            describe_machine(),
         )
 
 

@@ -13,7 +13,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from common.arguments import Parser, output_dir
-from common.machine import describe_machine
 from common.reports import report
 from drawing import BLUE, GREEN, INK, RED, STYLE, save_svg
 from skdnn.nn import (
@@ -169,7 +168,6 @@ def where_one_over_m_belongs(X, Y, sizes, folder, data):
         f" {len(sizes['seeds'])} seeds."
         "\n\n![Final loss by learning rate, a curve for each batch size, dividing once"
         " and twice](one_over_m.svg)",
-        describe_machine(),
     )
 
 
@@ -221,7 +219,6 @@ def softmax_averaged_or_not(X, Y, sizes, folder, data):
         f" for learning rate {sizes['drawn_rate']:g}."
         "\n\n![Loss and largest gradient norm by epoch, with each sample's own Jacobian"
         " and with the average](softmax_jacobian.svg)",
-        describe_machine(),
     )
 
 
