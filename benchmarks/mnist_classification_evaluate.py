@@ -12,15 +12,12 @@ import csv
 from collections import defaultdict
 
 import joblib
-import matplotlib.pyplot as plt
-from common import Parser, number, output_dir, report, training_and_validation
-from mnist_classification_train_and_validate import (
-    DATA_CACHE_DIR,
-    MODEL_CHECKPOINTS_DIR,
-    PLOTS_DIR,
-    read_metrics,
-)
 
+from common.arguments import Parser, number, output_dir
+from common.data import training_and_validation
+from common.pictures import save_picture
+from common.reports import report
+from mnist.runs import DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR, PLOTS_DIR, read_metrics
 from skdnn import diagnose
 from skdnn.displays import (
     PredictionGridDisplay,
@@ -254,7 +251,6 @@ def differences(runs):
 
 def draw(runs, chosen, images, shape, args, folder):
     """Draw the scores of all runs; digits, weights and diagnosis of the chosen one."""
-    folder.mkdir(parents=True, exist_ok=True)
     X, y = images
     models = {run["name"]: run["last"] for run in runs}
     displays = {
@@ -283,8 +279,7 @@ def draw(runs, chosen, images, shape, args, folder):
             order=order,
         )
     for name, display in displays.items():
-        display.figure_.savefig(folder / f"{name}.png", dpi=100)
-        plt.close(display.figure_)
+        save_picture(display.figure_, folder / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -8,36 +8,21 @@ mnist_classification_evaluate.py, which by default takes the runs of the last tr
 
 import argparse
 import json
-import warnings
 from itertools import pairwise
 
 import joblib
 import matplotlib.pyplot as plt
-from common import (
-    SPLIT_SEED,
-    Parser,
-    describe_machine,
-    number,
-    output_dir,
-    report,
-    training_and_validation,
-)
-from sklearn.exceptions import ConvergenceWarning
 
+from common.arguments import Parser, number, output_dir
+from common.data import SPLIT_SEED, training_and_validation
+from common.fits import as_planned
+from common.machine import describe_machine
+from common.pictures import save_picture
+from common.reports import report
+from mnist.runs import DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR, PLOTS_DIR, read_metrics
 from skdnn import MLPClassifierDIY
 from skdnn.displays import GradientNormDisplay, TrainingCurveDisplay
 from skdnn.nn import BatchNorm, Dense, ReLU
-
-# Folders in that of the results
-DATA_CACHE_DIR = "metrics"
-PLOTS_DIR = "plots"
-MODEL_CHECKPOINTS_DIR = "models"
-
-# What is to be known of a run to evaluate it
-METRICS = {
-    *("name", "training", "dataset", "n_train", "n_validation", "validation_set"),
-    *("n_parameters", "best_epoch", "seconds", "machine", "epochs"),
-}
 
 TEN_EPOCHS = {
     "max_iter": 10,
@@ -126,7 +111,7 @@ def main():
     dataset = parser.load_dataset(args.dataset, args.data_home)
     folder = output_dir(args, dataset.name)
     training = 1 + max((run["training"] for run in read_metrics(args)[0]), default=0)
-    for name in (DATA_CACHE_DIR, PLOTS_DIR, MODEL_CHECKPOINTS_DIR):
+    for name in (DATA_CACHE_DIR, MODEL_CHECKPOINTS_DIR):
         (folder / name).mkdir(parents=True, exist_ok=True)
     split = training_and_validation(dataset, args.train_samples)
     facts = {  # what the runs of this training have in common
@@ -154,7 +139,6 @@ def main():
         f"Data: {dataset.name}, {len(split[0]):,} samples for training,"
         f" {len(split[1]):,} for validation. The loss of training includes the L2"
         " penalty. Seconds are those of a single run, validation included.",
-        describe_machine(),
     )
 
 
@@ -202,32 +186,6 @@ def make_parser():
     return parser
 
 
-def metrics_files(args):
-    """Return the files of metrics: in --output-dir, or in the folders of all data."""
-    folders = dict.fromkeys(output_dir(args, name) for name in ("mnist", "digits"))
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.glob(f"{DATA_CACHE_DIR}/*.json"))
-    ]
-
-
-def read_metrics(args):
-    """Return the metrics of all runs, each with its "folder", and other such files.
-
-    Those are damaged, renamed, or written before runs were told apart by training.
-    """
-    runs, others = [], []
-    for path in metrics_files(args):
-        try:
-            run = json.loads(path.read_text()) | {"folder": path.parents[1]}
-        except (ValueError, TypeError):
-            run = {}
-        is_whole = run.keys() >= METRICS and run["name"] == path.stem
-        (runs if is_whole else others).append(run if is_whole else path)
-    return runs, others
-
-
 def train(name, settings, facts, split, folder):
     """Do a run, write its files, and return its row of the table."""
     X_train, X_val, y_train, y_val = split
@@ -235,9 +193,7 @@ def train(name, settings, facts, split, folder):
     models = folder / MODEL_CHECKPOINTS_DIR
     estimator = MLPClassifierDIY(**settings)
     estimator.set_callbacks(Checkpoint(name, models / f"{name}_best.joblib", path))
-    with warnings.catch_warnings():
-        # The number of epochs is part of the plan, with any schedule.
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with as_planned():
         estimator.fit(X_train, y_train, X_val=X_val, y_val=y_val)
     save_model(estimator, models / f"{name}_last.joblib")
     history = estimator.history_
@@ -279,8 +235,7 @@ def draw(estimator, path):
     TrainingCurveDisplay.from_estimator(estimator, ax=above)
     GradientNormDisplay.from_estimator(estimator, ax=below)
     above.label_outer()
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    save_picture(figure, path)
 
 
 if __name__ == "__main__":

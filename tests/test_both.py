@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from skdnn.training.lockstep import Lockstep
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
@@ -18,7 +19,6 @@ from helpers import check_refusal, of_both_pairs, outputs, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.nn import ELU, Dense, GaussianOutput, Normal, ReLU, Softmax
 from skdnn.training import MiniBatch
-from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal, assert_equal
 from scipy.sparse import csc_array, csr_array
+from skdnn.training.lockstep import Lockstep
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -53,7 +54,6 @@ from skdnn.nn import (
 from skdnn.training import LBFGS, GradientDescent, checkpoint
 from skdnn.training.checkpoint import Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
-from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

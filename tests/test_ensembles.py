@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from scipy.sparse import csr_array
+from skdnn.training.lockstep import Lockstep
 from sklearn.base import clone
 from sklearn.datasets import (
     load_diabetes,
@@ -35,7 +36,6 @@ from skdnn.nn import (
     Residual,
 )
 from skdnn.training import checkpoint, together
-from skdnn.training.lockstep import Lockstep
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

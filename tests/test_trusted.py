@@ -90,7 +90,7 @@ NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}
 
 
 def modules():
-    """Return all modules of the package; the notebooks' scripts are none."""
+    """Return all modules of the package; the scripts in docs are none."""
     found = pkgutil.walk_packages(skdnn.__path__, "skdnn.")
     return [
         importlib.import_module(name) for name in ["skdnn", *(m.name for m in found)]
@@ -491,8 +491,8 @@ FOREIGN = [
     "skdnn.fetch_mnist",
     "skdnn.estimators.files.Stamp.__setstate__",
     "skdnn.estimators.classifier.MLPClassifierDIY.fit",
-    "skdnn.notebooks.table.attempt",
-    "skdnn.notebooks.table.joblib.load",
+    "skdnn.docs.notebooks.table.attempt",
+    "skdnn.docs.notebooks.table.joblib.load",
     "skdnn.__main__.main",
     "os.system",
     "builtins.eval",
@@ -537,7 +537,7 @@ def test_no_crafted_file_calls_anything(name, trap):
     for state in crafted(name, "true"):
         assert set(load(written(state), trusted_types)) <= {owner} & set(TYPES), state
         assert not trap, state
-    assert "skdnn.notebooks.table" not in sys.modules
+    assert "skdnn.docs.notebooks.table" not in sys.modules
 
 
 def test_a_rule_by_prefix_is_no_protection(trap):
@@ -645,14 +645,14 @@ from skdnn.trusted import TYPES
 assert {name.rpartition(".")[0] for name in TYPES} <= set(sys.modules)
 before = set(sys.modules)
 types = skops.io.get_untrusted_types(file="it.skops")
-assert "skdnn.notebooks.table.attempt" in types and "antigravity.fly" in types
+assert "skdnn.docs.notebooks.table.attempt" in types and "antigravity.fly" in types
 assert skdnn.trusted_types(types) == ["skdnn.nn.network.Network"]
 print(*(it for it in set(sys.modules) - before if "encodings" not in it))
 """
 
 
 def test_to_look_at_a_file_imports_nothing(tmp_path):
-    names = ["skdnn.notebooks.table.attempt", "antigravity.fly", "this.s"]
+    names = ["skdnn.docs.notebooks.table.attempt", "antigravity.fly", "this.s"]
     names += ["skdnn.nn.network.Network"]
     file = tmp_path / "it.skops"
     file.write_bytes(written(several(*(node("FunctionNode", name) for name in names))))

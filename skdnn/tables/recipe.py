@@ -1,7 +1,7 @@
 """The recipe for tables: which networks, how they are trained, and for how long.
 
 Each number here was chosen on tables set aside for choosing, see
-``benchmarks/tables.py``.
+``benchmarks/tables/``.
 """
 
 import numpy as np

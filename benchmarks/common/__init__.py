@@ -1,0 +1,1 @@
+"""What all measurements share: arguments, data, times, tables."""

@@ -1,0 +1,1 @@
+"""Experiments on images: MNIST, or digits where it cannot be had."""

@@ -1,0 +1,1 @@
+"""Searches over architectures, on this machine and on a cluster."""

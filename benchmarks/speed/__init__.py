@@ -1,0 +1,1 @@
+"""Time and memory, against scikit-learn, torch, skorch and JAX."""

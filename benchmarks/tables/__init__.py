@@ -1,0 +1,1 @@
+"""Tables: networks against gradient-boosted trees and other networks."""
