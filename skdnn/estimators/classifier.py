@@ -189,7 +189,8 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     def _probabilities(self, X):
         """Return the probabilities of all classes, of each network."""
-        return self.task_.loss_for(self.network_).probabilities(self._logits(X))
+        Z = self._logits(X)
+        return self.task_.loss_for(self.network_).probabilities(Z)
 
     def _logits(self, X):
         """Return the logits of all classes, of each network."""
