@@ -57,7 +57,7 @@ class Workspace:
         self.n_rows = n_rows
         self.training = training
         self._dtype, self._axes = network.dtype, network.axes
-        rngs = rng if isinstance(rng, list) else [rng] * prod(network.axes)
+        rngs = rng if isinstance(rng, list) else [rng] * network.n_networks
         if training and rng is None:
             rngs = [np.random.default_rng() for _ in rngs]
         self._memory = {} if like is None else like._memory
