@@ -167,6 +167,22 @@ def test_who_else_reads_arguments(iris):
         assert look(quick(**settings)) == look(quick(**plain))
 
 
+CHOICES = [
+    (SharedArguments, "activation", ACTIVATIONS),
+    (SharedArguments, "weight_init", {"auto", *INITIALIZERS}),
+    (SharedArguments, "solver", {"lbfgs", *OPTIMIZERS}),
+    (SharedArguments, "learning_rate", SCHEDULES),
+    (MLPRegressorDIY, "loss", LOSSES),
+]
+
+
+@pytest.mark.parametrize(("Estimator", "argument", "names"), CHOICES)
+def test_the_documentation_has_every_choice(Estimator, argument, names):
+    pattern = rf"^ *{argument} : {{(.*?)}}"
+    (choices,) = re.findall(pattern, Estimator.__doc__, re.M | re.S)
+    assert set(re.findall(r'"(\w+)"', choices)) == set(names)
+
+
 VALUES = {
     "Dense": (Dense, 50, np.int8(50)),
     "Dropout": (Dropout, 0.1, np.float64(0.1)),
@@ -264,19 +280,3 @@ def test_sizes_that_are_none(iris, sizes):
 def test_too_many_networks(iris):
     with pytest.raises(ValueError, match="'n_networks' parameter"):
         quick(n_networks=10**20).fit(*iris)
-
-
-CHOICES = [
-    (SharedArguments, "activation", ACTIVATIONS),
-    (SharedArguments, "weight_init", {"auto", *INITIALIZERS}),
-    (SharedArguments, "solver", {"lbfgs", *OPTIMIZERS}),
-    (SharedArguments, "learning_rate", SCHEDULES),
-    (MLPRegressorDIY, "loss", LOSSES),
-]
-
-
-@pytest.mark.parametrize(("Estimator", "argument", "names"), CHOICES)
-def test_the_documentation_has_every_choice(Estimator, argument, names):
-    pattern = rf"^ *{argument} : {{(.*?)}}"
-    (choices,) = re.findall(pattern, Estimator.__doc__, re.M | re.S)
-    assert set(re.findall(r'"(\w+)"', choices)) == set(names)

@@ -201,17 +201,20 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         with warnings_of_fit(), unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             data = read(self, X, y, sample_weight, read_task, reset=not fitted)
-            jobs, shares = self._jobs_to_go_on(data)
+            running = getattr(self, "_jobs", [])
+            if running and not running[0].network.parameters.flags.writeable:
+                running = copy.deepcopy(running)  # loaded as a memory map
+            jobs, shares = self._jobs_to_go_on(data, running)
             if not fitted:
                 self._warn_of_numbers(data, jobs[0].network)
                 warn_of_size(self, data)
             warn_of_planned_end(self, jobs[0])
-            before = [state_of(job) for job in jobs]
+            before = [state_of(job) for job in running]
             try:
                 train_once(jobs, data)
                 self._publish(jobs, data.task, shares)
             except BaseException:
-                for job, state in zip(jobs, before, strict=True):
+                for job, state in zip(running, before, strict=True):
                     restore(job, state)
                 raise
             for job in jobs:
@@ -220,12 +223,13 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
             self._jobs = jobs
         return self
 
-    def _jobs_to_go_on(self, data):
-        """Return the jobs of `partial_fit`, as the last call left them, and shares."""
-        running = getattr(self, "_jobs", None)
-        if running is not None:
-            if not running[0].network.parameters.flags.writeable:
-                running = copy.deepcopy(running)  # loaded as a memory map
+    def _jobs_to_go_on(self, data, running):
+        """Return the jobs of `partial_fit`, and their shares.
+
+        They go on from those that run since the last call, or from the last fit, if
+        there was one.
+        """
+        if running:
             shares = [
                 Share(job.rng, alone.random_state)
                 for job, alone in zip(running, each_network(self), strict=True)
@@ -246,7 +250,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
                 data.task.start(network, *data.learned())
             transform_stop(self, network)
             jobs.append(job_of(self, network, data.task, share.rng, past))
-        for job, before in zip(jobs, running or (), strict=False):
+        for job, before in zip(jobs, running, strict=False):
             job.take_over(before)
         return jobs, shares
 

@@ -23,8 +23,6 @@ from skdnn.nn.vectors import (
 )
 from skdnn.nn.workspace import Workspace
 
-TABLE_HEAD = ("layer", "output shape", "parameters")
-
 
 class Network:
     """Layers in a row, with their parameters, gradients and running statistics.
@@ -68,6 +66,8 @@ class Network:
     views : list of dict of str to ndarray
         For each layer, its parameters ("weights"), gradients ("d_weights") and running
         statistics ("running_mean") as views into the flat vectors.
+    axes : tuple of int
+        What comes before the shape of one network's arrays: () or (n_networks,).
     n_networks : int
         How many there are at once, 1 without the axis.
     n_parameters : int

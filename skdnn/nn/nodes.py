@@ -1,9 +1,13 @@
 """The layers in their places: their widths, names, and parts of the flat vectors."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from math import prod
 
+import numpy as np
+
 from skdnn.nn.layers import Layer, Softmax
+from skdnn.nn.layers.base import slot_class
 
 
 @dataclass
@@ -18,6 +22,8 @@ class Node:
         Features that go into it, and that come out.
     view : dict of str to ndarray
         Its parameters, gradients and running statistics.
+    rows : dict of str to ndarray
+        The same as a layer takes them: vectors as a row, to go with rows of samples.
     numbers : dict of str to list
         Those that may differ among networks at once, one for each: see
         :meth:`Network.stacked`.
@@ -30,8 +36,14 @@ class Node:
     n_inputs: int
     n_outputs: int
     view: dict
+    rows: dict
     numbers: dict
     children: list
+
+    @cached_property
+    def slot_class(self):
+        """The class of what a workspace hands to the layer."""
+        return slot_class(self.layer, self.n_inputs)
 
     def walk(self):
         """Yield this one, and all that it consists of."""
@@ -56,7 +68,8 @@ def make_nodes(layers, n_inputs, n_networks, prefix=""):
         children = make_nodes(layer.layers, n_inputs, n_networks, f"{name}.")
         numbers = {it: [getattr(layer, it)] * n_networks for it in layer.numbers}
         n_outputs = layer.output_width(n_inputs)
-        nodes.append(Node(layer, name, n_inputs, n_outputs, {}, numbers, children))
+        node = Node(layer, name, n_inputs, n_outputs, {}, {}, numbers, children)
+        nodes.append(node)
         n_inputs = n_outputs
     return nodes
 
@@ -85,8 +98,10 @@ def cut(vector, entries, prefix=""):
     start = 0
     for node, name, shape in entries:
         stop = start + prod(shape)
-        its_part = vector[..., start:stop]
-        node.view[prefix + name] = its_part.reshape(*vector.shape[:-1], *shape)
+        view = vector[..., start:stop].reshape(*vector.shape[:-1], *shape)
+        node.view[prefix + name] = view
+        is_vector = len(shape) == 1
+        node.rows[prefix + name] = view[..., np.newaxis, :] if is_vector else view
         start = stop
 
 

@@ -1,11 +1,11 @@
 """The buffers of a mini-batch: where layers write what they compute."""
 
+from itertools import chain
 from math import prod
 
 import numpy as np
 
 from skdnn.nn.layers import Dense
-from skdnn.nn.layers.base import slot_class
 
 
 class Workspace:
@@ -57,7 +57,7 @@ class Workspace:
         self.n_rows = n_rows
         self.training = training
         self._dtype, self._axes = network.dtype, network.axes
-        rngs = rng if isinstance(rng, list) else [rng] * prod(network.axes)
+        rngs = rng if isinstance(rng, list) else [rng] * network.n_networks
         if training and rng is None:
             rngs = [np.random.default_rng() for _ in rngs]
         self._memory = {} if like is None else like._memory
@@ -87,17 +87,15 @@ class Workspace:
         for i, node in enumerate(nodes):
             layer, here = node.layer, (*place, i)
             shape = (self.n_rows, node.n_outputs)
-            kept = layer.kept_shapes(self.n_rows, node.n_inputs)
-            own = {**self._rows(node), **node.numbers}
-            names = (*own, *kept, *layer.remembers)
-            slot = slot_class(type(layer).__name__, names)(**self._shared)
+            slot = node.slot_class(**self._shared)
             slot.slots = self._make_slots(node.children, here)
             if self.training:
                 slot.scratch = self._array("scratch", shape)
                 slot.mask = self._array("mask", shape, bool)
+                kept = layer.kept_shapes(self.n_rows, node.n_inputs)
                 for name, its_shape in kept.items():
-                    own[name] = self._array((name, *here), its_shape)
-            for name, value in own.items():
+                    setattr(slot, name, self._array((name, *here), its_shape))
+            for name, value in chain(node.rows.items(), node.numbers.items()):
                 setattr(slot, name, value)
             if protected or not layer.forward_in_place:
                 # At inference nothing is kept, so that two arrays can take turns.
@@ -125,14 +123,6 @@ class Workspace:
             shape = (self.n_rows, node.n_inputs)
             slot.d_input = self._array(("gradient", turn), shape)
         return turn
-
-    def _rows(self, node):
-        """Return a layer's parameters: vectors as a row, to go with rows of samples."""
-        n_axes = len(self._axes)
-        return {
-            name: array[..., np.newaxis, :] if array.ndim - n_axes == 1 else array
-            for name, array in node.view.items()
-        }
 
     def walk(self, slots=None):
         """Yield each slot, also of the layers that others consist of."""

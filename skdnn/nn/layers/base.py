@@ -139,9 +139,18 @@ class Slot:
     slots: Sequence = ()
 
 
-@lru_cache(256)  # beside the layers, which are their hyperparameters and nothing else
-def slot_class(layer_name, names):
-    """Return a class of slots that has, beside what all have, these names."""
+def slot_class(layer, n_inputs):
+    """Return the class of a layer's slots: with what all have, and what it declares."""
+    parameters = layer.parameter_shapes(n_inputs)
+    kept = layer.kept_shapes(1, n_inputs)
+    statistics = layer.statistic_shapes(n_inputs)
+    gradients = (f"d_{name}" for name in parameters)
+    own = (*parameters, *gradients, *statistics, *kept)
+    return _slot_class(type(layer).__name__, own + layer.remembers + layer.numbers)
+
+
+@lru_cache(256)
+def _slot_class(layer_name, names):
     if taken := {*names} & {field.name for field in fields(Slot)}:
         raise TypeError(f"{layer_name}: every slot has {taken} already: rename yours.")
     return type(f"{layer_name}Slot", (Slot,), {"__slots__": names})
