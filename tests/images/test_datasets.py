@@ -29,7 +29,7 @@ from sklearn.utils import Bunch
 from skdnn.images import datasets
 from skdnn.images.datasets import fetch_mnist, load_image_dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # The md5 sums of the original files, uncompressed: train-images-idx3-ubyte and so on.
 IDX_MD5 = {
