@@ -66,6 +66,7 @@ NO_NUMBERS = {
     "list of durations": [dt.timedelta(i) for i in range(N)],
     "object dates": objects(DAYS),
     "pandas": pandas.Series(DAYS),
+    "pandas' durations": pandas.Series(np.arange(N).astype("m8[ns]")),
     "pandas, among objects": pandas.Series([d.date() for d in DAYS], dtype=object),
     "pandas, with a zone": pandas.Series(
         pandas.date_range("2020", periods=N, tz="UTC")

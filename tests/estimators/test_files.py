@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers import outputs, quick
 from skdnn import (
     MLPClassifierDIY,
     MLPRegressorDIY,
@@ -61,10 +62,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X, y = load_digits(return_X_y=True)
 X = (X / 16)[:600]
 y = y[:600]
-
-
-def quick(**settings):
-    return MLPClassifierDIY((20,), **{"max_iter": 3, "random_state": 0, **settings})
 
 
 def half_way(**settings):
@@ -305,3 +302,28 @@ def test_skops_refuses_a_newer_format(monkeypatch):
         content = skops.dumps(clf)
     with pytest.raises(ValueError, match=r"saved by skdnn 3\.2\.1 in file format 7"):
         skops.loads(content, trusted=trusted(skops, content))
+
+
+# ------------------------------------------------------------------- what is in a file
+
+
+def test_joblib_keeps_the_parameters_and_no_more(digits, tmp_path, small):
+    X, y = digits
+    clf = small(
+        hidden_layer_sizes=(300, 200), batch_norm=True, dropout=0.1, early_stopping=True
+    ).fit(X, y)
+    joblib.dump(clf, tmp_path / "model.joblib")
+    network = clf.network_
+    learned = network.parameters.nbytes + network.statistics.nbytes
+    assert (tmp_path / "model.joblib").stat().st_size < learned + 10_000
+    for mmap_mode in (None, "r"):
+        twin = joblib.load(tmp_path / "model.joblib", mmap_mode=mmap_mode)
+        assert_array_equal(outputs(twin, X), outputs(clf, X))
+        assert_array_equal(twin.coefs_[0], clf.coefs_[0])
+        assert twin.history_ == clf.history_
+
+
+def test_a_path_is_saved_as_a_string(iris, tmp_path):
+    clf = MLPClassifierDIY(max_iter=1, checkpoint_dir=tmp_path).fit(*iris)
+    assert pickle.loads(pickle.dumps(clf)).checkpoint_dir == str(tmp_path)
+    assert clf.checkpoint_dir is tmp_path
