@@ -13,19 +13,15 @@ from skdnn.training import MiniBatch
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_integers_are_cast_as_they_are_gathered(small):
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_integers_are_cast_as_they_are_gathered(small, shuffle):
     X, y = load_digits(return_X_y=True)
-    clf = small(early_stopping=True).fit(X.astype(np.uint8), y)
-    expected = small(early_stopping=True).fit(X.astype(np.float32), y)
+    clf, expected = (
+        small(early_stopping=True, shuffle=shuffle).fit(X.astype(dtype), y)
+        for dtype in (np.uint8, np.float32)
+    )
     assert_array_equal(clf.loss_curve_, expected.loss_curve_)
     assert_array_equal(outputs(clf, X.astype(np.uint8)), outputs(expected, X))
-
-
-def test_unshuffled_batches_are_cast_as_well(small):
-    X, y = load_digits(return_X_y=True)
-    clf = small(shuffle=False).fit(X.astype(np.uint8), y)
-    expected = small(shuffle=False).fit(X.astype(np.float32), y)
-    assert_array_equal(clf.loss_curve_, expected.loss_curve_)
 
 
 @pytest.mark.parametrize(
