@@ -29,7 +29,7 @@ except ImportError:
 else:
     common = {"deadline": None, "suppress_health_check": list(HealthCheck)}
     settings.register_profile(
-        "short", max_examples=800, derandomize=True, database=None, **common
+        "short", max_examples=1000, derandomize=True, database=None, **common
     )
     settings.register_profile("full", max_examples=10_000, **common)
     settings.load_profile("full" if os.environ.get("SKDNN_FULL") else "short")
