@@ -35,6 +35,12 @@ else:
     settings.load_profile("full" if os.environ.get("SKDNN_FULL") else "short")
 
 
+def pytest_configure(config):
+    """Let fits be short: that they have not converged is no matter in tests."""
+    ignored = "ignore::sklearn.exceptions.ConvergenceWarning"
+    config.addinivalue_line("filterwarnings", ignored)
+
+
 def read_only(*arrays):
     """Return arrays that all tests can share: none can change them for another."""
     for array in arrays:

@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.augmentation import (
@@ -28,7 +27,6 @@ X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]
 ALL = [Affine(), Elastic(), Noise(), Erase(), MixUp()]
 each = pytest.mark.parametrize("value", ALL, ids=repr)
-pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
 
 def network(**params):
@@ -446,13 +444,6 @@ def test_numbers_are_mixed_too():
     )
     y = X @ np.arange(64) / 64
     assert reg.fit(X, y).score(X, y) > 0.8
-
-
-def test_in_a_search():
-    search = GridSearchCV(
-        network(), {"augmentation": [None, Noise(), [Affine()]]}, cv=2
-    )
-    assert len(search.fit(X, Y).cv_results_["params"]) == 3
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ from skdnn.augmentation import (
 )
 from skdnn.displays import AugmentationDisplay
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]
 

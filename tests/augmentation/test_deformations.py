@@ -20,7 +20,6 @@ from skdnn.augmentation import (
 )
 from skdnn.images.pixels import bilinear_maps, middle_grid
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]
 

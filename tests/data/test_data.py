@@ -20,7 +20,6 @@ from skdnn.augmentation import Affine, AveragedOverCopies
 from skdnn.images import Deskew
 
 pandas = pytest.importorskip("pandas")
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 N = 24
 A = np.arange(N) % 7 * 1.0

@@ -8,9 +8,6 @@ from sklearn.exceptions import DataConversionWarning
 from helpers import check_refusal
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
 BAD_X = {
     "nan": (lambda X, y: (np.where(X > 1, np.nan, X), y), "contains NaN"),
     "infinity": (lambda X, y: (np.where(X > 1, np.inf, X), y), "infinity"),

@@ -9,8 +9,6 @@ from sklearn.preprocessing import StandardScaler
 from helpers import outputs, silent
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_float32_is_close_to_float64(digits, small):
     X, y = digits

@@ -1,11 +1,7 @@
 """Of a network that went on, only what its weights come from is diagnosed."""
 
-import pytest
-
 from helpers import stopping
 from skdnn import diagnose
-
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 def test_diagnose_forgets_fits_whose_weights_are_gone(iris):

@@ -8,8 +8,6 @@ from sklearn.preprocessing import StandardScaler
 from skdnn import MLPClassifierDIY, diagnose
 from skdnn.displays import ArchitectureComparisonDisplay, TrainingCurveDisplay
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_searches_in_pipelines_and_pipelines_in_pipelines(iris):
     X, y = iris

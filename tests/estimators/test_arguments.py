@@ -45,8 +45,6 @@ from skdnn.nn import (
     Softmax,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 HALF = {
     "float32": np.float32(0.5),
     "float16": np.float16(0.5),

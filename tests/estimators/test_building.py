@@ -21,9 +21,6 @@ from skdnn.nn import (
     Tanh,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
 NORMALIZED = [Dense(20), BatchNorm(), ReLU()]
 
 

@@ -29,8 +29,6 @@ from skdnn.nn import (
     Tanh,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_log_probabilities_reach_where_probabilities_do_not():
     X = np.array([[-1.0], [1.0]] * 20)

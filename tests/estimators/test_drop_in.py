@@ -23,8 +23,6 @@ from helpers import first_part, of_both, of_both_pairs, outputs, quick, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.nn import BatchNorm, Dense, ReLU, Softmax
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def public(cls):
     return {name for name in dir(cls) if not name.startswith("_")}

@@ -19,8 +19,6 @@ from skdnn import (
 )
 from skdnn.estimators import files
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 X, y = load_digits(return_X_y=True)
 X = (X / 16)[:600]
 y = y[:600]

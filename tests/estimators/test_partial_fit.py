@@ -11,8 +11,6 @@ from sklearn.neural_network import MLPClassifier
 from helpers import first_part, of_both_pairs, outputs, quick, quick_of
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_warm_start_goes_on(iris, small):
     X, y = iris

@@ -16,8 +16,6 @@ from helpers import quick_regressor as quick
 from skdnn import MLPRegressorDIY
 from skdnn.nn import Dense, GaussianOutput, Identity, Ordered, ReLU, Softmax
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 of_all_but_poisson = pytest.mark.parametrize(
     "settings",
     [LOSSES[name] for name in LOSSES if name != "poisson"],

@@ -20,8 +20,6 @@ from threadpoolctl import threadpool_limits
 from helpers import first_part, of_both, quick_of
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 X, y = load_digits(return_X_y=True)
 X = X.astype(np.float32) / 16
 

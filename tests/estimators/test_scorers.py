@@ -19,8 +19,6 @@ from helpers import Callback, quick, silent, stopping
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
 from skdnn.estimators.validation import Validation
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_scorers_see_labels_and_no_warning_about_names():
     pandas = pytest.importorskip("pandas")

@@ -19,8 +19,6 @@ from sklearn.preprocessing import StandardScaler
 from helpers import quick, stopping
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
 @pytest.mark.parametrize("batch_norm", [False, True])

@@ -15,8 +15,6 @@ from sklearn.utils.class_weight import compute_sample_weight
 from helpers import quick
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.mark.parametrize("n_count", [2, 5])
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
-from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -267,13 +267,6 @@ def test_several_targets_and_many_labels():
     clf, _ = quick("classifier", max_iter=40)
     assert clf.fit(X, indicators).score(X, indicators) > 0.8
     assert_array_equal(clf.predict(X), clf.predict_proba(X) > 0.5)
-
-
-def test_log_probabilities():
-    clf, _ = quick("classifier")
-    clf.fit(X, LABELS)
-    assert_allclose(np.exp(clf.predict_log_proba(X)), clf.predict_proba(X), rtol=1e-5)
-    assert log_loss(LABELS, clf.predict_proba(X)) < np.log(2)
 
 
 @both

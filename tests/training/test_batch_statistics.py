@@ -12,8 +12,6 @@ from sklearn.datasets import (
 from helpers import Callback, quick
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def loss_in_training_mode(clf, X, y, batch_size):
     """Return the mean log loss over mini-batches at the weights that predict."""

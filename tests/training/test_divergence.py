@@ -15,8 +15,6 @@ from skdnn.nn import (
 )
 from skdnn.training.lockstep import Lockstep
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_a_fit_that_diverges_says_so_and_keeps_the_last_one(iris, fitted):
     X, y = iris

@@ -13,8 +13,6 @@ from sklearn.metrics import log_loss
 from helpers import quick, silent, stopping
 from skdnn import MLPClassifierDIY
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_gradient_norms_are_those_of_the_loss(iris, small):
     # One epoch of one mini-batch: the gradient at the initial weights is the change

@@ -11,8 +11,6 @@ from helpers import of_all_losses, of_both_pairs, quick, quick_regressor, silent
 from skdnn import MLPClassifierDIY
 from skdnn.nn import Dense, GaussianNoise, Residual
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def test_lbfgs_in_float32_gets_as_far(digits):
     X, y = digits

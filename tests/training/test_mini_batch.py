@@ -10,8 +10,6 @@ from sklearn.datasets import load_digits
 from helpers import outputs
 from skdnn.training import MiniBatch
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_integers_are_cast_as_they_are_gathered(small, shuffle):

@@ -11,8 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from helpers import LEVELS, of_all_losses
 from helpers import quick_regressor as quick
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.mark.parametrize("n_rows", [1, 5])
 @pytest.mark.parametrize(

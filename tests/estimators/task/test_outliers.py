@@ -9,9 +9,6 @@ from helpers import LEARNS, robust_std, warnings_of
 from helpers import quick_regressor as quick
 from skdnn.estimators.task.scales import absurd
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
 ROBUST = {
     "absolute_error": {"loss": "absolute_error"},
     "huber": {"loss": "huber"},

@@ -15,8 +15,6 @@ from helpers import quick_regressor as quick
 from skdnn import MLPRegressorDIY, diagnose
 from skdnn.nn import Normal
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
 def test_standardizing_is_scikit_learns_transformed_target(diabetes, loss):

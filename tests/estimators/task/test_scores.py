@@ -17,8 +17,6 @@ from helpers import quick_regressor as quick
 from skdnn import MLPRegressorDIY, diagnose
 from skdnn.estimators.task.numbers import r2_of
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
 
 def true_score(settings, y, P, weight):
     """Return scikit-learn's metric."""
