@@ -269,9 +269,8 @@ WEIGHTS = (
         "far apart",
         "zero",
         "negative",
-        "nan",
     ),
-    *("infinite", "too short", "column", "str"),
+    *("nan", "infinite", "too short", "column", "str"),
 )
 
 

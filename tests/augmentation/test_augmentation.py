@@ -11,14 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.augmentation import (
-    Affine,
-    Elastic,
-    Erase,
-    InARow,
-    MixUp,
-    Noise,
-)
+from skdnn.augmentation import Affine, Elastic, Erase, InARow, MixUp, Noise
 from skdnn.estimators.task.numbers import Numbers
 from skdnn.training import GradientDescent
 

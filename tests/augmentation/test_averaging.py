@@ -17,13 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.augmentation import (
-    Affine,
-    AveragedOverCopies,
-    InARow,
-    MixUp,
-    Noise,
-)
+from skdnn.augmentation import Affine, AveragedOverCopies, InARow, MixUp, Noise
 from skdnn.displays import AugmentationDisplay
 
 X, Y = load_digits(return_X_y=True)

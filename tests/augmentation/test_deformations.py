@@ -11,13 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from skdnn import MLPClassifierDIY
-from skdnn.augmentation import (
-    Affine,
-    Elastic,
-    Erase,
-    InARow,
-    Noise,
-)
+from skdnn.augmentation import Affine, Elastic, Erase, InARow, Noise
 from skdnn.images.pixels import bilinear_maps, middle_grid
 
 X, Y = load_digits(return_X_y=True)

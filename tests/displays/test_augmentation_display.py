@@ -5,11 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
-from skdnn.augmentation import (
-    Affine,
-    MixUp,
-    Noise,
-)
+from skdnn.augmentation import Affine, MixUp, Noise
 from skdnn.displays import AugmentationDisplay
 
 X, Y = load_digits(return_X_y=True)

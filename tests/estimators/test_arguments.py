@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 from helpers import check_refusal, of_both, outputs, quick, quick_of
 from skdnn import (

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.preprocessing import StandardScaler
 
 from helpers import check_refusal, of_both, quick, quick_of, silent

@@ -10,11 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.callback import (
-    CallbackSupportMixin,
-    ProgressBar,
-    ScoringMonitor,
-)
+from sklearn.callback import CallbackSupportMixin, ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer

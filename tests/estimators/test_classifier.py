@@ -10,24 +10,13 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import (
-    GridSearchCV,
-    HalvingGridSearchCV,
-)
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from helpers import quick
 from skdnn import MLPClassifierDIY
-from skdnn.nn import (
-    BatchNorm,
-    Dense,
-    Dropout,
-    Logistic,
-    ReLU,
-    Softmax,
-    Tanh,
-)
+from skdnn.nn import BatchNorm, Dense, Dropout, Logistic, ReLU, Softmax, Tanh
 
 
 def test_log_probabilities_reach_where_probabilities_do_not():

@@ -12,11 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from helpers import outputs, quick
-from skdnn import (
-    MLPClassifierDIY,
-    __version__,
-    trusted_types,
-)
+from skdnn import MLPClassifierDIY, __version__, trusted_types
 from skdnn.estimators import files
 
 X, y = load_digits(return_X_y=True)

@@ -11,9 +11,7 @@ from sklearn import metrics
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import (
-    make_scorer,
-)
+from sklearn.metrics import make_scorer
 
 from helpers import Callback, quick, silent, stopping
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose

@@ -5,14 +5,9 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.datasets import (
-    load_iris,
-)
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss, roc_auc_score
-from sklearn.model_selection import (
-    train_test_split,
-)
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 

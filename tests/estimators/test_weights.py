@@ -5,9 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import (
-    load_iris,
-)
+from sklearn.datasets import load_iris
 from sklearn.datasets import make_multilabel_classification as make_multilabel
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight

@@ -5,9 +5,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import metrics
-from sklearn.datasets import (
-    load_iris,
-)
+from sklearn.datasets import load_iris
 
 from helpers import Callback, quick
 from skdnn import MLPClassifierDIY

@@ -6,13 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 from helpers import Callback, outputs, quick, quick_regressor
 from skdnn import MLPClassifierDIY
-from skdnn.nn import (
-    Normal,
-)
+from skdnn.nn import Normal
 from skdnn.training.lockstep import Lockstep
 
 
@@ -20,9 +17,7 @@ def test_a_fit_that_diverges_says_so_and_keeps_the_last_one(iris, fitted):
     X, y = iris
     before = outputs(fitted, X)
     fitted.set_params(solver="sgd", learning_rate_init=1e38, max_iter=20)
-    with (
-        pytest.raises(ValueError, match="non-finite parameter weights"),
-    ):
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
         fitted.fit(X * 1e3, y)
     assert_array_equal(outputs(fitted, X), before)
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_array_equal
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 from helpers import check_refusal, quick, silent
 from skdnn import MLPClassifierDIY
