@@ -1,9 +1,15 @@
 """What several test files use: small estimators, and what tests of both ask."""
 
+import warnings
+from contextlib import contextmanager
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import stats
 from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
@@ -20,13 +26,37 @@ of_both_pairs = pytest.mark.parametrize(
     ids=["classifier", "regressor"],
 )
 
-
-def quick(*args, **kwargs):
-    return MLPClassifierDIY(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
+# ------------------------------------------------------------------ small estimators
 
 
-def quick_of(Estimator, **kwargs):
-    return Estimator(**{"max_iter": 5, "random_state": 0, **kwargs})
+def quick_of(Estimator, *args, **kwargs):
+    return Estimator(*args, **{"max_iter": 5, "random_state": 0, **kwargs})
+
+
+quick = partial(quick_of, MLPClassifierDIY)
+quick_regressor = partial(quick_of, MLPRegressorDIY)
+stopping = partial(quick, early_stopping=True)
+
+LEVELS = (0.1, 0.5, 0.9)
+LOSSES = {
+    "squared_error": {},
+    "poisson": {"loss": "poisson"},
+    "absolute_error": {"loss": "absolute_error"},
+    "huber": {"loss": "huber", "delta": 0.5},
+    "quantile": {"loss": "quantile", "quantile": 0.8},
+    "quantiles": {"loss": "quantile", "quantile": LEVELS},
+    "gaussian": {"loss": "gaussian"},
+}
+of_all_losses = pytest.mark.parametrize("settings", LOSSES.values(), ids=LOSSES)
+LEARNS = {"learning_rate": "one_cycle", "learning_rate_init": 0.01, "max_iter": 40}
+
+
+def robust_std(y):
+    """Return what the quartiles say of a normal distribution's deviation."""
+    return stats.iqr(y, axis=0) / np.diff(stats.norm.ppf([0.25, 0.75]))
+
+
+# ------------------------------------------------------------- what is asked of them
 
 
 def outputs(estimator, X):
@@ -54,3 +84,35 @@ def check_refusal(estimator, X, data, message):
     assert names == {name for name in vars(estimator) if name.endswith("_")}
     if names:
         assert_array_equal(outputs(estimator, X), before)
+
+
+class Callback:
+    """Does nothing: what callbacks of tests are made from."""
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context): ...
+
+
+# -------------------------------------------------------------------------- warnings
+
+
+@contextmanager
+def silent():
+    """Let warnings to users be errors, but for those of training cut short."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def warnings_of(call, *words):
+    """Return the warnings of a call that hold some words."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [w for w in caught if all(word in str(w.message) for word in words)]

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
-from helpers import of_both, outputs, quick, quick_of
+from helpers import check_refusal, of_both, outputs, quick, quick_of
 from skdnn import (
     MLPClassifierDIY,
     MLPRegressorDIY,
@@ -29,6 +29,7 @@ from skdnn.nn import (
     Dense,
     Dropout,
     GaussianNoise,
+    GaussianOutput,
     Glorot,
     Huber,
     InverseScaling,
@@ -41,14 +42,13 @@ from skdnn.nn import (
     PinballLoss,
     PReLU,
     ReLU,
+    Softmax,
 )
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import ACTIVATIONS
 from skdnn.nn.losses import LOSSES
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
-
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 HALF = {
     "float32": np.float32(0.5),
@@ -280,3 +280,75 @@ def test_sizes_that_are_none(iris, sizes):
 def test_too_many_networks(iris):
     with pytest.raises(ValueError, match="'n_networks' parameter"):
         quick(n_networks=10**20).fit(*iris)
+
+
+# -------------------------------------------------------------- named, by their values
+
+
+BAD_ARGUMENTS = [
+    ({"hidden_layer_sizes": (10, -3)}, r"hidden_layer_sizes must be > 0, got \[10, -3"),
+    ({"hidden_layer_sizes": (10, 2.5)}, r"hidden_layer_sizes"),
+    ({"hidden_layer_sizes": 0}, "'hidden_layer_sizes' parameter.* Got 0 instead"),
+    ({"activation": "rel"}, "'activation' parameter .*'relu'.* Got 'rel' instead"),
+    ({"solver": "adm"}, "'solver' parameter .* Got 'adm' instead"),
+    ({"learning_rate": "warm"}, "'learning_rate' .*'one_cycle'.* Got 'warm' instead"),
+    ({"alpha": -1}, "'alpha' parameter .* Got -1 instead"),
+    ({"batch_size": -5}, "'batch_size' parameter .* Got -5 instead"),
+    ({"max_iter": 0}, "'max_iter' parameter .* Got 0 instead"),
+    ({"dropout": 1.0}, "'dropout' parameter .* Got 1.0 instead"),
+    ({"batch_norm": "yes"}, "'batch_norm' parameter .* Got 'yes' instead"),
+    ({"max_grad_norm": 0}, "'max_grad_norm' parameter .* Got 0 instead"),
+    ({"dtype": "float16"}, "'dtype' parameter .* Got 'float16' instead"),
+    ({"validation_fraction": 1.5}, "'validation_fraction' parameter .* Got 1.5"),
+    ({"architecture": "deep"}, "'architecture' parameter .* Got 'deep' instead"),
+    ({"architecture": [Dense(5), ReLU]}, "architecture: Layer 1 is the class ReLU"),
+    ({"architecture": [Dense(5), "relu"]}, "architecture: Layer 1 must .* got 'relu'"),
+    ({"architecture": [Softmax(), Dense(3)]}, "it can only be the last"),
+    ({"weight_init": lambda *shape: 0}, "weight_init: <.* must return .* got 0"),
+    ({"architecture": [Dense(7), GaussianOutput()]}, "even number .* got 7"),
+    ({"architecture": [Dense(5), ELU(1e39)]}, r"ELU: alpha .* float32, got 1e\+39"),
+    ({"epsilon": 1e-50}, "solver='adam': epsilon must be in .* got 1e-50"),
+    ({"architecture": [Dense(5)], "dropout": 0.5}, "dropout=0.5 has no effect"),
+    ({"transform_layer": "ReLU_2"}, "transform_layer='ReLU_2' .*'Dense_1', 'ReLU_1'"),
+    ({"architecture": [Dense(5)], "batch_norm": True}, "batch_norm=True has no effect"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    BAD_ARGUMENTS,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),  # the same each time
+)
+def test_bad_arguments_are_named_and_leave_the_estimator_as_it_was(
+    iris, fitted, arguments, message
+):
+    X, y = iris
+    check_refusal(fitted.set_params(**arguments), X, (X, y), message)
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"class_weight": {np.int64(0): np.float64(-1.0)}}, "{0: -1.0}: weights must"),
+        ({"hidden_layer_sizes": [np.int64(0)]}, r"must be > 0, got \[0\]"),
+        ({"dropout": [np.float64(0.2)] * 2}, r"2 rates, \[0.2, 0.2\], for 1 hidden"),
+        ({"dropout": np.float64(0.5), "architecture": []}, "dropout=0.5 has no effect"),
+    ],
+    ids=["class_weight", "sizes", "rates", "no effect"],
+)
+def test_values_in_errors_are_plain(iris, params, text):
+    with pytest.raises(ValueError, match=text):
+        MLPClassifierDIY(**params).fit(*iris)
+    with pytest.raises(ValueError, match="got 2.0"):
+        Dropout(np.float64(2))
+
+
+def test_arguments_and_weights_are_named(iris):
+    X, y = iris
+    for sizes in ({}, "relu", None):
+        with pytest.raises((ValueError, TypeError), match="hidden_layer_sizes"):
+            MLPClassifierDIY(sizes).fit(X, y)
+    with pytest.raises(ValueError, match="sample_weight must be numbers, got .*'a'"):
+        MLPClassifierDIY().fit(X, y, ["a"] * 150)
+    with pytest.raises(ValueError, match="sample_weight_val: "):
+        MLPClassifierDIY().fit(X, y, X_val=X, y_val=y, sample_weight_val=-y)

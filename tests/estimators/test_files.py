@@ -1,70 +1,23 @@
 """What is saved can be loaded: elsewhere, mapped, with skops, by other versions."""
 
 import pickle
-import subprocess
-import sys
 
 import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skdnn import (
-    MLPClassifierDIY,
-    MLPRegressorDIY,
-    TabularClassifierDIY,
-    TabularRegressorDIY,
-    __version__,
-    trusted_types,
-)
-from skdnn.augmentation import (
-    Affine,
-    AveragedOverCopies,
-    Elastic,
-    Erase,
-    MixUp,
-    Noise,
-)
+from helpers import outputs, quick
+from skdnn import MLPClassifierDIY, __version__, trusted_types
 from skdnn.estimators import files
-from skdnn.nn import (
-    ELU,
-    GELU,
-    SELU,
-    BatchNorm,
-    Dense,
-    Dropout,
-    GaussianNoise,
-    Glorot,
-    He,
-    Identity,
-    LayerNorm,
-    LeakyReLU,
-    LeCun,
-    Mish,
-    Normal,
-    PiecewiseLinear,
-    PReLU,
-    ReLU,
-    Residual,
-    Scale,
-    SiLU,
-    Softplus,
-    Tanh,
-)
-
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X, y = load_digits(return_X_y=True)
 X = (X / 16)[:600]
 y = y[:600]
-
-
-def quick(**settings):
-    return MLPClassifierDIY((20,), **{"max_iter": 3, "random_state": 0, **settings})
 
 
 def half_way(**settings):
@@ -79,25 +32,6 @@ def goes_on(clf):
 
 
 # ------------------------------------------------------------------ joblib and pickle
-
-IN_ANOTHER_PROCESS = """
-import sys, joblib
-clf, X, y = joblib.load("model.joblib"), *joblib.load("data.joblib")
-joblib.dump((clf.predict_proba(X), clf.partial_fit(X, y)), "answer.joblib")
-"""
-
-
-def test_loads_and_goes_on_in_another_process(tmp_path):
-    clf = half_way()
-    joblib.dump(clf, tmp_path / "model.joblib")
-    joblib.dump((X, y), tmp_path / "data.joblib")
-    command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    probabilities, twin = joblib.load(tmp_path / "answer.joblib")
-    assert_array_equal(probabilities, clf.predict_proba(X))
-    clf.partial_fit(X, y)
-    assert_array_equal(twin.predict_proba(X), clf.predict_proba(X))
-    assert_array_equal(goes_on(twin), goes_on(clf))
 
 
 @pytest.mark.parametrize("mmap_mode", ["r", "c", "r+"])
@@ -214,85 +148,15 @@ def trusted(skops, content):
     return trusted_types(skops.get_untrusted_types(data=content))
 
 
-def every_kind_of_estimator():
-    layers = [Dense(9), BatchNorm(), LeakyReLU(), Tanh(), Identity(), Dropout(0.1)]
-    yield quick(architecture=layers).fit(X, y)
-    yield quick(solver="lbfgs", weight_init=Normal(0.1)).fit(X, y % 2)
-    yield quick(weight_init=Glorot(0.5), random_state=np.random.RandomState(0)).fit(
-        X, y
-    )
-    yield quick(weight_init=He()).fit(X, y)
-    yield quick(activation="logistic", early_stopping=True).fit(X, y.astype(str))
-    yield quick().fit(X, (y[:, None] % [2, 3] == 0).astype(int))
-    yield quick(scoring="neg_log_loss").fit(X, y, X_val=X, y_val=y)
-    for solver in ("sgd", "adam", "adamw"):
-        yield half_way(solver=solver)
-    for learning_rate in ("invscaling", "adaptive", "cosine", "one_cycle"):
-        yield half_way(learning_rate=learning_rate)
-    yield quick().partial_fit(X, y % 2, classes=[0, 1])
-    yield MLPClassifierDIY(architecture=[Dense(3), ReLU()])
-    block = Residual([Dense(9), LayerNorm(), PReLU(), Scale(), Dense(9)])
-    smooth = [ELU(), SELU(), GELU(), SiLU(), Mish(), Softplus()]
-    bins = PiecewiseLinear.of(X, 3)
-    layers = [bins, Dense(9), *smooth, block, Dropout(0.1), GaussianNoise(0.1)]
-    yield quick(architecture=layers, weight_init=LeCun()).fit(X, y)
-    for loss in ("squared_error", "poisson", "absolute_error", "huber", "gaussian"):
-        yield MLPRegressorDIY(loss, (5,), max_iter=2).partial_fit(X, y)
-    quantiles = MLPRegressorDIY("quantile", (5,), quantile=[0.1, 0.9], max_iter=2)
-    yield quantiles.partial_fit(X, y)
-    yield quick(n_networks=3, resampling="folds", batch_norm=True).fit(X, y)
-    yield quick(n_networks=2).partial_fit(X, y, classes=np.arange(10))
-
-
-def test_skops_needs_trust_in_the_types_of_this_package_and_no_others():
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+def test_skops_goes_on_where_it_was(solver):
+    """Of what else it saves and loads, see test_trusted.py."""
     skops = pytest.importorskip("skops.io", reason="skops is not installed")
-    for clf in every_kind_of_estimator():
-        content = skops.dumps(make_pipeline(StandardScaler(), clf))
-        twin = skops.loads(content, trusted=trusted(skops, content))[-1]
-        assert twin.architecture == clf.architecture
-        if hasattr(clf, "network_"):
-            method = "predict_proba" if is_classifier(clf) else "predict"
-            assert_array_equal(getattr(twin, method)(X), getattr(clf, method)(X))
-            assert twin.history_ == clf.history_
-        if hasattr(clf, "_trainers") and len(getattr(clf, "classes_", "")) == 10:
-            assert_array_equal(goes_on(twin), goes_on(clf))
-
-
-def augmented():
-    clf = quick(augmentation=[Affine(), Elastic(), Noise(), Erase(), MixUp()])
-    return clf.fit(X, y)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        augmented,
-        lambda: quick(augmentation=Affine(shape=(8, 8)), n_networks=2).fit(X, y),
-        lambda: AveragedOverCopies(augmented(), Affine()).fit(X, y),
-        lambda: make_pipeline(StandardScaler(), augmented()).fit(X, y),
-        lambda: TabularClassifierDIY(n_networks=2, max_iter=2).fit(table(), y % 2),
-        lambda: TabularRegressorDIY(n_networks=2, max_iter=2).fit(table(), y),
-    ],
-    ids=["augmented", "networks", "averaged", "pipeline", "classes", "numbers"],
-)
-def test_the_types_that_skops_asks_for_are_of_this_package(make):
-    """So that a file can be loaded by trusting what the package itself defines."""
-    skops = pytest.importorskip("skops.io", reason="skops is not installed")
-    estimator = make()
-    content = skops.dumps(estimator)
-    loaded = skops.loads(content, trusted=trusted(skops, content))
-    data = table() if hasattr(estimator, "encoder_") else X
-    method = "predict_proba" if is_classifier(estimator) else "predict"
-    assert_array_equal(getattr(loaded, method)(data), getattr(estimator, method)(data))
-
-
-def table():
-    """Return a table with a column of texts, in which some are missing."""
-    pandas = pytest.importorskip("pandas")
-    columns = pandas.DataFrame(X[:, 20:24], columns=list("abcd"))
-    columns["kind"] = np.where(y > 4, "high", "low").astype(object)
-    columns.loc[3, ["a", "kind"]] = np.nan, None
-    return columns
+    clf = half_way(solver=solver)
+    content = skops.dumps(make_pipeline(StandardScaler(), clf))
+    twin = skops.loads(content, trusted=trusted(skops, content))[-1]
+    assert twin.history_ == clf.history_
+    assert_array_equal(goes_on(twin), goes_on(clf))
 
 
 def test_skops_refuses_a_newer_format(monkeypatch):
@@ -305,3 +169,28 @@ def test_skops_refuses_a_newer_format(monkeypatch):
         content = skops.dumps(clf)
     with pytest.raises(ValueError, match=r"saved by skdnn 3\.2\.1 in file format 7"):
         skops.loads(content, trusted=trusted(skops, content))
+
+
+# ------------------------------------------------------------------- what is in a file
+
+
+def test_joblib_keeps_the_parameters_and_no_more(digits, tmp_path, small):
+    X, y = digits
+    clf = small(
+        hidden_layer_sizes=(300, 200), batch_norm=True, dropout=0.1, early_stopping=True
+    ).fit(X, y)
+    joblib.dump(clf, tmp_path / "model.joblib")
+    network = clf.network_
+    learned = network.parameters.nbytes + network.statistics.nbytes
+    assert (tmp_path / "model.joblib").stat().st_size < learned + 10_000
+    for mmap_mode in (None, "r"):
+        twin = joblib.load(tmp_path / "model.joblib", mmap_mode=mmap_mode)
+        assert_array_equal(outputs(twin, X), outputs(clf, X))
+        assert_array_equal(twin.coefs_[0], clf.coefs_[0])
+        assert twin.history_ == clf.history_
+
+
+def test_a_path_is_saved_as_a_string(iris, tmp_path):
+    clf = MLPClassifierDIY(max_iter=1, checkpoint_dir=tmp_path).fit(*iris)
+    assert pickle.loads(pickle.dumps(clf)).checkpoint_dir == str(tmp_path)
+    assert clf.checkpoint_dir is tmp_path

@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from skdnn import MLPClassifierDIY
 from skdnn.images import Deskew, deskew
 
-pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 DIGITS = load_digits().images
 
 

@@ -1,41 +1,18 @@
 """Mini-batches that differ each time: what each augmentation does, and when."""
 
 import pickle
-from dataclasses import replace
-from types import SimpleNamespace
 from unittest import mock
 
 import matplotlib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import ndimage, sparse
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
-from sklearn.utils.validation import check_is_fitted
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
-from skdnn.augmentation import (
-    Affine,
-    AveragedOverCopies,
-    Elastic,
-    Erase,
-    InARow,
-    MixUp,
-    Noise,
-)
-from skdnn.displays import AugmentationDisplay
+from skdnn.augmentation import Affine, Elastic, Erase, InARow, MixUp, Noise
 from skdnn.estimators.task.numbers import Numbers
-from skdnn.images.pixels import bilinear_maps, middle_grid
 from skdnn.training import GradientDescent
 
 matplotlib.use("agg")
@@ -43,94 +20,11 @@ X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]
 ALL = [Affine(), Elastic(), Noise(), Erase(), MixUp()]
 each = pytest.mark.parametrize("value", ALL, ids=repr)
-pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
 
 def network(**params):
     params = {"max_iter": 3, "batch_size": 50, "random_state": 0} | params
     return MLPClassifierDIY((16,), **params)
-
-
-def fixed(**draws):
-    """Return a generator whose uniform numbers are given, in order."""
-    numbers = iter(draws["uniform"])
-    return SimpleNamespace(uniform=lambda low, high, size: np.full(size, next(numbers)))
-
-
-def test_bilinear_maps_against_scipy():
-    rng = np.random.default_rng(0)
-    height, width, n_maps = 7, 9, 3
-    images = rng.normal(size=(n_maps, height, width))
-    places = middle_grid(height, width) + 2 * rng.normal(
-        size=(n_maps, 2, height, width)
-    )
-    maps = bilinear_maps(places, np.float64)
-    ours = (maps @ images.ravel()).reshape(images.shape)
-    middle = np.array([(height - 1) / 2, (width - 1) / 2]).reshape(2, 1, 1)
-    for image, its_places, result in zip(images, places, ours, strict=True):
-        expected = ndimage.map_coordinates(
-            image, its_places + middle, order=1, mode="nearest"
-        )
-        assert_allclose(result, expected, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("value", "draws", "matrix", "shift"),
-    [
-        (Affine(90, 0, 0, 0), (1, 0, 0, 0), [[0, -1], [1, 0]], (0, 0)),
-        (Affine(0, 0.5, 0, 0), (0, 1, 0, 0), [[1 / 1.5, 0], [0, 1 / 1.5]], (0, 0)),
-        (Affine(0, 0, 0.3, 0), (0, 0, 1, 0), [[1, 0], [0.3, 1]], (0, 0)),
-        (Affine(0, 0, 0, 2), (0, 0, 0, 1), [[1, 0], [0, 1]], (2, 2)),
-    ],
-    ids=["rotation", "scale", "shear", "shift"],
-)
-def test_affine_against_scipy(value, draws, matrix, shift):
-    images = X[:30].reshape(-1, 8, 8)
-    middle = np.array([3.5, 3.5])
-    offset = middle - matrix @ middle + shift
-    result = value(X[:30], fixed(uniform=draws)).reshape(images.shape)
-    for image, its in zip(images, result, strict=True):
-        expected = ndimage.affine_transform(
-            image, matrix, offset, order=1, mode="nearest"
-        )
-        assert_allclose(its, expected, atol=1e-5)
-
-
-def test_elastic_ways_have_the_size_and_smoothness_asked_for():
-    places = np.zeros((2000, 2, 28, 28), np.float32)
-    ways = Elastic(alpha=1.5, sigma=4).move(places, np.random.default_rng(0))
-    assert_allclose(ways.std(axis=0), 1.5, rtol=0.1)
-    inside = ways[:, :, 14]
-    correlation = np.mean(inside[..., 10] * inside[..., 14]) / 1.5**2
-    # Of white noise smoothed with a Gaussian: exp(-d² / (4 sigma²)).
-    assert_allclose(correlation, np.exp(-(4**2) / (4 * 4**2)), atol=0.05)
-
-
-def test_deformations_in_a_row_interpolate_once():
-    moved, bent = Affine(20, 0.2, 0.1, 1), Elastic(1, 3)
-    (step,) = InARow([moved, bent]).steps
-    result = step(X[:25], np.random.default_rng(0))
-    rng = np.random.default_rng(0)
-    places = middle_grid(8, 8)[np.newaxis]
-    places = moved.move(bent.move(places, rng), rng)
-    maps = bilinear_maps(places, np.float64)
-    assert_allclose(result, (maps @ X[:25].T).T, atol=1e-12)
-    others = InARow([moved, Noise(), bent, Elastic(shape=(4, 16))]).steps
-    assert len(others) == 4
-
-
-def test_colors_are_moved_together():
-    rng = np.random.default_rng(0)
-    images = rng.random((30, 6, 5, 3))
-    color = Affine(20, shape=(6, 5, 3))
-    plain = replace(color, shape=(6, 5))
-    result = color(images.reshape(30, -1), np.random.default_rng(1)).reshape(
-        images.shape
-    )
-    for c in range(3):
-        channel = images[..., c].reshape(30, -1)
-        expected = plain(channel, np.random.default_rng(1))
-        assert_allclose(result[..., c].reshape(30, -1), expected, atol=1e-12)
 
 
 def test_noise():
@@ -347,27 +241,6 @@ def test_an_array_that_a_step_keeps_stays_its_own():
     assert_array_equal(rows.change(X, None), X[:, ::-1].round())
 
 
-def test_copies_of_copies_are_none():
-    """What works in place changes neither X, nor the copies that come after."""
-    clf = network().fit(X, Y)
-
-    def halves(X, rng):
-        X *= 0.5
-        return X
-
-    for rows in (X.copy(), X.astype(np.float32), (X * 16).astype(np.uint8)):
-        before = rows.copy()
-        P = AveragedOverCopies(clf, halves, n_copies=3).predict_proba(rows)
-        expected = clf.predict_proba(rows) / 4 + clf.predict_proba(rows * 0.5) * 0.75
-        assert_allclose(P, expected, rtol=1e-5)
-        assert_array_equal(rows, before)
-    rows = X[:2].copy()
-    display = AugmentationDisplay.from_augmentation(halves, rows, n_copies=2)
-    assert_array_equal(rows, X[:2])
-    expected = [[x, x / 2, x / 2] for x in X[:2]]
-    assert_array_equal(display.images.reshape(2, 3, 64), expected)
-
-
 def later(after, then):
     """Return an augmentation that does something else after so many calls."""
     calls = []
@@ -460,23 +333,6 @@ def test_values(value):
     assert value == pickle.loads(pickle.dumps(value))
     assert hash(value) == hash(eval(repr(value)))
     assert clone(network(augmentation=[value])).augmentation == [value]
-
-
-@pytest.mark.parametrize("kind", [Affine, Elastic, Erase])
-def test_shapes_are_tuples_of_integers(kind):
-    value = kind(shape=(8, 8))
-    for shape in ([8, 8], np.array([8, 8]), (np.int64(8), np.uint8(8))):
-        assert kind(shape=shape) == value
-        assert hash(kind(shape=shape)) == hash(value)
-        assert repr(kind(shape=shape)) == repr(value)
-    color = X[:, :48]
-    with pytest.raises(ValueError, match=r"looks like \(channels, height, width\)"):
-        network(augmentation=kind(shape=(3, 2, 8))).fit(color, Y)
-    with pytest.raises(ValueError, match=r"set shape=\(2, 8, 3\)"):
-        kind(shape=(3, 2, 8))(color, None)
-    network(augmentation=kind(shape=(2, 8, 3)), max_iter=1).fit(color, Y)
-    network(augmentation=kind(shape=(4, 3, 4)), max_iter=1).fit(color, Y)
-    network(augmentation=kind(shape=(3, 16)), max_iter=1).fit(color, Y)
 
 
 @each
@@ -583,22 +439,6 @@ def test_numbers_are_mixed_too():
     assert reg.fit(X, y).score(X, y) > 0.8
 
 
-def test_in_a_search():
-    search = GridSearchCV(
-        network(), {"augmentation": [None, Noise(), [Affine()]]}, cv=2
-    )
-    assert len(search.fit(X, Y).cv_results_["params"]) == 3
-
-
-def test_deformed_digits_are_learned_better():
-    params = {"max_iter": 100, "learning_rate_init": 0.01, "batch_norm": True}
-    params |= {"learning_rate": "one_cycle", "hidden_layer_sizes": (100,)}
-    few, new = slice(100), slice(100, 300)
-    plain = network().set_params(**params).fit(X[few], Y[few])
-    deformed = clone(plain).set_params(augmentation=Affine()).fit(X[few], Y[few])
-    assert deformed.score(X[new], Y[new]) > plain.score(X[new], Y[new]) + 0.02
-
-
 @pytest.mark.parametrize(
     ("augmentation", "error", "text"),
     [
@@ -624,18 +464,6 @@ def test_what_is_refused(augmentation, error, text):
     assert_array_equal(clf.network_.parameters, before)
 
 
-def test_images_that_are_none():
-    with pytest.raises(ValueError, match="63 features, which are no square image"):
-        network(augmentation=Elastic()).fit(X[:, 1:], Y)
-    with pytest.raises(ValueError, match="4 features, which are no .* give the shape"):
-        network(augmentation=Affine()).fit(X[:, :4], Y)
-    network(augmentation=Affine(shape=(2, 2)), max_iter=1).fit(X[:, :4], Y)
-    with pytest.raises(TypeError, match="needs dense rows, but X is sparse"):
-        network(augmentation=Noise()).fit(sparse.csr_array(X), Y)
-    with pytest.raises(ValueError, match="not available with solver='lbfgs'"):
-        network(augmentation=Noise(), solver="lbfgs").fit(X, Y)
-
-
 @pytest.mark.parametrize(
     ("make", "text"),
     [
@@ -650,134 +478,3 @@ def test_images_that_are_none():
 def test_values_that_are_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make()
-
-
-def test_predictions_averaged_over_copies():
-    clf = network(max_iter=20).fit(X, Y)
-    averaged = AveragedOverCopies(clf, [Affine(), Noise()], n_copies=3)
-    P = averaged.predict_proba(X)
-    rng = np.random.default_rng(np.random.RandomState(0).randint(2**31 - 1))
-    steps = InARow([Affine(), Noise()])
-    copies = [X, *(steps.change(X, rng) for _ in range(3))]
-    each = [clf.predict_proba(copy) for copy in copies]
-    assert_allclose(P, np.mean(each, axis=0), rtol=1e-5)
-    assert_array_equal(P, averaged.predict_proba(X))
-    assert_array_equal(averaged.predict(X), P.argmax(axis=1))
-    none = AveragedOverCopies(clf, Affine(), n_copies=0)
-    assert none.score(X, Y) == clf.score(X, Y)
-    with pytest.raises(ValueError, match="63 features, but AveragedOverCopies"):
-        averaged.predict(X[:, 1:])
-    with pytest.raises(NotFittedError):
-        AveragedOverCopies(network(), Affine()).predict(X)
-    reg = MLPRegressorDIY(max_iter=1).fit(X, Y)
-    averaged = AveragedOverCopies(reg, Affine())
-    for method in (
-        averaged.predict,
-        averaged.predict_proba,
-        lambda X: averaged.fit(X, Y),
-    ):
-        with pytest.raises(TypeError, match="estimator must .* got MLPRegressorDIY"):
-            method(X)
-    with pytest.raises(ValueError, match="n_copies must be 0 or more, got -1"):
-        AveragedOverCopies(clf, Affine(), n_copies=-1).predict(X)
-
-
-def test_copies_of_independent_labels():
-    labels = np.c_[Y > 4, Y % 2, Y == 7].astype(int)
-    clf = network(max_iter=20).fit(X, labels)
-    averaged = AveragedOverCopies(clf, Noise(0.2), n_copies=4)
-    predicted = averaged.predict(X)
-    assert_array_equal(predicted, averaged.predict_proba(X) > 0.5)
-    assert predicted.dtype == clf.predict(X).dtype
-    assert averaged.score(X, labels) == np.mean((predicted == labels).all(axis=1))
-    none = AveragedOverCopies(clf, Noise(), n_copies=0)
-    assert_array_equal(none.predict(X), clf.predict(X))
-    one = OneVsRestClassifier(LogisticRegression()).fit(X, labels)
-    assert AveragedOverCopies(one, Noise()).predict(X).shape == (300, 3)
-    forest = RandomForestClassifier(2, random_state=0).fit(X, labels)
-    with pytest.raises(TypeError, match="predicts a list of probabilities"):
-        AveragedOverCopies(forest, Noise()).predict(X)
-
-
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("library", ["pandas", "polars"])
-def test_copies_have_the_names_of_columns(library):
-    frames = pytest.importorskip(library)
-    names = [f"pixel{i}" for i in range(64)]
-    frame = frames.DataFrame(dict(zip(names, X.T, strict=True)))
-    by_name = make_column_transformer(
-        (StandardScaler(), names[10:20]), (MinMaxScaler(), names[30:])
-    )
-    for model in (
-        network(learning_rate="cosine", learning_rate_init=0.1, max_iter=10),
-        make_pipeline(by_name, LogisticRegression(max_iter=1000)),
-    ):
-        averaged = AveragedOverCopies(model.fit(frame, Y), Noise(0.01))
-        assert averaged.score(frame, Y) > 0.5
-        assert_array_equal(averaged.feature_names_in_, names)
-        with pytest.raises(ValueError, match="feature names should match"):
-            averaged.predict(frame[names[::-1]])
-        with pytest.warns(UserWarning, match="valid feature names") as record:
-            averaged.predict(X)
-        assert len(record) == 1
-
-
-def test_copies_of_missing_values_and_integers():
-    holes = X.copy()
-    holes[::7, 3] = np.nan
-    trees = DecisionTreeClassifier(max_depth=3).fit(holes, Y)
-    assert AveragedOverCopies(trees, Noise()).predict(holes).shape == (300,)
-    with pytest.raises(ValueError, match="AveragedOverCopies .* NaN"):
-        AveragedOverCopies(network().fit(X, Y), Noise()).predict(holes)
-    with pytest.raises(ValueError, match="returned NaN or infinity"):
-        AveragedOverCopies(trees, lambda X, rng: X * np.nan).predict(X + 1)
-    large = np.array([[2**40, 2**40 + 1]] * 2)
-    last = [2**40 + 0.5, 2**40 + 1]
-
-    def as_given(X, rng):
-        assert X.dtype == np.float64
-        return np.array([last] * len(X))
-
-    tree = DecisionTreeClassifier(random_state=0).fit([[0, 0], [1, 1]], [0, 1])
-    AveragedOverCopies(tree, as_given).predict(large)
-
-
-def test_copies_that_are_refused():
-    clf = network().fit(X, Y)
-    for mixes in (MixUp(), [Noise(), Fixed(0, 300)]):
-        with pytest.raises(ValueError, match="mixes rows .* depend on the others"):
-            AveragedOverCopies(clf, mixes).predict(X)
-    for n_copies in (2.0, "16", None, True):
-        with pytest.raises(ValueError, match="n_copies must be an integer, got"):
-            AveragedOverCopies(clf, Noise(), n_copies=n_copies).predict(X)
-    with pytest.raises(TypeError, match="[Ss]parse"):
-        AveragedOverCopies(clf, Noise()).predict(sparse.csr_array(X))
-    for text in (X.astype(str), np.full(X.shape, "a", dtype=object)):
-        with pytest.raises(TypeError, match="X holds what is no number"):
-            AveragedOverCopies(clf, Noise()).predict(text)
-    check_is_fitted(AveragedOverCopies(clf, Noise()))
-    with pytest.raises(NotFittedError):
-        check_is_fitted(clone(AveragedOverCopies(clf, Noise())))
-
-
-def test_rows_that_are_mixed_are_displayed_together():
-    display = AugmentationDisplay.from_augmentation(MixUp(1.0), X[:3], n_copies=2)
-    assert display.images.shape == (3, 3, 8, 8)
-    assert_array_equal(display.images[:, 0].reshape(3, -1), X[:3])
-    assert not np.array_equal(display.images[:, 0], display.images[:, 1])
-
-
-def test_display():
-    display = AugmentationDisplay.from_augmentation(Noise(), X[:2], n_copies=3)
-    assert display.images.shape == (2, 4, 8, 8)
-    assert_array_equal(display.images[:, 0].reshape(2, -1), X[:2])
-    assert len(display.images_) == 8
-    assert not np.array_equal(display.images[0, 1], display.images[0, 2])
-    color = np.random.default_rng(0).random((2, 5 * 4 * 3))
-    shape = {"image_shape": (5, 4, 3), "n_copies": 2}
-    display = AugmentationDisplay.from_augmentation(
-        Affine(shape=(5, 4, 3)), color, **shape
-    )
-    assert display.images_[0].get_array().shape == (5, 4, 3)
-    with pytest.raises(ValueError, match="n_copies"):
-        AugmentationDisplay.from_augmentation(Noise(), X[:2], n_copies=0)

@@ -320,47 +320,6 @@ def test_what_fails_after_training_loses_no_table(Estimator, name):
     assert fitted.shares_.sum() == pytest.approx(1)
 
 
-def of_pandas(values):
-    return pytest.importorskip("pandas").Series(values, index=range(7, 67))
-
-
-def of_polars(values):
-    return pytest.importorskip("polars").Series(values)
-
-
-@pytest.mark.parametrize("kind", [list, of_pandas, of_polars])
-@pytest.mark.parametrize("Estimator", [TabularClassifierDIY, TabularRegressorDIY])
-def test_weights_and_targets_of_any_kind_in_a_validation_set(Estimator, kind):
-    y, params = TABLE[:, 0], {}
-    if Estimator is TabularClassifierDIY:
-        y, params = CLASSES, {"class_weight": {"a": 2, "b": 1, "c": 1}}
-    weights = np.linspace(0, 1, 60)
-    arrays, others = (
-        tabular(Estimator, **params).fit(
-            TABLE,
-            its(y),
-            its(weights),
-            X_val=TABLE,
-            y_val=its(y),
-            sample_weight_val=its(weights),
-        )
-        for its in (np.asarray, kind)
-    )
-    assert_array_equal(arrays.shares_, others.shares_)
-    assert_array_equal(outputs(arrays, TABLE), outputs(others, TABLE))
-    left_out = [tabular(Estimator).fit(TABLE, its(y)) for its in (np.asarray, kind)]
-    assert left_out[0].oof_score_ == left_out[1].oof_score_
-    tabular(Estimator).fit(TABLE, y, X_val=TABLE, y_val=y, sample_weight_val=0.5)
-
-
-def test_classes_of_weight_0_in_a_validation_set():
-    clf = tabular(TabularClassifierDIY, class_weight={"a": 0, "b": 1, "c": 1})
-    is_a = CLASSES == "a"
-    with pytest.warns(UserWarning, match="All kinds of networks have an equal share"):
-        clf.fit(TABLE, CLASSES, X_val=TABLE[is_a], y_val=CLASSES[is_a])
-    assert_array_equal(clf.shares_, np.full(3, 1 / 3))
-
-
 # ---------------------------------------------------------------- a fit during another
 
 

@@ -17,11 +17,9 @@ from skdnn import (
     diagnose,
 )
 from skdnn.augmentation import Affine, AveragedOverCopies
-from skdnn.data.kinds import kind_of
 from skdnn.images import Deskew
 
 pandas = pytest.importorskip("pandas")
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 N = 24
 A = np.arange(N) % 7 * 1.0
@@ -66,6 +64,7 @@ NO_NUMBERS = {
     "list of durations": [dt.timedelta(i) for i in range(N)],
     "object dates": objects(DAYS),
     "pandas": pandas.Series(DAYS),
+    "pandas' durations": pandas.Series(np.arange(N).astype("m8[ns]")),
     "pandas, among objects": pandas.Series([d.date() for d in DAYS], dtype=object),
     "pandas, with a zone": pandas.Series(
         pandas.date_range("2020", periods=N, tz="UTC")
@@ -468,54 +467,6 @@ def test_names_of_the_columns_of_y_need_be_no_text(names):
 # ---------------------------------------------------------------------------- kinds
 
 
-def test_kinds_of_dtypes():
-    for dtype, kind in {
-        "f2": "number",
-        ">i8": "number",
-        "?": "number",
-        "c8": "complex",
-        "M8[s]": "time",
-        "m8": "time",
-        "U3": "text",
-        "S3": "text",
-        "O": "object",
-    }.items():
-        assert kind_of(np.dtype(dtype)) == kind
-    assert kind_of(STRINGS()) == "text"
-    assert kind_of(np.dtype([("a", int)])) == "nested"
-    for name, kind in {
-        "Int64": "number",
-        "boolean": "number",
-        "Sparse[float64]": "number",
-        "string": "text",
-        "category": "category",
-        "period[D]": "time",
-        "datetime64[ns, UTC]": "time",
-        "interval[int64, right]": "interval",
-    }.items():
-        assert kind_of(pandas.api.types.pandas_dtype(name)) == kind
-
-
-def test_kinds_of_polars():
-    pl = pytest.importorskip("polars")
-    for dtype, kind in {
-        pl.Int8: "number",
-        pl.Boolean: "number",
-        pl.Decimal(10, 2): "number",
-        pl.Date: "time",
-        pl.Time: "time",
-        pl.Datetime("us"): "time",
-        pl.Duration("us"): "time",
-        pl.String: "text",
-        pl.Object: "object",
-        pl.List(pl.Int8): "nested",
-        pl.Struct({"a": pl.Int8}): "nested",
-        pl.Categorical(): "category",
-        pl.Enum(["a"]): "category",
-    }.items():
-        assert kind_of(dtype) == kind
-
-
 def test_tables_of_pyarrow():
     pyarrow = pytest.importorskip("pyarrow")
     columns = {"a": X[:, 0], "b": X[:, 1]}
@@ -524,20 +475,3 @@ def test_tables_of_pyarrow():
     assert_array_equal(given.coefs_[0], expected.coefs_[0])
     with pytest.raises(ValueError, match="X must be numbers, got dates"):
         quick().fit(pyarrow.table({"a": A, "t": [d.date() for d in DAYS]}), LABELS)
-
-
-def test_kinds_of_pyarrow():
-    pa = pytest.importorskip("pyarrow")
-    for dtype, kind in {
-        pa.int8(): "number",
-        pa.bool_(): "number",
-        pa.date32(): "time",
-        pa.time64("us"): "time",
-        pa.timestamp("s"): "time",
-        pa.duration("s"): "time",
-        pa.string(): "text",
-        pa.decimal128(5, 2): "object",
-        pa.list_(pa.int8()): "nested",
-        pa.dictionary(pa.int32(), pa.string()): "category",
-    }.items():
-        assert kind_of(pandas.ArrowDtype(dtype)) == kind

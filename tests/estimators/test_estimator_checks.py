@@ -1,7 +1,5 @@
 """scikit-learn's own checks of what an estimator promises."""
 
-import pytest
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
@@ -36,7 +34,6 @@ def expected_failures(estimator):
     return {}
 
 
-@pytest.mark.filterwarnings("ignore", category=ConvergenceWarning)
 @parametrize_with_checks(CONFIGURATIONS, expected_failed_checks=expected_failures)
 def test_scikit_learns_checks(estimator, check):
     if "equivalence" in str(check) or "invariance" in str(check):

@@ -29,7 +29,7 @@ from sklearn.utils import Bunch
 from skdnn.images import datasets
 from skdnn.images.datasets import fetch_mnist, load_image_dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 # The md5 sums of the original files, uncompressed: train-images-idx3-ubyte and so on.
 IDX_MD5 = {
@@ -38,11 +38,6 @@ IDX_MD5 = {
     ("test", "images"): "2646ac647ad5339dbf082846283269ea",
     ("test", "labels"): "27ae3e4e09519cfbb04c329615203637",
 }
-CLASS_COUNTS = {
-    "train": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
-    "test": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
-}
-FIRST_LABELS = {"train": [5, 0, 4, 1, 9], "test": [7, 2, 1, 0, 4]}
 
 
 @pytest.fixture(autouse=True)
@@ -162,31 +157,6 @@ def test_real_subset_is_the_original_file(real_home, subset):
     labels_file = struct.pack(">2i", 2049, len(y)) + labels.tobytes()
     assert hashlib.md5(images_file).hexdigest() == IDX_MD5[subset, "images"]
     assert hashlib.md5(labels_file).hexdigest() == IDX_MD5[subset, "labels"]
-    assert np.bincount(y).tolist() == CLASS_COUNTS[subset]
-    assert y[:5].tolist() == FIRST_LABELS[subset]
-
-
-def test_real_bunch(real_home):
-    mnist = fetch_mnist(data_home=real_home)
-    assert mnist.data.shape == (70_000, 784)
-    assert mnist.data.dtype == np.float32
-    assert mnist.data.flags.c_contiguous
-    assert (mnist.data.min(), mnist.data.max()) == (0, 1)
-    assert mnist.target.shape == (70_000,)
-    assert mnist.target.dtype == np.int64
-    assert mnist.images.shape == (70_000, 28, 28)
-    assert np.shares_memory(mnist.images, mnist.data)
-    # The first image of each subset is its first row, as rows of 28 pixels.
-    for subset, row in [("train", 0), ("test", 60_000)]:
-        part = fetch_mnist(subset, data_home=real_home)
-        assert_array_equal(part.images[0].ravel(), mnist.data[row])
-        assert part.target[0] == mnist.target[row]
-
-
-def test_real_second_call_is_cached(real_home, monkeypatch):
-    fetch_mnist("test", data_home=real_home)
-    forbid_fetch(monkeypatch)
-    assert fetch_mnist(data_home=real_home).data.shape == (70_000, 784)
 
 
 @pytest.mark.parametrize("name", ["mnist", "auto"])
@@ -195,9 +165,6 @@ def test_real_image_dataset(real_home, name):
     assert (dataset.name, dataset.image_shape) == ("mnist", (28, 28))
     assert dataset.X_train.shape == (60_000, 784)
     assert dataset.X_test.shape == (10_000, 784)
-    assert np.bincount(dataset.y_train).tolist() == CLASS_COUNTS["train"]
-    assert np.bincount(dataset.y_test).tolist() == CLASS_COUNTS["test"]
-    assert dataset.y_test[:5].tolist() == FIRST_LABELS["test"]
 
 
 # What is returned
@@ -412,17 +379,6 @@ def test_cache_that_cannot_be_used_is_gone_without(small_home):
     for _ in range(2):
         with pytest.warns(UserWarning, match="skdnn.* cannot be used .*Not a dir"):
             assert_small(fetch_mnist(data_home=small_home))
-
-
-def test_read_only_data_home(small_home, monkeypatch):
-    def refuse(path, *args, **kwargs):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    # joblib makes its folders with this
-    monkeypatch.setattr("joblib.disk.os.makedirs", refuse)
-    monkeypatch.setattr(datasets, "get_data_home", lambda data_home: str(data_home))
-    with pytest.warns(UserWarning, match="cannot be used .*Permission denied"):
-        assert_small(fetch_mnist(data_home=small_home))
 
 
 def test_full_disk(small_home, monkeypatch):

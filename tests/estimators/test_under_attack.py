@@ -1,21 +1,28 @@
 """Whatever is thrown at it: a clear error, or a finite and normalised result.
 
-Of all that Hypothesis makes up, the suite tries 800 examples a test, always the same
-ones; ``SKDNN_FULL=1`` makes it 10,000 new ones.
+Of all that Hypothesis makes up, the suite tries 1,000 examples a test, always the same
+ones, over all four estimators; ``SKDNN_FULL=1`` makes it 10,000 new ones.
 """
 
 import pickle
 import re
 import warnings
+from functools import cache
 from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 
-from skdnn import MLPClassifierDIY
+from helpers import outputs
+from skdnn import (
+    MLPClassifierDIY,
+    MLPRegressorDIY,
+    TabularClassifierDIY,
+    TabularRegressorDIY,
+)
 from skdnn.nn import BatchNorm, Dense, Dropout, ReLU, Softmax
 
 pytest.importorskip("hypothesis", reason="hypothesis is not installed")
@@ -23,7 +30,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 SPARSE = ("csr", "csc", "coo", "lil", "dok", "bsr", "dia")
-KINDS = ("adam", "sgd", "adamw", "lbfgs")
+SOLVERS = ("adam", "sgd", "adamw", "lbfgs")
+TABULAR = (TabularClassifierDIY, TabularRegressorDIY)
 
 # What an error may say. Any other message is a bug: it comes from somewhere deep.
 CLEAR = re.compile(
@@ -38,6 +46,10 @@ CLEAR = re.compile(
     r"|represented as bytes is not supported|np.matrix is not supported"
     r"|classes must be passed on the first call|its sums overflow"
     r"|must be greater than 0|classes must hold all classes of all calls"
+    r"|y must be numbers|y must be at least 0 with the Poisson|y has dates or durations"
+    r"|whose squares overflow float|y is constant .*in the first call of partial_fit"
+    r"|y has \d columns? for \d target|Sparse data was passed for [Xy]"
+    r"|X has no column to learn from|X has 1 sample|at least 4 rows are needed"
 )
 
 
@@ -170,6 +182,56 @@ LABELS = (
 )
 
 
+def numbers(rng, n, kind):
+    y = np.round(rng.normal(0, 4, n))
+    y[: min(n, 3)] = np.arange(3)[: min(n, 3)]
+    return {
+        "whole": lambda: y,
+        "counts": lambda: abs(y).astype(int),
+        "fractions": lambda: y / 3,
+        "float32": lambda: y.astype(np.float32),
+        "objects": lambda: y.astype(object),
+        "list": lambda: y.tolist(),
+        "column": lambda: y[:, None],
+        "two": lambda: np.stack([y, 1 - 7 * y], axis=1),
+        "frame": lambda: pytest.importorskip("pandas").DataFrame({"u": y, "v": -y}),
+        "every other": lambda: np.repeat(y, 2)[::2],
+        "equal": lambda: np.full(n, 3.0),
+        "one of two is equal": lambda: np.stack([y, 0 * y], axis=1),
+        "tiny": lambda: y * 1e-40,
+        "subnormal": lambda: y * 5e-324,
+        "large": lambda: 1e9 + 1e4 * y,
+        "huge": lambda: y * 1e30,
+        "beyond float32": lambda: y * 1e300,
+        "far apart": lambda: 10.0 ** rng.integers(-300, 300, n),
+        "outlier": lambda: np.where(np.arange(n) == 1, 1e12, y),
+        "infinite": lambda: np.where(y == y.max(), np.inf, y),
+        "nan": lambda: np.where(y == y.max(), np.nan, y),
+    }[kind]()
+
+
+NUMBERS = (
+    *("whole", "counts", "fractions", "float32", "objects", "list", "column", "two"),
+    *("frame", "every other", "equal", "one of two is equal", "tiny", "subnormal"),
+    *("large", "huge", "beyond float32", "far apart", "outlier", "infinite", "nan"),
+)
+
+
+def targets(rng, n, kind):
+    """Return labels or numbers, of a kind that `kinds_of` has drawn."""
+    task, kind = kind
+    return {"labels": labels, "numbers": numbers}[task](rng, n, kind)
+
+
+def kinds_of(estimator):
+    """Draw a kind of labels for a classifier; for a regressor, of numbers rather."""
+    kinds = st.sampled_from([("labels", kind) for kind in LABELS])
+    if is_classifier(estimator):
+        return kinds
+    fitting = st.sampled_from([("numbers", kind) for kind in NUMBERS])
+    return fitting | fitting | kinds
+
+
 def weights(rng, n, kind):
     w = rng.uniform(0.5, 2, n)
     return {
@@ -207,17 +269,16 @@ WEIGHTS = (
         "far apart",
         "zero",
         "negative",
-        "nan",
     ),
-    *("infinite", "too short", "column", "str"),
+    *("nan", "infinite", "too short", "column", "str"),
 )
 
 
 @st.composite
-def classifiers(draw, partial=False):
+def networks(draw, Estimator, partial=False):
     """Draw an estimator whose arguments are valid, if not always wise."""
     one_of = lambda *options: draw(st.sampled_from(options))  # noqa: E731
-    solver = one_of(*(KINDS[:3] if partial else KINDS))
+    solver = one_of(*(SOLVERS[:3] if partial else SOLVERS))
     settings = {
         "hidden_layer_sizes": one_of((3,), (4, 2), (), 1),
         "activation": one_of("relu", "tanh", "logistic", "identity", "leaky_relu"),
@@ -227,9 +288,7 @@ def classifiers(draw, partial=False):
         "learning_rate": one_of("constant", "one_cycle", "adaptive", "invscaling"),
         "learning_rate_init": one_of(0.001, 0.01, 1.0, 1e5),
         "batch_size": one_of("auto", 5, 2),
-        "label_smoothing": one_of(0.0, 0.1),
         "dtype": one_of("float32", "float64", "auto"),
-        "class_weight": None if partial else one_of(None, None, "balanced"),
         "early_stopping": False if partial else one_of(False, False, True),
         "shuffle": one_of(True, False),
         "max_iter": 2,
@@ -239,7 +298,40 @@ def classifiers(draw, partial=False):
         settings["dropout"] = one_of(0.0, 0.5)
         settings["ema_decay"] = one_of(None, 0.9)
         settings["max_grad_norm"] = one_of(None, 1.0)
-    return MLPClassifierDIY(**settings)
+    if Estimator is MLPClassifierDIY:
+        settings["label_smoothing"] = one_of(0.0, 0.1)
+        settings["class_weight"] = None if partial else one_of(None, None, "balanced")
+    else:
+        settings["loss"] = loss = one_of(*LOSSES)
+        settings["standardize_target"] = loss != "poisson" and one_of(False, True)
+        settings["quantile"] = one_of(0.5, 0.9, (0.1, 0.5, 0.9))
+        settings["delta"] = one_of(1.0, 1e-3, 1e6)
+    return Estimator(**settings)
+
+
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "gaussian", "poisson")
+
+
+@st.composite
+def tabular(draw, Estimator):
+    """Draw an estimator for tables, as small as there are."""
+    one_of = lambda *options: draw(st.sampled_from(options))  # noqa: E731
+    settings = {"n_networks": 2, "max_iter": 2, "random_state": 0}
+    if Estimator is TabularClassifierDIY:
+        settings["class_weight"] = one_of(None, None, "balanced")
+    return Estimator(
+        one_of((3,), (4, 2), 1),
+        categorical_features=one_of("from_dtype", "from_dtype", None, [0]),
+        importances=one_of(False, False, True),
+        **settings,
+    )
+
+
+MLPS = st.one_of(networks(MLPClassifierDIY), networks(MLPRegressorDIY))
+# A fit of a table is one of six networks.
+ESTIMATORS = st.one_of(
+    *(MLPS, MLPS, MLPS, tabular(TabularClassifierDIY), tabular(TabularRegressorDIY))
+)
 
 
 # -------------------------------------------------------------------- what must hold
@@ -258,7 +350,7 @@ def attempt(call, *args, clear=CLEAR, **kwargs):
         warnings.simplefilter("ignore")
         try:
             result = call(*args, **kwargs)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, MemoryError) as error:
             assert clear.search(str(error)), f"unclear: {error!r}"
             event(f"error {clear.search(str(error))[0]}")
             return None
@@ -266,15 +358,28 @@ def attempt(call, *args, clear=CLEAR, **kwargs):
     return result
 
 
-def check_predictions(clf, X):
-    """Raise an error unless what is predicted is finite and normalised."""
+def fitted_attributes(estimator):
+    return [name for name in vars(estimator) if name.endswith("_")]
+
+
+def check_fitted(estimator, X):
+    """Raise an error unless what was learned and is predicted is finite."""
+    for each in getattr(estimator, "networks_", [estimator]):
+        assert np.isfinite(each.network_.parameters).all()
+        assert np.isfinite(each.network_.statistics).all()
+    check = check_probabilities if is_classifier(estimator) else check_numbers
+    check(estimator, X)
+
+
+def check_probabilities(clf, X):
+    """Raise an error unless finite and normalised, and what `predict` goes by."""
     P = attempt(clf.predict_proba, X)
     if P is None:
         return
     n, n_classes = P.shape
-    multilabel = clf.task_.multilabel
+    multilabel = getattr(clf, "networks_", [clf])[0].task_.multilabel
     assert n_classes == len(clf.classes_)
-    assert P.dtype == clf.network_.dtype
+    assert isinstance(clf, TABULAR) or P.dtype == clf.network_.dtype
     assert np.isfinite(P).all() and (P >= 0).all() and (P <= 1).all()
     if not multilabel:
         assert_allclose(P.sum(axis=1), 1, rtol=1e-5)
@@ -293,94 +398,125 @@ def check_predictions(clf, X):
         assert_allclose(P[np.arange(n), places], P.max(axis=1), rtol=1e-5)
 
 
-def check_fitted(clf, X):
-    assert np.isfinite(clf.network_.parameters).all()
-    assert np.isfinite(clf.network_.statistics).all()
-    check_predictions(clf, X)
+def check_numbers(reg, X):
+    """Raise an error unless they are finite, and what the loss of the fit allows."""
+    P = attempt(reg.predict, X)
+    if P is None:
+        return
+    assert P.dtype.kind == "f" and np.isfinite(P).all()
+    if isinstance(reg, TABULAR):
+        return
+    if reg.loss == "poisson":
+        assert (P >= 0).all()
+    if reg.loss == "quantile" and np.ndim(reg.quantile):
+        assert (np.diff(P, axis=-1) >= 0).all()
+    if reg.loss == "gaussian":
+        mean, std = attempt(reg.predict, X, return_std=True)
+        assert_array_equal(mean, P)
+        assert mean.shape == std.shape
+        assert np.isfinite(std).all() and (std > 0).all()
 
 
 # ------------------------------------------------------------------------- the tests
 
 
 @given(
+    data=st.data(),
     X=inputs(),
-    y=st.sampled_from(LABELS),
     w=st.sampled_from(WEIGHTS),
-    clf=classifiers(),
+    estimator=ESTIMATORS,
     seed=st.integers(0, 2**16),
 )
-def test_fit(X, y, w, clf, seed):
+def test_fit(data, X, w, estimator, seed):
     X, plain = X
     rng = np.random.default_rng(seed)
-    y, w = labels(rng, len(plain), y), weights(rng, len(plain), w)
+    y = targets(rng, len(plain), data.draw(kinds_of(estimator)))
+    w = weights(rng, len(plain), w)
     before = [bits(data) for data in (X, y, w)]
-    fitted = attempt(clf.fit, X, y, w)
+    fitted = attempt(estimator.fit, X, y, w)
     assert [bits(data) for data in (X, y, w)] == before
     if fitted is None:
-        assert not [name for name in vars(clf) if name.endswith("_")]
+        assert not fitted_attributes(estimator)
     else:
-        check_fitted(clf, X)
+        check_fitted(estimator, X)
 
 
 @pytest.mark.slow
-@given(X=inputs(kinds=("whole",)), two=st.booleans(), clf=classifiers())
-def test_the_numbers_count_not_what_holds_them(X, two, clf):
+@given(X=inputs(kinds=("whole",)), two=st.booleans(), estimator=MLPS)
+def test_the_numbers_count_not_what_holds_them(X, two, estimator):
     X, plain = X
     y = labels(np.random.default_rng(0), len(plain), "two" if two else "int")
     # gathered row by row, whatever the strides
-    clf.set_params(shuffle=True, early_stopping=False)
-    if clf.dtype == "auto":
-        clf.set_params(dtype="float32")
-    twin = clone(clf)
+    estimator.set_params(shuffle=True, early_stopping=False)
+    if estimator.dtype == "auto":
+        estimator.set_params(dtype="float32")
+    twin = clone(estimator)
     if attempt(twin.fit, plain, y) is None:
         return
-    P, expected = attempt(twin.predict_proba, X), attempt(twin.predict_proba, plain)
+    P, expected = (attempt(outputs, twin, given) for given in (X, plain))
     if P is None or expected is None:
         return
     assert_allclose(P, expected, rtol=1e-3, atol=1e-5)
-    attempt(clf.fit, X, y)
-    if not scipy.sparse.issparse(X) and clf.solver != "lbfgs":
-        assert_array_equal(clf.network_.parameters, twin.network_.parameters)
-        assert_array_equal(clf.loss_curve_, twin.loss_curve_)
+    attempt(estimator.fit, X, y)
+    if not scipy.sparse.issparse(X) and estimator.solver != "lbfgs":
+        assert_array_equal(estimator.network_.parameters, twin.network_.parameters)
+        assert_array_equal(estimator.loss_curve_, twin.loss_curve_)
+
+
+def check_partial_fit(estimator, chunks, **first):
+    """Go on with each chunk: either nothing has changed, or all is finite."""
+    for (X, plain), y, w in chunks:
+        rng = np.random.default_rng(0)
+        y, w = targets(rng, len(plain), y), weights(rng, len(plain), w)
+        before = pickle.dumps(estimator)
+        if attempt(estimator.partial_fit, X, y, w, **first) is None:
+            assert pickle.dumps(estimator) == before
+        else:
+            check_fitted(estimator, X)
+    if hasattr(estimator, "network_"):
+        check_fitted(estimator, np.ones((3, estimator.n_features_in_)))
+
+
+def chunks_for(Estimator):
+    parts = inputs(n_features=(3, 3, 3, 3, 2)), kinds_of(Estimator()), WEIGHTS
+    return st.lists(
+        st.tuples(*parts[:2], st.sampled_from(parts[2])), min_size=1, max_size=4
+    )
 
 
 @pytest.mark.slow
 @given(
-    chunks=st.lists(
-        st.tuples(
-            inputs(n_features=(3, 3, 3, 3, 2)),
-            st.sampled_from(LABELS),
-            st.sampled_from(WEIGHTS),
-        ),
-        min_size=1,
-        max_size=4,
-    ),
-    clf=classifiers(partial=True),
+    chunks=chunks_for(MLPClassifierDIY),
+    clf=networks(MLPClassifierDIY, partial=True),
     kind=st.sampled_from(sorted({*LABELS} - {"mixed", "none", "sparse"})),
 )
-def test_partial_fit(chunks, clf, kind):
+def test_partial_fit_of_labels(chunks, clf, kind):
     classes = np.unique(labels(np.random.default_rng(0), 9, kind))
-    for (X, plain), y, w in chunks:
-        rng = np.random.default_rng(0)
-        y, w = labels(rng, len(plain), y), weights(rng, len(plain), w)
-        before = pickle.dumps(clf)
-        if attempt(clf.partial_fit, X, y, w, classes=classes) is None:
-            assert pickle.dumps(clf) == before
-        else:
-            check_fitted(clf, X)
-    if hasattr(clf, "network_"):
-        check_fitted(clf, np.ones((3, clf.n_features_in_)))
+    check_partial_fit(clf, chunks, classes=classes)
 
 
-@given(X=inputs(n_features=(3, 3, 3, 2, 4)), clf=classifiers())
-def test_predict(X, clf):
+@pytest.mark.slow
+@given(chunks=chunks_for(MLPRegressorDIY), reg=networks(MLPRegressorDIY, partial=True))
+def test_partial_fit_of_numbers(chunks, reg):
+    check_partial_fit(reg, chunks)
+
+
+@given(X=inputs(n_features=(3, 3, 3, 2, 4)), estimator=ESTIMATORS)
+def test_predict(X, estimator):
     X, _ = X
-    rng = np.random.default_rng(0)
-    train = rng.normal(size=(20, 3))
-    if attempt(clf.fit, train, rng.integers(0, 2, 20)) is not None:
+    fitted = learned(repr(estimator))
+    if fitted is not None:
         before = bits(X)
-        check_predictions(clf, X)
+        check_fitted(fitted, X)
         assert bits(X) == before
+
+
+@cache
+def learned(estimator):
+    """Return what `estimator` describes, fitted: of those for tables there are few."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20)
+    return attempt(eval(estimator).fit, X, y)
 
 
 ENDLESS = 10**30
@@ -393,76 +529,43 @@ ODD = (
     *([Dense], [Softmax()], [Dense(2), Softmax()], [Dense(3), Dropout(0.5), None]),
     *(np.random.RandomState(0), np.random.default_rng(0), 0.999, "loss", "roc_auc"),
 )
-# A checkpoint_dir would make directories with odd names here: see test_checkpoint.py.
-NAMES = sorted({*MLPClassifierDIY().get_params()} - {"checkpoint_dir"})
 
 
-@given(
-    names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True),
-    odd=st.tuples(*[st.integers(0, len(ODD) - 1)] * 3),
-    partial=st.booleans(),
-)
-def test_arguments(names, odd, partial):
-    arguments = {name: ODD[i] for name, i in zip(names, odd, strict=False)}
-    clf = MLPClassifierDIY(**{"hidden_layer_sizes": 3, "max_iter": 2, **arguments})
-    if "verbose" in arguments or arguments.get("max_iter") is ENDLESS:
-        return  # would print, or take long
+@st.composite
+def arguments(draw):
+    """Draw an estimator, and odd values for some of its arguments."""
+    few = {"hidden_layer_sizes": 3, "max_iter": 2}
+    estimator = draw(
+        st.sampled_from(
+            [
+                *(MLPClassifierDIY(**few), MLPRegressorDIY(**few)) * 3,
+                *(Estimator(n_networks=2, **few) for Estimator in TABULAR),
+            ]
+        )
+    )
+    # A checkpoint_dir would make directories of odd names here: see test_checkpoint.py.
+    names = sorted({*estimator.get_params()} - {"checkpoint_dir", "verbose"})
+    names = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
+    odd = draw(st.tuples(*[st.integers(0, len(ODD) - 1)] * len(names)))
+    return estimator, {name: ODD[i] for name, i in zip(names, odd, strict=True)}
+
+
+@given(drawn=arguments(), partial=st.booleans())
+def test_arguments(drawn, partial):
+    estimator, odd = drawn
+    if odd.get("max_iter") is ENDLESS:
+        return  # would take long
+    estimator = clone(estimator)
+    for name, value in odd.items():
+        setattr(estimator, name, value)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(20, 3)), rng.integers(0, 2, 20)
     others = "layer", "mini-batches", "non-finite", "maximum allowed dimension"
-    named = re.compile("|".join([*names, *others]), re.I)
-    fit = getattr(clf, "partial_fit", clf.fit) if partial else clf.fit
-    classes = {} if fit == clf.fit else {"classes": [0, 1]}
-    fitted = attempt(fit, X, y, clear=named, **classes)
-    if fitted is None:
-        assert not [name for name in vars(clf) if name.endswith("_")]
+    named = re.compile("|".join([*odd, *others]), re.I)
+    partial = partial and hasattr(estimator, "partial_fit")
+    fit = estimator.partial_fit if partial else estimator.fit
+    first = {"classes": [0, 1]} if partial and is_classifier(estimator) else {}
+    if attempt(fit, X, y, clear=named, **first) is None:
+        assert not fitted_attributes(estimator)
     else:
-        check_fitted(clf, X)
-
-
-# ------------------------------------------------- what these tests have found so far
-
-
-def plain_data():
-    X = np.random.default_rng(0).normal(size=(20, 3))
-    return X, (X[:, 0] > 0).astype(int)
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_sums_that_overflow(n_classes):
-    X, y = plain_data()
-    clf = MLPClassifierDIY(max_iter=2, batch_norm=True)
-    with pytest.raises(ValueError, match="non-finite"):  # the running variance
-        clf.fit(X * 1e30, y)
-    y = np.arange(20) % n_classes
-    clf = MLPClassifierDIY((9, 9), max_iter=2, learning_rate_init=1e4, random_state=0)
-    clf.fit(X, y)
-    for method in (clf.predict, clf.predict_proba, clf.predict_log_proba):
-        with pytest.raises(ValueError, match=r"as large as 2e\+37.*overflow float32"):
-            method(np.full((2, 3), 2e37))
-
-
-def test_a_first_partial_fit_that_fails_says_why():
-    X, y = plain_data()
-    clf = MLPClassifierDIY(dropout=0.5, ema_decay=0.9, batch_norm=True)
-    with pytest.raises(ValueError, match="non-finite"):
-        clf.partial_fit(X * 1e30, y, classes=[0, 1])
-
-
-def test_labels_of_another_kind():
-    X, y = plain_data()
-    clf = MLPClassifierDIY().partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="classes not in `self.classes_`.*1970-01-01"):
-        clf.partial_fit(X, y.astype("datetime64[D]"))
-
-
-def test_arguments_and_weights_are_named():
-    X, y = plain_data()
-    for sizes in ({}, "relu", None):
-        with pytest.raises((ValueError, TypeError), match="hidden_layer_sizes"):
-            MLPClassifierDIY(sizes).fit(X, y)
-    with pytest.raises(ValueError, match="sample_weight must be numbers, got .*'a'"):
-        MLPClassifierDIY().fit(X, y, ["a"] * 20)
-    with pytest.raises(ValueError, match="sample_weight_val: "):
-        MLPClassifierDIY().fit(X, y, X_val=X, y_val=y, sample_weight_val=-y)
+        check_fitted(estimator, X)

@@ -9,7 +9,6 @@ import importlib.util
 import inspect
 from unittest import mock
 
-import numpy as np
 import pytest
 import sklearn.neural_network
 
@@ -66,44 +65,9 @@ def test_the_lists_are_true():
         assert sum(users) > 15
 
 
-@pytest.mark.parametrize("y", [[1.0] * 10, [0.0, 1.0] * 5])
 @pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])
-def test_what_the_different_one_checks_holds(Estimator, y, recwarn):
-    """Early stopping on a frame has nothing to say of names, but of a constant y.
-
-    Of two rows to validate on too, in which y may be constant by chance.
-    """
-    pandas = pytest.importorskip("pandas")
-    X = pandas.DataFrame(
-        np.random.default_rng(0).normal(size=(10, 2)), columns=["a", "b"]
-    )
-    clf = Estimator(early_stopping=True, validation_fraction=0.2)
-    constant = len(set(y)) == 1
-    if constant and Estimator is MLPClassifierDIY:
-        with pytest.raises(ValueError, match="at least 2 classes"):
-            clf.fit(X, y)
-        return
-    clf.fit(X, pandas.Series(y))
-    said = [str(w.message) for w in recwarn if w.category is UserWarning]
-    said = [m for m in said if "validation_fraction sets aside is constant" not in m]
-    assert ["y is constant, 1 in all 10" in message for message in said] == (
-        [True] if constant else []
-    )
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("Estimator", [MLPClassifierDIY, MLPRegressorDIY])
-def test_what_the_private_ones_check_holds(Estimator):
-    """The same facts, read from public attributes."""
-    X, y = [[3, 2], [1, 6]], [1, 0]
-    settings = {"tol": 0.5, "max_iter": 3000, "solver": "sgd"}
-    clf = Estimator(learning_rate="adaptive", **settings).fit(X, y)
-    assert clf.n_iter_ < 3000
-    assert clf.history_[-1]["learning_rate"] <= 1e-6 * 5
-    for patience in (2, 5, 50):
-        clf = Estimator(n_iter_no_change=patience, **settings).fit(X, y)
-        best = min(range(clf.n_iter_), key=lambda i: clf.loss_curve_[i] > 1e9)
-        assert clf.n_iter_ == best + patience + 2
+def test_a_rate_goes_on_falling_with_a_warm_start(Estimator):
+    """As a test of private attributes has it; for the others see tests/training."""
     clf = Estimator(
         solver="sgd", learning_rate="invscaling", power_t=0.25, max_iter=1,
         warm_start=True, hidden_layer_sizes=4,
