@@ -82,6 +82,7 @@ TYPES = (
     "skdnn.tables.encoder.TableEncoder",
     "skdnn.tables.regressor.TabularRegressorDIY",
     "skdnn.training.gradient_descent.GradientDescent",
+    "skdnn.training.rules.Rules",
 )
 
 # The same classes as files of earlier versions name them, where that still leads there.

@@ -34,6 +34,7 @@ from skdnn import (
 from skdnn.estimators.arguments import SharedArguments
 from skdnn.images import Deskew
 from skdnn.nn import Dense, Dropout, GaussianNoise, Residual
+from skdnn.training import Rules
 from skdnn.trusted import EARLIER, NAMES, OF_OTHERS, TYPES
 
 pytest.importorskip("skops.io", reason="skops is not installed")
@@ -64,27 +65,30 @@ BASES = """
     skdnn.nn.losses.cross_entropies.CrossEntropy
     skdnn.nn.losses.regression.RegressionLoss skdnn.nn.optimizers.Optimizer
     skdnn.onnx.networks.FeaturesInput skdnn.onnx.tables.TableInputs
-    skdnn.tables.base.BaseTabular skdnn.training.objective.Objective
-    skdnn.training.trainer.Trainer
+    skdnn.tables.base.BaseTabular skdnn.estimators.fitted.FittedNetworks
+    skdnn.training.job.Job skdnn.training.listener.Listener
 """
 WHILE_IT_RUNS = """
     skdnn.diagnosis.answers.Answers skdnn.diagnosis.findings.Finding
     skdnn.diagnosis.measures.Measurements skdnn.diagnosis.measures.Sums
-    skdnn.displays.learning_rate.RangeTest skdnn.estimators.ensemble.Plan
+    skdnn.estimators.callbacks.CallbackTasks skdnn.estimators.data.FitData
+    skdnn.estimators.scoring.Scorer skdnn.estimators.shares.Bootstrap
+    skdnn.estimators.shares.Folds skdnn.estimators.shares.Share
     skdnn.estimators.task.labels.Labels skdnn.estimators.task.numbers.Numbers
-    skdnn.estimators.validation.Fit skdnn.estimators.validation.Validation
-    skdnn.estimators.validation.ValidationSet skdnn.nn.nodes.Node
+    skdnn.estimators.validation.Validation skdnn.nn.nodes.Node
+    skdnn.nn.penalty.Penalty
     skdnn.nn.layers.base.Slot skdnn.nn.workspace.Workspace skdnn.onnx.graph.Graph
     skdnn.onnx.networks.ClassifierExport skdnn.onnx.networks.RegressorExport
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint
-    skdnn.training.lbfgs.LBFGS skdnn.training.lockstep.Lockstep
-    skdnn.training.mini_batch.MiniBatch
-    skdnn.training.objective.MixedLoss skdnn.training.processes.Call
+    skdnn.training.data.Data skdnn.training.lbfgs.LBFGS
+    skdnn.training.lbfgs.NoSteps skdnn.training.mini_batch.MiniBatch
+    skdnn.training.mixture.MixedLoss skdnn.training.processes.Call
     skdnn.training.processes.Shipped skdnn.training.schema.Check
-    skdnn.training.schema.Optional skdnn.training.together.Member
+    skdnn.training.schema.Optional skdnn.training.state.Kind
+    skdnn.training.step.Stack skdnn.training.workers.Interrupts
+    skdnn.training.workers.SharedLimit skdnn.training.workers.Threads
     skdnn.messages.user_warnings.WarningsOfFit
-    skdnn.training.together.SharedLimit
 """
 NEVER_SAVED = {*BASES.split(), *WHILE_IT_RUNS.split()}
 
@@ -165,7 +169,7 @@ ARGUMENTS = {
         "schedule": nn.Constant(),
         "learning_rate": 0.1,
         "batch_size": 10,
-        "max_epochs": 3,
+        "rules": Rules(max_epochs=3),
         "rng": np.random.RandomState(0),
     },
     "InARow": {"steps": [augmentation.Affine(), augmentation.MixUp()]},
@@ -175,6 +179,7 @@ ARGUMENTS = {
     ),
     "Ordered": {"size": 2},
     "PiecewiseLinear": {"edges": ((0.0, 0.5, 1.0), (0.0, 1.0))},
+    "Rules": {"max_epochs": 3},
     "Residual": {"layers": [Dense(4), nn.ReLU()]},
     **DISPLAYS,
 }

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
 from skdnn.augmentation import Affine, Elastic, Erase, InARow, MixUp, Noise
 from skdnn.estimators.task.numbers import Numbers
-from skdnn.training import GradientDescent
+from skdnn.training import loop
 
 matplotlib.use("agg")
 X, Y = load_digits(return_X_y=True)
@@ -391,15 +391,15 @@ def test_a_fit_that_was_killed_goes_on(tmp_path, augmentation):
     params = {"augmentation": augmentation, "dropout": 0.2, "max_iter": 6}
     whole = network(**params).fit(X, Y)
     kept = network(checkpoint_dir=tmp_path, **params)
-    run, n_epochs = GradientDescent.before_epoch, []
+    take_steps, n_epochs = loop.take_steps, []
 
-    def dies(trainer):
+    def dies(stack):
         n_epochs.append(1)
         if len(n_epochs) == 4:
             raise KeyError
-        run(trainer)
+        return take_steps(stack)
 
-    with mock.patch.object(GradientDescent, "before_epoch", dies):
+    with mock.patch.object(loop, "take_steps", dies):
         with pytest.raises(KeyError):
             clone(kept).fit(X, Y)
         kept.fit(X, Y)

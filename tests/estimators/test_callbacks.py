@@ -482,14 +482,14 @@ def test_keyboard_interrupt_in_a_hook_keeps_the_model(solver, where, n_epochs):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_keyboard_interrupt_between_hooks_ends_the_fit(solver, monkeypatch):
-    def interrupt(self, *args):
+    def interrupt(self, *args, **options):
         if callback.ends():
             monkeypatch.undo()
             raise KeyboardInterrupt
-        return backpropagate(self, *args)
+        return backward(self, *args, **options)
 
-    backpropagate = Network.backpropagate
-    monkeypatch.setattr(Network, "backpropagate", interrupt)
+    backward = Network.backward
+    monkeypatch.setattr(Network, "backward", interrupt)
     callback = Curious()
     clf = model(solver).set_callbacks(callback)
     with pytest.warns(UserWarning, match="interrupted by user"):
@@ -568,11 +568,11 @@ def test_a_hook_that_fails_leaves_partial_fit_where_it_was():
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_training_that_fails_is_torn_down(solver, monkeypatch):
-    def fail(self, *args):
+    def fail(self, *args, **options):
         raise ZeroDivisionError("mine")
 
     callback = Plain()
-    monkeypatch.setattr(Network, "backpropagate", fail)
+    monkeypatch.setattr(Network, "backward", fail)
     with pytest.raises(ZeroDivisionError, match="mine"):
         model(solver).set_callbacks(callback).fit(X, y)
     assert callback.places == [*sequence(1)[:3], ("teardown",)]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from scipy.sparse import csr_array
-from skdnn.training.lockstep import Lockstep
 from sklearn.base import clone
 from sklearn.datasets import (
     load_diabetes,
@@ -35,7 +34,7 @@ from skdnn.nn import (
     ReLU,
     Residual,
 )
-from skdnn.training import checkpoint, together
+from skdnn.training import checkpoint, loop, step, workers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -295,8 +294,8 @@ def test_the_bits_do_not_depend_on_how_networks_are_spread(params):
         assert fitted() == once
     for few, largest in ((0, 1), (0, 16), (10**9, 2)):
         with (
-            mock.patch("skdnn.training.together.FEW", few),
-            mock.patch("skdnn.training.together.LARGEST_STACK", largest),
+            mock.patch("skdnn.training.workers.FEW", few),
+            mock.patch("skdnn.training.workers.LARGEST_STACK", largest),
         ):
             assert fitted() == once
 
@@ -317,7 +316,7 @@ def test_fits_in_several_threads_leave_blas_as_it_was():
 
     small = SimpleNamespace(n_rows=1, network=SimpleNamespace(n_weights=1))
     with threadpool_limits(2, BLAS):
-        first, second = (together._threads_for([small] * 2) for _ in range(2))
+        first, second = (workers.threads_for([small] * 2) for _ in range(2))
         first.__enter__()
         second.__enter__()
         assert n_threads() == {1}
@@ -372,7 +371,7 @@ def test_the_same_bits_after_crashes(params, tmp_path):
     if params.get("random_state", 0) is not None:
         straight = ensemble(**params).fit(IRIS, IRIS_Y)
         assert learned(resumed) == learned(straight)
-    with mock.patch.object(Lockstep, "epoch", side_effect=Crash):
+    with mock.patch.object(loop, "take_steps", side_effect=Crash):
         assert learned(clone(clf).fit(IRIS, IRIS_Y)) == learned(resumed)
 
 
@@ -526,27 +525,27 @@ def test_callbacks_see_all_networks_and_can_end_training():
 
 
 def test_a_network_that_diverges_leaves_the_others_alone():
-    original = Lockstep.epoch
+    take_steps = loop.take_steps
 
-    def epoch(self):
-        rows = original(self)
-        for trainer, row in zip(self.trainers, rows, strict=True):
-            if row["epoch"] == 3 and trainer.rng is broken[0]:
-                trainer.network.parameters[:] = np.nan
+    def diverges(stack):
+        rows = take_steps(stack)
+        for job, row in zip(stack.jobs, rows, strict=True):
+            if row["epoch"] == 3 and job.rng is broken[0]:
+                job.network.parameters[:] = np.nan
         return rows
 
     broken = []
-    begin = Lockstep.__init__
+    begin = step.Stack.__init__
 
-    def note(self, trainers):
+    def note(self, jobs, data):
         if not broken:
-            broken.append(trainers[1].rng)
-        begin(self, trainers)
+            broken.append(jobs[1].rng)
+        begin(self, jobs, data)
 
     straight = ensemble(max_iter=6).fit(IRIS, IRIS_Y)
     with (
-        mock.patch.object(Lockstep, "__init__", note),
-        mock.patch.object(Lockstep, "epoch", epoch),
+        mock.patch.object(step.Stack, "__init__", note),
+        mock.patch.object(loop, "take_steps", diverges),
         pytest.warns(match="became infinite or NaN in epoch 3"),
     ):
         clf = ensemble(max_iter=6).fit(IRIS, IRIS_Y)

@@ -112,7 +112,7 @@ def without_stamp(clf, monkeypatch):
         return {name: getattr(network, name) for name in names}
 
     with monkeypatch.context() as patch:
-        patch.setattr("skdnn.estimators.base.stamped", dict)
+        patch.setattr("skdnn.estimators.fitted.stamped", dict)
         patch.setattr("skdnn.nn.Network.__getstate__", old_network)
         return pickle.dumps(clf)
 

@@ -103,7 +103,9 @@ def test_parameters_set_between_calls_of_partial_fit_take_effect(digits):
 def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits, Theirs, Ours):
     X, y = digits
     clf = first_part(quick_of(Ours), X, y)
-    assert not {"X", "targets", "full"} & set(vars(clf._trainers[0]))
+    job = clf._jobs[0]
+    assert not {"X", "targets", "full"} & set(vars(job))
+    assert job.order is job.rows is job.validate is job.row_scores is None
     assert clf.best_loss_ == clf.loss_
     theirs = Theirs(random_state=0, shuffle=False)
     ours = quick_of(Ours, shuffle=False, dtype="float64")

@@ -15,7 +15,8 @@ from sklearn.metrics import make_scorer
 
 from helpers import Callback, quick, silent, stopping
 from skdnn import MLPClassifierDIY, MLPRegressorDIY, diagnose
-from skdnn.estimators.validation import Validation
+from skdnn.estimators.fitted import each_network
+from skdnn.estimators.scoring import Scorer
 
 
 def test_scorers_see_labels_and_no_warning_about_names():
@@ -226,7 +227,7 @@ def test_what_a_network_predicts_by_chance_is_no_error(seed, networks):
     said = [str(w.message) for w in record if w.category is not ConvergenceWarning]
     said = [text for text in said if "standardize_target" not in text]
     assert all("neg_mean_squared_log_error' failed: " in text for text in said)
-    assert len(said) <= len(reg._each())
+    assert len(said) <= len(each_network(reg))
     assert np.isnan(reg.validation_scores_[0])  # as weights of any sign show
 
 
@@ -305,8 +306,8 @@ def test_the_trial_of_a_scorer_says_nothing_where_nothing_is_wrong(kind, scoring
             try_scorer(self)
         trials.append(self.was_tried)
 
-    try_scorer = Validation._try_scorer
-    with mock.patch.object(Validation, "_try_scorer", trial):
+    try_scorer = Scorer._try
+    with mock.patch.object(Scorer, "_try", trial):
         reg = Estimator(scoring=scoring, early_stopping=True, max_iter=1, **params)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of one epoch

@@ -13,7 +13,6 @@ from numpy.testing import assert_allclose
 
 import nn_examples
 import skdnn.nn
-from skdnn.estimators.ensemble import entropy, std_of_mixture
 from skdnn.nn import (
     ELU,
     GELU,
@@ -50,6 +49,7 @@ from skdnn.nn import (
     Tanh,
 )
 from skdnn.nn.layers import ACTIVATIONS
+from skdnn.nn.several import entropy, std_of_mixture
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "skdnn" / "nn" / "README.md"

@@ -29,7 +29,7 @@ from skdnn import (
 )
 from skdnn.displays import TrainingCurveDisplay
 from skdnn.tables import architecture
-from skdnn.training import GradientDescent
+from skdnn.training import loop
 
 N = 240
 
@@ -314,21 +314,22 @@ def test_a_fit_that_fails_leaves_what_was_there(name):
 @both
 @pytest.mark.parametrize("epoch", [13, 30])  # of 10 for each of three kinds
 def test_ctrl_c_ends_all_kinds(name, epoch, tmp_path, monkeypatch):
-    def interrupt(self, row):
-        monkeypatch.setattr(GradientDescent, "n_seen", GradientDescent.n_seen + 1)
-        if GradientDescent.n_seen == 2 * epoch:
-            raise KeyboardInterrupt
-        return after_epoch(self, row)
+    def interrupt(stack):
+        rows = run_epoch(stack)
+        for _ in rows:
+            n_seen.append(1)
+            if len(n_seen) == 2 * epoch:
+                raise KeyboardInterrupt
+        return rows
 
     estimator, y = quick(name, checkpoint_dir=tmp_path)
     whole = says(quick(name)[0].fit(X, y), X)
-    after_epoch = GradientDescent.after_epoch
-    monkeypatch.setattr(GradientDescent, "n_seen", 0, raising=False)
-    monkeypatch.setattr(GradientDescent, "after_epoch", interrupt)
+    run_epoch, n_seen = loop.run_epoch, []
+    monkeypatch.setattr(loop, "run_epoch", interrupt)
     warned = pytest.warns(UserWarning, match="interrupted by user")
     with warned, pytest.raises(KeyboardInterrupt):
         estimator.fit(X, y)
-    assert GradientDescent.n_seen == 2 * epoch
+    assert len(n_seen) == 2 * epoch
     assert not [it for it in vars(estimator) if it.endswith("_")]
     assert_array_equal(says(estimator.fit(X, y), X), whole)
 

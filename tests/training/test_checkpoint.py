@@ -29,7 +29,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal, assert_equal
 from scipy.sparse import csc_array, csr_array
-from skdnn.training.lockstep import Lockstep
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -51,7 +50,7 @@ from skdnn.nn import (
     Residual,
     Scale,
 )
-from skdnn.training import LBFGS, GradientDescent, checkpoint
+from skdnn.training import Stack, archive, checkpoint, loop
 from skdnn.training.checkpoint import Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
 
@@ -76,14 +75,14 @@ class Crash(Exception):
 @contextmanager
 def crash(epoch, error=Crash):
     """Let the fit fail in that epoch, counted from where it goes on."""
-    calls, original = count(1), Lockstep.epoch
+    calls, take_steps = count(1), loop.take_steps
 
-    def epoch_or_crash(self):
+    def steps_or_crash(stack):
         if next(calls) == epoch:
             raise error
-        return original(self)
+        return take_steps(stack)
 
-    with mock.patch.object(Lockstep, "epoch", epoch_or_crash):
+    with mock.patch.object(loop, "take_steps", steps_or_crash):
         yield
 
 
@@ -244,7 +243,7 @@ def test_lbfgs_is_kept_when_it_is_finished(tmp_path):
             clf = quick(tmp_path, **settings).fit(X, y)
         assert learned(clf) == learned(straight)
         (tmp_path / "seen").touch()
-    with mock.patch.object(LBFGS, "objective", side_effect=Crash):
+    with mock.patch.object(Stack, "step", side_effect=Crash):
         quick(tmp_path, **settings).fit(X, y)
         with pytest.raises(Crash):
             quick(tmp_path, alpha=1, **settings).fit(X, y)
@@ -267,16 +266,16 @@ def test_the_warning_of_a_fit_that_ran_out_of_epochs_comes_again(tmp_path):
 
 
 def test_a_fit_that_diverged_is_finished_and_says_so_again(tmp_path):
-    original = Lockstep.epoch
+    take_steps = loop.take_steps
 
-    def diverges(self):
-        (row,) = original(self)
+    def diverges(stack):
+        (row,) = take_steps(stack)
         if row["epoch"] == 4:
-            self.network.parameters[:] = row["loss"] = np.nan
+            stack.network.parameters[:] = row["loss"] = np.nan
         return [row]
 
     fits = []
-    with mock.patch.object(Lockstep, "epoch", diverges):
+    with mock.patch.object(loop, "take_steps", diverges):
         for directory in (None, tmp_path):
             with pytest.warns(ConvergenceWarning, match="NaN|nan in epoch 4") as record:
                 fits.append(quick(directory).fit(X, y))
@@ -398,7 +397,7 @@ def test_an_iterator_that_runs_dry_is_no_end_of_an_epoch():
 def test_seconds_are_those_of_all_epochs(settings, tmp_path):
     quick(tmp_path, **settings).set_callbacks(StopsAt(2)).fit(X, y)
     files = [Checkpoint(tmp_path, p.stem).load() for p in tmp_path.glob("*[!s].npz")]
-    before = [[row["seconds"] for row in f["trainer"]["history"]] for f in files]
+    before = [[row["seconds"] for row in f["job"]["history"]] for f in files]
     assert [len(rows) for rows in before] == [2] * settings.get("n_networks", 1)
     for _ in range(2):
         rows = quick(tmp_path, **settings).fit(X, y).history_
@@ -544,7 +543,7 @@ def two_states(tmp_path):
 
 def assert_same(state, expected):
     for part in (state, expected):  # tuples come back as lists
-        part["trainer"]["network"] = list(part["trainer"]["network"])
+        part["job"]["network"] = list(part["job"]["network"])
     assert_equal(state, expected)
 
 
@@ -600,8 +599,8 @@ def test_a_file_is_data_and_no_code(tmp_path):
     objects = np.array([print], object)
     with pytest.raises(ValueError, match="allow_pickle=False|Object arrays"):
         with open(kept.path, "w+b") as file:
-            checkpoint._write(file, {"fingerprint": "name", "state": objects})
-        checkpoint._read(kept.path)
+            archive.write_archive(file, {"fingerprint": "name", "state": objects})
+        archive.read_archive(kept.path)
 
 
 def test_the_good_one_is_never_replaced_by_a_damaged_one(tmp_path):
@@ -653,7 +652,7 @@ def resuming(tmp_path, Estimator=MLPClassifierDIY, **settings):
     previous = path.with_suffix(".previous.npz")
     if previous.exists():
         os.replace(previous, path)  # of three epochs
-    before = Checkpoint(tmp_path, path.stem).load()["trainer"]
+    before = Checkpoint(tmp_path, path.stem).load()["job"]
 
     def stop(self, trainer, rules):
         seen.append((trainer, rules))
@@ -843,7 +842,7 @@ def packed(file, content):
                 value, how = value
             archive.writestr(name, value, how)
         archive.comment = bytes(checkpoint.SIZE)
-    checksum = checkpoint._checksum(file)
+    checksum = archive._checksum(file)
     file.seek(-checkpoint.SIZE, 2)
     file.write(checksum)
 
@@ -1055,7 +1054,7 @@ def start_files(directory):
     return sorted(
         path
         for path in directory.glob("*.npz")
-        if "trainer" not in (checkpoint._read(path)["state"])
+        if "job" not in (archive.read_archive(path)["state"])
     )
 
 
@@ -1115,10 +1114,10 @@ def test_a_state_of_another_start_is_not_used(tmp_path):
             quick(tmp_path / folder, random_state=None, early_stopping=True).fit(X, y)
     (a,), (b,) = ((tmp_path / folder).glob("*[!s].npz") for folder in "ab")
     shutil.copy(b, a.with_suffix(".previous.npz"))
-    whole = checkpoint._read(a)
-    whole["state"]["trainer"]["n_steps"] = -1
+    whole = archive.read_archive(a)
+    whole["state"]["job"]["optimizer"]["n_steps"] = -1
     with open(a, "w+b") as file:
-        checkpoint._write(file, whole)
+        archive.write_archive(file, whole)
     with (
         pytest.warns(UserWarning, match="not used") as record,
         crash(7),
@@ -1544,7 +1543,7 @@ def test_the_same_bits_after_a_kill_within(module, name, call, n_saved, tmp_path
     command = [sys.executable, "-c", KILLED_WITHIN, tmp_path, module, name, str(call)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     (name,) = {path.name.split(".")[0] for path in tmp_path.iterdir()}
-    assert Checkpoint(tmp_path, name).load()["trainer"]["n_epochs"] == n_saved
+    assert Checkpoint(tmp_path, name).load()["job"]["n_epochs"] == n_saved
     assert learned(quick(tmp_path).fit(X, y)) == learned(quick().fit(X, y))
 
 
@@ -1614,25 +1613,25 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path_factory, tmp_p
     straight = GridSearchCV(clf, grid, cv=3).fit(X, y)
     names = {path.name.split(".")[0] for path in tmp_path.iterdir()}
     states = [Checkpoint(tmp_path, name).load() for name in names]
-    kept = [state["trainer"]["n_epochs"] for state in states if state]
+    kept = [state["job"]["n_epochs"] for state in states if state]
     n_kept = sum(kept)
     assert 37 in kept  # that one was in the middle
     n_fits = n_epochs = 0
-    original_begin, original_epoch = GradientDescent.begin, Lockstep.epoch
+    begin, take_steps = loop.begin, loop.take_steps
 
-    def begin(self, **rules):
+    def count_fits(job, data):
         nonlocal n_fits
-        n_fits += not self.finished
-        return original_begin(self, **rules)
+        begin(job, data)
+        n_fits += not job.finished
 
-    def epoch(self):
+    def count_epochs(stack):
         nonlocal n_epochs
         n_epochs += 1
-        return original_epoch(self)
+        return take_steps(stack)
 
     with (
-        mock.patch.object(GradientDescent, "begin", begin),
-        mock.patch.object(Lockstep, "epoch", epoch),
+        mock.patch.object(loop, "begin", count_fits),
+        mock.patch.object(loop, "take_steps", count_epochs),
     ):
         search = GridSearchCV(clf.set_params(checkpoint_dir=tmp_path), grid, cv=3)
         search.fit(X, y)

@@ -32,8 +32,9 @@ from skdnn import (
     diagnose,
 )
 from skdnn.displays import TrainingCurveDisplay
+from skdnn.estimators.fitted import each_network
 from skdnn.tables import TableEncoder
-from skdnn.training import processes
+from skdnn.training import loop, processes
 from skdnn.training.processes import Call, in_processes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -237,7 +238,7 @@ def test_ctrl_c_between_an_epoch_and_its_validation(cancer, solver, n_networks):
     with pytest.warns(UserWarning, match="interrupted by user"):
         clf.fit(X, y, X_val=X, y_val=y)
     assert len(clf.validation_scores_) == len(clf.history_)
-    assert {len(it.history_) for it in clf.each_network()} <= {6, 7}
+    assert {len(it.history_) for it in each_network(clf)} <= {6, 7}
     TrainingCurveDisplay.from_estimator(clf)
 
 
@@ -256,7 +257,7 @@ def test_ctrl_c_while_samples_left_out_are_predicted(iris):
 
 def test_ctrl_c_before_one_of_several_has_learned(iris):
     interrupted = mock.patch(
-        "skdnn.training.lockstep.Lockstep.epoch", side_effect=KeyboardInterrupt
+        "skdnn.training.loop.take_steps", side_effect=KeyboardInterrupt
     )
     clf = quick(n_networks=2)
     warns = pytest.warns(UserWarning, match="interrupted by user")
@@ -337,16 +338,16 @@ def test_what_was_learned_is_there_while_a_fit_runs(make, monkeypatch):
     expected = clf.predict_proba(TABLE)
     seen = []
 
-    def look(self, row):
+    def look(stack):
         if not seen:
             assert_array_equal(clf.predict_proba(TABLE), expected)
             assert clf.oof_decision_function_ is before["oof_decision_function_"]
             assert hasattr(clf, "networks_") or len(clf.estimators_) == 2
             seen.append(all(vars(clf)[name] is it for name, it in before.items()))
-        return after_epoch(self, row)
+        return run_epoch(stack)
 
-    after_epoch = skdnn.training.GradientDescent.after_epoch
-    monkeypatch.setattr(skdnn.training.GradientDescent, "after_epoch", look)
+    run_epoch = loop.run_epoch
+    monkeypatch.setattr(loop, "run_epoch", look)
     clf.fit(TABLE[:, :2], CLASSES == "a")
     assert seen == [True]
     assert clf.n_features_in_ == 2
@@ -386,8 +387,8 @@ def test_filters_are_never_touched(iris):
 def on_threads():
     """Let several networks go on two threads, however little there is to do."""
     with (
-        mock.patch("skdnn.training.together.BLAS_ON_ONE_THREAD", nullcontext(2)),
-        mock.patch("skdnn.training.together.FEW", 0),
+        mock.patch("skdnn.training.workers.BLAS_ON_ONE_THREAD", nullcontext(2)),
+        mock.patch("skdnn.training.workers.FEW", 0),
     ):
         yield
 
