@@ -40,6 +40,7 @@ def test_predictions_averaged_over_copies():
     assert_allclose(P, np.mean(each, axis=0), rtol=1e-5)
     assert_array_equal(P, averaged.predict_proba(X))
     assert_array_equal(averaged.predict(X), P.argmax(axis=1))
+    assert averaged.fit(X, Y) is averaged  # there is nothing to learn
     none = AveragedOverCopies(clf, Affine(), n_copies=0)
     assert none.score(X, Y) == clf.score(X, Y)
     with pytest.raises(ValueError, match="63 features, but AveragedOverCopies"):

@@ -78,6 +78,14 @@ def test_statistics_are_plain_averages_over_the_training_data(digits, kind, tmp_
     assert_allclose(norm["running_var"], shares @ variances, rtol=1e-4)
 
 
+def test_averages_that_overflow_leave_the_running_statistics(iris):
+    X, y = iris
+    settings = {"solver": "sgd", "learning_rate_init": 1e5, "max_iter": 2}
+    clf = normalized(**settings).fit(X * 1e12, y)
+    assert np.isfinite(clf.network_.statistics).all()
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
 def test_samples_of_weight_0_do_not_count_in_the_statistics(digits):
     X, y = digits
     weights = (np.arange(len(y)) < 1000).astype(float)
