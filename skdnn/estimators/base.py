@@ -201,7 +201,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         with warnings_of_fit(), unchanged_on_error(self):
             fitted = hasattr(self, "network_")
             data = read(self, X, y, sample_weight, read_task, reset=not fitted)
-            running = getattr(self, "_jobs", [])
+            running = getattr(self, "_jobs", None) or []
             if running and not running[0].network.parameters.flags.writeable:
                 running = copy.deepcopy(running)  # loaded as a memory map
             jobs, shares = self._jobs_to_go_on(data, running)
@@ -259,7 +259,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
 
         Return which rows each network has learned from, for one that goes on.
         """
-        rows = getattr(self, "estimators_samples_", None)
+        rows = getattr(self, "estimators_samples_", ())
         forgotten = ("_jobs", "estimators_samples_", *OOF)
         for name in forgotten if goes_on else ("_books", *forgotten):
             vars(self).pop(name, None)

@@ -7,6 +7,7 @@ from sklearn.exceptions import DataConversionWarning
 
 from helpers import check_refusal
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
+from skdnn.estimators.checking import check_rows
 
 BAD_X = {
     "nan": (lambda X, y: (np.where(X > 1, np.nan, X), y), "contains NaN"),
@@ -69,7 +70,7 @@ def test_memory_maps_of_any_numbers_stay_maps(tmp_path, dtype, iris):
     mapped = np.memmap(tmp_path / "X", dtype, mode="w+", shape=X.shape)
     mapped[:] = X
     clf = MLPClassifierDIY(max_iter=3, random_state=0)
-    checked = clf._validate(mapped, reset=True)
+    checked = check_rows(clf, mapped, reset=True)
     assert np.shares_memory(checked, mapped)
     twin = MLPClassifierDIY(max_iter=3, random_state=0).fit(X.astype(np.float32), y)
     assert_array_equal(clf.fit(mapped, y).coefs_[0], twin.coefs_[0])

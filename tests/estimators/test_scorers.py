@@ -300,10 +300,10 @@ def test_the_trial_of_a_scorer_says_nothing_where_nothing_is_wrong(kind, scoring
     X = np.random.RandomState(1).normal(size=(200, 3))
     trials = []
 
-    def trial(self):
+    def trial(self, job):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            try_scorer(self)
+            try_scorer(self, job)
         trials.append(self.was_tried)
 
     try_scorer = Scorer._try

@@ -36,6 +36,7 @@ from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV
 
 from skdnn import MLPClassifierDIY, MLPRegressorDIY
+from skdnn.estimators.shares import generator_of
 from skdnn.nn import (
     GELU,
     Adam,
@@ -53,6 +54,8 @@ from skdnn.nn import (
 from skdnn.training import Stack, archive, checkpoint, loop
 from skdnn.training.checkpoint import Checkpoint
 from skdnn.training.fingerprint import fingerprint_of
+from skdnn.training.resume import check
+from skdnn.training.state import restore, state_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -592,9 +595,9 @@ def test_foreign_files_are_noticed(tmp_path):
 def test_a_file_is_data_and_no_code(tmp_path):
     kept = Checkpoint(tmp_path, "name")
     kept.save({"n": 1, "array": np.arange(4)})
-    with np.load(kept.path, allow_pickle=False) as archive:
-        content = json.loads(archive["json"].tobytes())
-        assert_array_equal(archive["array_0"], np.arange(4))
+    with np.load(kept.path, allow_pickle=False) as file:
+        content = json.loads(file["json"].tobytes())
+        assert_array_equal(file["array_0"], np.arange(4))
     assert content["state"] == {"n": 1, "array": {"__array__": "array_0"}}
     objects = np.array([print], object)
     with pytest.raises(ValueError, match="allow_pickle=False|Object arrays"):
@@ -638,14 +641,8 @@ def test_the_good_one_is_never_replaced_by_a_damaged_one(tmp_path):
 
 
 def resuming(tmp_path, Estimator=MLPClassifierDIY, **settings):
-    """Return what a fit that goes on reads, and the trainer and rules to check it."""
+    """Return what a fit that goes on reads, and the job to check it."""
     seen = []
-    original = Checkpoint.resume
-
-    def resume(self, trainer, rules):
-        seen.append((trainer, rules))
-        return original(self, trainer, rules)
-
     crafted = quick(tmp_path, Estimator, max_iter=4, **settings)
     crafted.fit(X[:120], y[:120])
     (path,) = tmp_path.glob("*[!s].npz")
@@ -654,13 +651,13 @@ def resuming(tmp_path, Estimator=MLPClassifierDIY, **settings):
         os.replace(previous, path)  # of three epochs
     before = Checkpoint(tmp_path, path.stem).load()["job"]
 
-    def stop(self, trainer, rules):
-        seen.append((trainer, rules))
+    def stop(job):
+        seen.append(job)
         raise Crash
 
-    with mock.patch.object(Checkpoint, "resume", stop), pytest.raises(Crash):
+    with mock.patch.object(loop, "resume", stop), pytest.raises(Crash):
         quick(tmp_path, Estimator, max_iter=4, **settings).fit(X[:120], y[:120])
-    return before, *seen[-1]
+    return before, seen[-1]
 
 
 def places(value, path=()):
@@ -718,15 +715,15 @@ def same(a, b):
 
 @pytest.mark.parametrize("settings", CRAFTED.values(), ids=CRAFTED)
 def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tmp_path):
-    state, trainer, rules = resuming(tmp_path, **settings)
-    trainer.check(state, **rules)
+    state, job = resuming(tmp_path, **settings)
+    check(job, state)
     parameters, statistics = state["network"]
     for value in (np.nan, np.inf):
         crafted = {**state, "network": [parameters + value, statistics]}
         with pytest.raises(ValueError, match=r"network\[0\] must be a finite"):
-            trainer.check(crafted, **rules)
+            check(job, crafted)
     harmless = set().union(*MAY_BE.values())
-    before = trainer.state()
+    before = state_of(job)
     n_refused = 0
     for path in places(state):
         for odd in ODD:
@@ -734,13 +731,13 @@ def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tm
                 continue
             crafted = with_changed(state, path, odd)
             try:
-                trainer.check(crafted, **rules)
+                check(job, crafted)
             except Exception:
                 n_refused += 1
                 continue
             assert harmless.intersection(path), f"{path} = {odd!r} is taken"
-            trainer.restore(crafted)  # without an error
-            trainer.restore(before)
+            restore(job, crafted)  # without an error
+            restore(job, before)
         if isinstance(at(state, path), dict):
             for crafted in (
                 with_changed(state, path, {**at(state, path), "more": 1}),
@@ -750,50 +747,52 @@ def test_what_is_odd_in_a_state_is_refused_before_anything_is_taken(settings, tm
                 ),
             ):
                 with pytest.raises(ValueError, match="must have"):
-                    trainer.check(crafted, **rules)
+                    check(job, crafted)
     assert n_refused > 500
-    assert_equal(trainer.state(), before)
+    assert_equal(state_of(job), before)
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path):
-    state, trainer, rules = resuming(tmp_path, early_stopping=True)
+    state, job = resuming(tmp_path, early_stopping=True)
     rows = state["history"]
-    twice = state["order"].copy()
+    twice = state["shuffled"].copy()
     twice[0] = twice[1]
     rng = np.random.RandomState()
     rng.set_state(state["rng"])
     rng.rand()
-    m, v = state["optimizer"]["m"], state["optimizer"]["v"]
+    moments = state["optimizer"]
+    m, v = moments["m"], moments["v"]
     for name, value in {
         "n_epochs": 2,
-        "n_rows": 2,
         "samples_seen": state["samples_seen"] + 1,
-        "n_steps": state["n_steps"] + 1,
         "history": rows[::-1],
         "best_loss": state["best_loss"] / 2,
         "best_score": state["best_score"] + 1,
         "best_state": None,
-        "order": twice,
+        "shuffled": twice,
         "complaint": "it went wrong",
         "learning_rate": state["learning_rate"] * 2,
         "ended": True,
         "n_no_improvement": state["n_no_improvement"] + 1,
         "rng": rng.get_state(legacy=False),
-        "optimizer": {"m": m * np.nan, "v": v},
+        "optimizer": {**moments, "m": m * np.nan},
     }.items():
         with pytest.raises(ValueError, match=" must be"):
-            trainer.check({**state, name: value}, **rules)
+            check(job, {**state, name: value})
             pytest.fail(f"{name}={value} is taken")
     for its_v in (v - 1, v * np.nan):
         with pytest.raises(ValueError, match=r"optimizer\.v must be"):
-            trainer.check({**state, "optimizer": {"m": m, "v": its_v}}, **rules)
-    huge = {**state, "optimizer": {"m": m, "v": v + np.inf}}  # as squares may be
-    trainer.check(huge, **rules)
+            check(job, {**state, "optimizer": {**moments, "v": its_v}})
+    later = {**moments, "n_steps": moments["n_steps"] + 1}
+    with pytest.raises(ValueError, match="n_steps must be"):
+        check(job, {**state, "optimizer": later})
+    huge = {**state, "optimizer": {**moments, "v": v + np.inf}}  # as squares may be
+    check(job, huge)
     beyond = with_changed(state, ("rng", "state", "pos"), 625)
     zeros = with_changed(state, ("rng", "state", "key"), np.zeros(624, np.uint32))
     for crafted in (beyond, zeros):  # read foreign memory, or draw for ever
         with pytest.raises(ValueError, match=r"rng.state.* must be"):
-            trainer.check(crafted, **rules)
+            check(job, crafted)
 
 
 JUDGED = {
@@ -808,16 +807,16 @@ JUDGED = {
 def test_what_the_rules_made_of_the_history_is_judged_again(settings, tmp_path):
     """A state is what its own epochs lead to, or a fit would end early, or late."""
     settings = {"tol": 0.05, "n_iter_no_change": 1, **settings}
-    state, trainer, rules = resuming(tmp_path, **settings)
-    trainer.check(state, **rules)
+    state, job = resuming(tmp_path, **settings)
+    check(job, state)
     changes = {"n_no_improvement": [0, 1, 2, 3], "ended": [True, False]}
     rate = state.get("learning_rate", 0)
     changes["learning_rate"] = [rate, rate / 5, rate * 5, rate / 2]
-    for name in changes.keys() & trainer.judged:
+    for name in changes.keys() if job.takes_steps else ():
         for value in changes[name]:
             if value != state[name]:
                 with pytest.raises(ValueError, match=f"{name} must be"):
-                    trainer.check({**state, name: value}, **rules)
+                    check(job, {**state, name: value})
 
 
 def test_a_warm_start_that_has_to_beat_its_past_goes_on(tmp_path):
@@ -835,15 +834,15 @@ def test_a_warm_start_that_has_to_beat_its_past_goes_on(tmp_path):
 
 def packed(file, content):
     """Write a file of which the checksum is right, with a content like no other."""
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w") as zipped:
         for name, value in content:
             how = zipfile.ZIP_STORED
             if isinstance(value, tuple):
                 value, how = value
-            archive.writestr(name, value, how)
-        archive.comment = bytes(checkpoint.SIZE)
+            zipped.writestr(name, value, how)
+        zipped.comment = bytes(archive.SIZE)
     checksum = archive._checksum(file)
-    file.seek(-checkpoint.SIZE, 2)
+    file.seek(-archive.SIZE, 2)
     file.write(checksum)
 
 
@@ -862,7 +861,7 @@ def text(value):
     return npy(np.frombuffer(value, np.uint8))
 
 
-def state_of(value):
+def named(value):
     return {"fingerprint": "NAME", "state": value}
 
 
@@ -874,19 +873,19 @@ FILES = {
     "list": lambda: [("json.npy", text([1, 2]))],
     "number": lambda: [("json.npy", text(3))],
     "no state": lambda: [("json.npy", text({"fingerprint": "NAME"}))],
-    "state of text": lambda: [("json.npy", text(state_of("x")))],
-    "state of nothing": lambda: [("json.npy", text(state_of(None)))],
-    "a list for the state": lambda: [("json.npy", text(state_of([1])))],
-    "no trainer": lambda: [("json.npy", text(state_of({"start": None})))],
+    "state of text": lambda: [("json.npy", text(named("x")))],
+    "state of nothing": lambda: [("json.npy", text(named(None)))],
+    "a list for the state": lambda: [("json.npy", text(named([1])))],
+    "no trainer": lambda: [("json.npy", text(named({"start": None})))],
     "deep": lambda: [("json.npy", text(b"[" * 10**5))],
     "many digits": lambda: [("json.npy", text(b"9" * 10**5))],
     "no utf-8": lambda: [("json.npy", text(b"\xff\xfe\xfd"))],
     "a key twice": lambda: [("json.npy", text(b'{"state": 1, "state": 2}'))],
     "missing array": lambda: [
-        ("json.npy", text(state_of({"__array__": "array_7"}))),
+        ("json.npy", text(named({"__array__": "array_7"}))),
     ],
     "array that is no name": lambda: [
-        ("json.npy", text(state_of({"__array__": [1]}))),
+        ("json.npy", text(named({"__array__": [1]}))),
     ],
     "array for the fingerprint": lambda: [
         ("json.npy", text({"fingerprint": {"__array__": "a"}, "state": 1})),
@@ -900,12 +899,12 @@ FILES = {
         ("json.npy", (bytes(10**7), zipfile.ZIP_DEFLATED)),
     ],
     "objects": lambda: [
-        ("json.npy", text(state_of({"__array__": "a"}))),
+        ("json.npy", text(named({"__array__": "a"}))),
         ("a.npy", npy(header={**ENDLESS, "descr": "|O", "shape": (1,)})),
     ],
     "a name twice": lambda: [
-        ("json.npy", text(state_of({"n": 1}))),
-        ("json.npy", text(state_of({"n": 2}))),
+        ("json.npy", text(named({"n": 1}))),
+        ("json.npy", text(named({"n": 2}))),
     ],
     "code": lambda: [("json.npy", pickle.dumps(print))],
 }
@@ -995,7 +994,7 @@ def test_a_pipe_that_looks_like_what_a_crash_left_blocks_nobody(tmp_path):
     os.mkfifo(pipe)
     a_while_ago = time.time() - 60
     os.utime(pipe, (a_while_ago, a_while_ago))
-    kept.begin(0)
+    generator_of(0, kept)
     assert kept.load()["n"] == 1
 
 
@@ -1017,7 +1016,8 @@ def test_no_memory_to_write_is_a_warning(call, tmp_path, monkeypatch):
     straight = learned(quick().fit(X, y))
     with monkeypatch.context() as patch:
         fails = mock.Mock(side_effect=MemoryError)
-        patch.setattr(f"skdnn.training.checkpoint.{call}", fails)
+        module = "archive" if call in ("np.savez", "json.dumps") else "checkpoint"
+        patch.setattr(f"skdnn.training.{module}.{call}", fails)
         with pytest.warns(UserWarning, match=r"could not be written: MemoryError\."):
             assert learned(quick(tmp_path).fit(X, y)) == straight
     assert not list(tmp_path.iterdir())
@@ -1135,7 +1135,7 @@ def start_of(directory, seed):
     """Return a checkpoint, and what it lets a generator of its own start with."""
     kept = Checkpoint(directory, "name")
     with mock.patch.object(np.random.mtrand, "_rand", np.random.RandomState(seed)):
-        return kept, kept.begin(None)
+        return kept, generator_of(None, kept)
 
 
 STATES = {
@@ -1165,8 +1165,8 @@ def test_the_first_who_writes_a_start_wins(before, links, tmp_path, monkeypatch)
         paths = [directory / name for name in ("name.npz", "name.previous.npz")]
         kept = None
         if before != "nothing":
-            kept, rng = start_of(directory, 7)
-            kept.share_start(rng)
+            kept, _ = start_of(directory, 7)
+            kept.share_start()
             assert all(path.exists() for path in paths)
             STATES[before](paths)
         calls, starts = count(1), []
@@ -1174,8 +1174,8 @@ def test_the_first_who_writes_a_start_wins(before, links, tmp_path, monkeypatch)
         def other_is_faster(original, calls=calls, n=n, d=directory, starts=starts):
             def call(*arguments, **options):
                 if next(calls) == n:
-                    calls_of_other, rng = start_of(d, 2)
-                    calls_of_other.share_start(rng)
+                    calls_of_other, _ = start_of(d, 2)
+                    calls_of_other.share_start()
                     starts.append(calls_of_other.start)
                 return original(*arguments, **options)
 
@@ -1183,17 +1183,17 @@ def test_the_first_who_writes_a_start_wins(before, links, tmp_path, monkeypatch)
 
         with monkeypatch.context() as patch:
             for place, name in (
-                *((os, "replace"), (os, "link"), (checkpoint, "_read")),
-                *((checkpoint, "mkstemp"), (checkpoint, "_write")),
+                *((os, "replace"), (os, "link"), (checkpoint, "read_archive")),
+                *((checkpoint, "mkstemp"), (checkpoint, "write_archive")),
             ):
                 patch.setattr(place, name, other_is_faster(getattr(place, name)))
             one, rng = start_of(directory, 1)
-            one.share_start(rng)
+            rng.set_state(one.share_start())
         assert fingerprint_of(one.start) == fingerprint_of(rng.get_state(legacy=False))
         if not starts:  # the first was done before
             break
-        found, rng = start_of(directory, 3)
-        found.share_start(rng)
+        found, _ = start_of(directory, 3)
+        found.share_start()
         known = [fingerprint_of(it) for it in (one.start, *starts)]
         assert fingerprint_of(found.start) in known
         if before != "both are damaged":
@@ -1216,10 +1216,11 @@ share_start = Checkpoint.share_start
 X, y = np.random.default_rng(0).normal(size=(200, 20)), np.arange(200) % 2
 
 def fit(barrier, k, results):
-    def together(self, rng):
+    def together(self):
         barrier.wait()
-        share_start(self, rng)
+        start = share_start(self)
         barrier.wait()
+        return start
 
     Checkpoint.share_start = together
     settings = {"n_networks": 4, "resampling": "folds", "max_iter": 20, "tol": 0}
@@ -1244,6 +1245,7 @@ def test_processes_that_begin_at_once_make_one_fit(tmp_path):
         capture_output=True,
         text=True,
         check=True,
+        timeout=600,  # where a process has died, the others wait for ever
     )
     first, *others = json.loads(done.stdout)
     assert others == [first, first]
@@ -1355,7 +1357,7 @@ def test_a_disk_that_fills_up_is_a_warning(tmp_path):
     assert learned(quick(tmp_path).fit(X, y)) == straight
 
 
-@pytest.mark.parametrize("call", ["mkstemp", "_write", "_sync", "os.replace"])
+@pytest.mark.parametrize("call", ["mkstemp", "write_archive", "_sync", "os.replace"])
 def test_whatever_fails_while_writing_is_a_warning(call, tmp_path, monkeypatch):
     kept, _ = two_states(tmp_path)
     with monkeypatch.context() as patch:
@@ -1379,7 +1381,7 @@ def test_what_a_crash_left_is_removed_later(tmp_path):
         os.utime(tmp_path / name, (long_ago, long_ago))
     later = time.time() + 4000  # new, however long this takes
     os.utime(tmp_path / "name.new.tmp", (later, later))
-    kept.begin(0)
+    generator_of(0, kept)
     names = {"name.npz", "name.previous.npz", "name.new.tmp", "other.old.tmp"}
     assert set(os.listdir(tmp_path)) == names
 
@@ -1513,7 +1515,7 @@ def fatal(*arguments):
     global calls
     calls -= 1
     if not calls:
-        if name == "_write":
+        if name == "write_archive":
             arguments[0].write(b"half of it")
             arguments[0].flush()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -1526,7 +1528,7 @@ clf = MLPClassifierDIY((20,), checkpoint_dir=directory, **settings)
 clf.fit((X / 16)[:300], y[:300])
 """
 WITHIN = {  # the first _sync is that of the probe, the first save has one replace
-    "a write": ("checkpoint", "_write", 3, 2),
+    "a write": ("checkpoint", "write_archive", 3, 2),
     "a write to disk": ("checkpoint", "_sync", 4, 2),
     "the two renames": ("os", "replace", 5, 2),
 }
