@@ -81,11 +81,11 @@ REGRESSION = [
     PinballLoss((0.1, 0.5, 0.8)),
     GaussianLikelihood(),
 ]
-OPTIMIZERS = {  # those of the k-th of several networks, with numbers of its own
-    "sgd": lambda k: SGD(0.9 - 0.1 * k, nesterov=False),
-    "nesterov": lambda k: SGD(0.9),
-    "adam": lambda k: Adam(0.9 - 0.1 * k, 0.99, epsilon=1e-8 * (1 + k)),
-    "adamw": lambda k: AdamW(0.1 * k),
+OPTIMIZERS = {
+    "sgd": lambda: SGD(0.8, nesterov=False),
+    "nesterov": SGD,
+    "adam": lambda: Adam(0.8, 0.99, epsilon=1e-7),
+    "adamw": lambda: AdamW(0.1),
 }
 
 

@@ -18,6 +18,7 @@ from skdnn.estimators.fitted import network_outputs
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.labels import Labels, check_classes
+from skdnn.nn import logistic
 from skdnn.nn.several import entropy, log_of_mean, mean_over_networks
 
 
@@ -189,8 +190,11 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
 
     def _probabilities(self, X):
         """Return the probabilities of all classes, of each network."""
+        check_is_fitted(self)
+        if self.out_activation_ == "softmax":
+            return network_outputs(self, X)
         Z = self._logits(X)
-        return self.task_.loss_for(self.network_).probabilities(Z)
+        return logistic(Z, out=Z)
 
     def _logits(self, X):
         """Return the logits of all classes, of each network."""

@@ -1,6 +1,5 @@
 """What a fitted estimator has, and shows, of its networks."""
 
-import copy
 from html import escape
 from inspect import signature
 from math import prod
@@ -13,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.estimators.building import transform_stop
 from skdnn.estimators.checking import check_rows, is_checked
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.learned import OF_ALL, dense_views
+from skdnn.estimators.learned import OF_ALL, dense_views, twin_of
 from skdnn.nn.summary import count_of, table
 
 
@@ -130,7 +129,7 @@ def each_network(estimator):
     books = getattr(estimator, "_books", [{}])
     estimators = []
     for network, book in zip(estimator.network_.members(), books, strict=True):
-        alone = copy.copy(estimator)
+        alone = twin_of(estimator)
         for name in OF_ALL:
             vars(alone).pop(name, None)
         alone.n_networks, alone.resampling = 1, None

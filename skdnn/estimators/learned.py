@@ -81,6 +81,13 @@ def attributes_learned(estimator):
     }
 
 
+def twin_of(estimator):
+    """Return an estimator with the same parameters and attributes, not copied."""
+    twin = object.__new__(type(estimator))
+    vars(twin).update(vars(estimator))
+    return twin
+
+
 @contextmanager
 def learned_in_a_copy(estimator):
     """Give an estimator what a copy of it has learned, all at once in the end.
@@ -92,8 +99,7 @@ def learned_in_a_copy(estimator):
     ------
     copy : estimator
     """
-    learned = object.__new__(type(estimator))
-    vars(learned).update(vars(estimator))
+    learned = twin_of(estimator)
     yield learned
     new = attributes_learned(learned)
     old = attributes_learned(estimator).keys() - new.keys()

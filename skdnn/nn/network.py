@@ -11,16 +11,12 @@ from skdnn.nn.nodes import (
     check_layers,
     cut,
     entries_of,
-    kind_of,
     length_of,
     make_nodes,
 )
-from skdnn.nn.penalty import Penalty, other_gradients, weight_blocks
+from skdnn.nn.penalty import Penalty
 from skdnn.nn.summary import summary
-from skdnn.nn.vectors import (
-    all_finite,
-    check_memory,
-)
+from skdnn.nn.vectors import all_finite, block_size, blocks, check_memory
 from skdnn.nn.workspace import Workspace
 
 
@@ -94,7 +90,7 @@ class Network:
         `axes` is the shape that comes before that of one network's vectors.
         """
         self.axes, self.n_networks = axes, prod(axes)
-        self.nodes = make_nodes(self.layers, self.n_features, self.n_networks)
+        self.nodes = make_nodes(self.layers, self.n_features)
         self.widths = self.n_features, *(node.n_outputs for node in self.nodes)
         weights, others, running = entries_of(self.walk())
         self.n_weights = length_of(weights)
@@ -115,9 +111,8 @@ class Network:
         self.names = tuple(node.name for node in self.nodes)
         self.views = [node.view for node in self.nodes]
         self.parameter_layers = tuple(node.name for node in self.walk() if node.view)
-        self.weight_blocks = weight_blocks(self)
-        self.other_gradients = other_gradients(self)
-        self.blocks = range(len(self.weight_blocks))
+        size = block_size(self.parameters)
+        self.blocks = range(len(blocks(0, self.n_parameters, size)))
 
     def walk(self):
         """Yield the node of each layer, also of those that others consist of."""
@@ -135,7 +130,7 @@ class Network:
 
     @classmethod
     def stacked(cls, networks):
-        """Return a network that does what several do, each with numbers of its own.
+        """Return a network that does what several do.
 
         From then on, each of them has its parameters, gradients and statistics in the
         memory of the one returned. Of a single one, that is the memory that it had.
@@ -143,7 +138,7 @@ class Network:
         Parameters
         ----------
         networks : list of Network
-            Not stacked, and alike: see :meth:`is_like`.
+            Not stacked, of the same layers, width and dtype.
         """
         first = networks[0]
         if len(networks) == 1:
@@ -153,24 +148,7 @@ class Network:
             stack.parameters[k] = network.parameters
             stack.statistics[k] = network.statistics
             network._lay_out((), *stack._vectors(k))
-        for node, *theirs in zip(
-            *(it.walk() for it in (stack, *networks)), strict=True
-        ):
-            for name in node.numbers:
-                node.numbers[name] = [n for its in theirs for n in its.numbers[name]]
         return stack
-
-    def is_like(self, other):
-        """Return whether the layers, but for their numbers, and widths are the same."""
-        mine, its = (
-            (
-                network.n_features,
-                network.dtype,
-                [(kind_of(it.layer), len(it.children)) for it in network.walk()],
-            )
-            for network in (self, other)
-        )
-        return mine == its
 
     def members(self):
         """Return the networks of which this one consists: views into it."""
@@ -368,9 +346,13 @@ class Network:
             The squared norm of the gradient of each of `parameter_layers`.
         """
         penalty = Penalty(self, strength)
+        penalty.begin(1.0)
         for block in self.blocks:
             penalty.add(block)
-        return penalty.value(), penalty.squared_norms()
+        penalties, squared_norms = penalty.end()
+        each = (penalties, *zip(*squared_norms, strict=True))
+        value, *norms = (np.reshape(its, self.axes)[()] for its in each)
+        return value, norms
 
     def summary(self):
         """Return the table of the layers as text: see :mod:`skdnn.nn.summary`."""
@@ -386,7 +368,8 @@ class Network:
 
     def is_finite(self):
         """Return whether all that was learned is finite."""
-        return all_finite(self.parameters) and all_finite(self.statistics)
+        vectors = self.parameters, self.statistics
+        return all(all_finite(vector) for vector in vectors if vector.size)
 
     def copy(self):
         """Return an independent copy."""

@@ -1,6 +1,6 @@
 """The layers in their places: their widths, names, and parts of the flat vectors."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -24,9 +24,6 @@ class Node:
         Its parameters, gradients and running statistics.
     rows : dict of str to ndarray
         The same as a layer takes them: vectors as a row, to go with rows of samples.
-    numbers : dict of str to list
-        Those that may differ among networks at once, one for each: see
-        :meth:`Network.stacked`.
     children : list of Node
         The layers that it consists of.
     """
@@ -37,7 +34,6 @@ class Node:
     n_outputs: int
     view: dict
     rows: dict
-    numbers: dict
     children: list
 
     @cached_property
@@ -60,15 +56,14 @@ class Node:
         )
 
 
-def make_nodes(layers, n_inputs, n_networks, prefix=""):
+def make_nodes(layers, n_inputs, prefix=""):
     """Return a node for each of some layers in a row."""
     nodes, kinds = [], [type(layer).__name__ for layer in layers]
     for i, layer in enumerate(layers):
         name = f"{prefix}{kinds[i]}_{kinds[: i + 1].count(kinds[i])}"
-        children = make_nodes(layer.layers, n_inputs, n_networks, f"{name}.")
-        numbers = {it: [getattr(layer, it)] * n_networks for it in layer.numbers}
+        children = make_nodes(layer.layers, n_inputs, f"{name}.")
         n_outputs = layer.output_width(n_inputs)
-        node = Node(layer, name, n_inputs, n_outputs, {}, {}, numbers, children)
+        node = Node(layer, name, n_inputs, n_outputs, {}, {}, children)
         nodes.append(node)
         n_inputs = n_outputs
     return nodes
@@ -103,12 +98,6 @@ def cut(vector, entries, prefix=""):
         is_vector = len(shape) == 1
         node.rows[prefix + name] = view[..., np.newaxis, :] if is_vector else view
         start = stop
-
-
-def kind_of(value):
-    """Return what of a layer or loss must be the same in networks at once."""
-    names = {field.name for field in fields(value)} - {"layers", *value.numbers}
-    return type(value), {name: getattr(value, name) for name in names}
 
 
 def check_layers(layers, name="layers"):

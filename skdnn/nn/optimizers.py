@@ -40,8 +40,7 @@ def clip_by_global_norm(gradients, norm, max_norm):
 class Optimizer:
     """Base of all optimizers.
 
-    The flat vectors may have an axis of networks in front; each number is then one for
-    all of them, or an array of one for each.
+    The flat vectors may have an axis of networks in front.
 
     Attributes
     ----------
@@ -52,7 +51,6 @@ class Optimizer:
     """
 
     state_names = ()
-    numbers = ()  # the attributes that may differ among networks
 
     def start(self, parameters, gradients, n_weights):
         """Allocate the state for these two vectors.
@@ -64,9 +62,13 @@ class Optimizer:
             The first `n_weights` parameters are weights of dense layers, the only
             ones that decay.
         """
+        self.allocate(parameters)
+        self.bind(parameters, gradients, n_weights)
+
+    def allocate(self, parameters):
+        """Allocate the state, of which :meth:`stacked` makes use."""
         self.n_steps = 0
         self.state = {name: np.zeros_like(parameters) for name in self.state_names}
-        self.bind(parameters, gradients, n_weights)
 
     @staticmethod
     def stacked(optimizers, network):
@@ -101,8 +103,8 @@ class Optimizer:
             vectors = [parameters, gradients, *self.state.values()]
             views = [vector[..., block] for vector in vectors]
             views.append(scratch[..., : block.stop - block.start])
-            decaying = parameters[..., block.start : min(block.stop, n_weights)]
-            self._blocks.append((decaying, views))
+            views.append(parameters[..., block.start : min(block.stop, n_weights)])
+            self._blocks.append(views)
 
     def step(self, learning_rate):
         """Take one step.
@@ -126,9 +128,9 @@ class Optimizer:
         decay for ever, and their moments with them. Arithmetic with subnormal numbers
         takes a hundred times as long.
         """
-        decaying, (p, g, *state, scratch) = self._blocks[block]
-        self._update(p, g, *state, scratch, decaying)
+        self._update(*self._blocks[block])
         if self.n_steps % FLUSH_EVERY == 0:
+            p, _, *state, _, _ = self._blocks[block]
             limit = 1e8 * np.finfo(p.dtype).tiny
             for vector in (p, *state):
                 vector *= np.abs(vector) > limit
@@ -171,7 +173,6 @@ class SGD(Optimizer):
     """
 
     state_names = ("velocity",)
-    numbers = ("momentum",)
 
     def __init__(self, momentum=0.9, nesterov=True):
         self.momentum = plain(momentum)
@@ -181,15 +182,14 @@ class SGD(Optimizer):
         """See :class:`Optimizer`."""
         super().begin(learning_rate)
         self._rate = column(learning_rate, self._dtype)
-        self._momentum = column(self.momentum, self._dtype)
 
     def _update(self, p, g, v, step, decaying):
         np.multiply(g, self._rate, out=step)
-        v *= self._momentum
+        v *= self.momentum
         v -= step
         if self.nesterov:
             p -= step
-            p += np.multiply(v, self._momentum, out=step)
+            p += np.multiply(v, self.momentum, out=step)
         else:
             p += v
 
@@ -218,7 +218,6 @@ class Adam(Optimizer):
     """
 
     state_names = ("m", "v")
-    numbers = ("beta_1", "beta_2", "epsilon", "weight_decay")
 
     def __init__(self, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
         self.beta_1 = plain(beta_1)
@@ -230,33 +229,27 @@ class Adam(Optimizer):
     def bind(self, parameters, gradients, n_weights):
         """See :class:`Optimizer`."""
         super().bind(parameters, gradients, n_weights)
-        root = (1 - self.beta_2) ** 0.5
-        beta_1, beta_2, epsilon = (
-            column(numbers, self._dtype)
-            for numbers in (self.beta_1, self.beta_2, self.epsilon / root)
-        )
-        self._constants = beta_1, beta_2, root, epsilon
+        self._root = (1 - self.beta_2) ** 0.5
 
     def begin(self, learning_rate):
         """See :class:`Optimizer`."""
-        super().begin(learning_rate)
+        self.n_steps += 1
         # The moments are kept without their factors (1 - beta), which saves two
         # passes: m = (1 - beta_1) m_kept and v = (1 - beta_2) v_kept.
-        t, root = self.n_steps, self._constants[2]
-        size = learning_rate * (1 - self.beta_1) / root
+        t = self.n_steps
+        size = learning_rate * (1 - self.beta_1) / self._root
         size *= (1 - self.beta_2**t) ** 0.5 / (1 - self.beta_1**t)
         self._size, self._shrink = column(size, self._dtype), None
-        if some(self.weight_decay):
+        if self.weight_decay:
             self._shrink = column(1 - learning_rate * self.weight_decay, self._dtype)
 
     def _update(self, p, g, m, v, step, decaying):
-        beta_1, beta_2, _, epsilon = self._constants
-        m *= beta_1
+        m *= self.beta_1
         m += g
-        v *= beta_2
+        v *= self.beta_2
         v += np.multiply(g, g, out=step)
         np.sqrt(v, out=step)
-        step += epsilon
+        step += self.epsilon / self._root
         np.divide(m, step, out=step)
         step *= self._size
         if self._shrink is not None:

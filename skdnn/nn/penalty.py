@@ -8,51 +8,94 @@ from skdnn.nn.vectors import block_size, blocks, column, some
 
 
 class Penalty:
-    """The penalty on one mini-batch: ``strength / 2 * sum(weights ** 2)``.
+    """The penalty on mini-batches: ``alpha / (2 m) * sum(weights ** 2)``.
 
     It is taken in the blocks in which an optimizer steps, so that each is read from
     memory once: ``for block in network.blocks: penalty.add(block);
-    optimizer.update(block)``.
+    optimizer.update(block)``, between `begin` and `end`.
 
     Parameters
     ----------
     network : Network
         Whose ``gradients`` hold those of the loss.
-    strength : float or ndarray of shape (n_networks,)
+    alpha : float or ndarray of shape (n_networks,)
         0 for no penalty.
     """
 
-    def __init__(self, network, strength):
-        self._network, self._strength = network, strength
-        self._factor, self._is_some = column(strength, network.dtype), some(strength)
-        # In float64: squares of gradients soon leave the range of float32.
-        self._sum = np.float64(0)
-        self._squared_norms = [np.float64(0)] * len(network.parameter_layers)
+    def __init__(self, network, alpha):
+        self._alpha, self._dtype, self._total_weight = alpha, network.dtype, None
+        parts, others = weight_blocks(network), other_gradients(network)
+        n_parts, n_others = sum(map(len, parts)), len(others)
+        # Sums of squares, of weights and then of gradients: each part has views.
+        self._n_parts, self._layers = n_parts, []
+        self._sums = np.zeros((2 * n_parts + n_others, *network.axes), self._dtype)
+        self._blocks, self._others = [[] for _ in parts], []
+        for k, block in enumerate(parts):
+            for i, *arrays in block:
+                j = len(self._layers)
+                sums = self._sums[j, ...], self._sums[n_parts + j, ...]
+                self._blocks[k].append((*arrays, *sums))
+                self._layers.append(i)
+        for i, gradients in others:
+            sums = self._sums[n_parts + len(self._layers), ...]
+            self._others.append((gradients, sums))
+            self._layers.append(i)
+        self._zeros = [0.0] * len(network.parameter_layers)
+        self._ones = np.ones(network.n_networks)
+
+    def begin(self, total_weight):
+        """Begin with a mini-batch of this weight, m where all rows count the same.
+
+        Parameters
+        ----------
+        total_weight : float or ndarray of shape (n_networks,)
+        """
+        if total_weight is not self._total_weight:  # or else all is as it was
+            self._total_weight, self._strength = (
+                total_weight,
+                self._alpha / total_weight,
+            )
+            self._factor = column(self._strength, self._dtype)
+            self._is_some = some(self._strength)
+            self._halves = (self._ones * self._strength / 2).tolist()
 
     def add(self, block):
-        """Add ``strength * weights`` to the gradients of a block; note the squares."""
-        for i, weights, gradients, scratch in self._network.weight_blocks[block]:
+        """Add ``alpha / m * weights`` to the gradients of a block; note the squares."""
+        for weights, gradients, scratch, of_weights, of_gradients in self._blocks[
+            block
+        ]:
             if self._is_some:
                 gradients += np.multiply(weights, self._factor, out=scratch)
-                self._sum += np.vecdot(weights, weights)
-            self._squared_norms[i] += np.vecdot(gradients, gradients)
+                np.vecdot(weights, weights, out=of_weights)
+            np.vecdot(gradients, gradients, out=of_gradients)
 
-    def value(self):
-        """Return the penalty, once all blocks were added."""
-        return self._strength / 2 * self._sum
+    def end(self):
+        """Return what there is to say of it, once all blocks were added.
 
-    def squared_norms(self):
-        """Return the squared norm of the gradient of each of `parameter_layers`.
-
-        Penalty included, once all blocks were added, and before clipping.
+        Sums are taken in float64, as squares of gradients soon leave the range of
+        float32, and one after the other.
 
         Returns
         -------
-        squared_norms : list of float, or of ndarray of shape (n_networks,)
+        penalties : list of float
+            Of each network.
+        squared_norms : list of list of float
+            Of each network, the squared norm of the gradient of each of its
+            `parameter_layers`, penalty included.
         """
-        for i, gradients in self._network.other_gradients:
-            self._squared_norms[i] += np.vecdot(gradients, gradients)
-        return self._squared_norms
+        for gradients, of_gradients in self._others:
+            np.vecdot(gradients, gradients, out=of_gradients)
+        penalties, squared_norms = [], []
+        every = self._sums.reshape(len(self._sums), -1).T.tolist()
+        for half, sums in zip(self._halves, every, strict=True):
+            total, norms = 0.0, self._zeros.copy()
+            for square in sums[: self._n_parts]:
+                total += square
+            for i, square in zip(self._layers, sums[self._n_parts :], strict=True):
+                norms[i] += square
+            penalties.append(half * total)
+            squared_norms.append(norms)
+        return penalties, squared_norms
 
 
 def weight_blocks(network):

@@ -25,6 +25,13 @@ def stacked(vectors):
     return vectors[0][np.newaxis] if len(vectors) == 1 else np.stack(vectors)
 
 
+def shared_by(n_networks, array):
+    """Return an array with an axis of networks in front, which all share."""
+    if n_networks == 1:  # far faster
+        return array[np.newaxis]
+    return np.broadcast_to(array, (n_networks, *array.shape))
+
+
 def check_memory(n_bytes, what):
     """Raise an error if something is larger than the memory of the machine.
 

@@ -1,6 +1,5 @@
 """The buffers of a mini-batch: where layers write what they compute."""
 
-from itertools import chain
 from math import prod
 
 import numpy as np
@@ -95,7 +94,7 @@ class Workspace:
                 kept = layer.kept_shapes(self.n_rows, node.n_inputs)
                 for name, its_shape in kept.items():
                     setattr(slot, name, self._array((name, *here), its_shape))
-            for name, value in chain(node.rows.items(), node.numbers.items()):
+            for name, value in node.rows.items():
                 setattr(slot, name, value)
             if protected or not layer.forward_in_place:
                 # At inference nothing is kept, so that two arrays can take turns.

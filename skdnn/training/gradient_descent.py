@@ -138,8 +138,7 @@ class GradientDescent(Job):
     def __post_init__(self):
         super().__post_init__()
         self.initial_rate = self.learning_rate
-        network = self.network
-        self.optimizer.start(network.parameters, network.gradients, network.n_weights)
+        self.optimizer.allocate(self.network.parameters)
 
     def begin(self, data):
         """Get ready to learn from the data of a fit."""

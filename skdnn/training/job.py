@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from math import inf
+from math import inf, sqrt
 
 import numpy as np
 
@@ -70,8 +70,6 @@ class Job:
         Why an epoch was undone, and training ended.
     order : ndarray of int or None
         The rows to learn from, in the order in which they are taken.
-    row_scores : callable or None
-        See :meth:`skdnn.nn.losses.Loss.row_scorer`.
     was_stopped : bool
         Whether a callback ended it. Such a job is not finished: another fit goes on.
     was_interrupted : bool
@@ -108,7 +106,6 @@ class Job:
     ended: bool = kept(FLAG, default=False, init=False)
     complaint: str | None = kept(None, default=None, init=False)
     order: np.ndarray | None = field(default=None, init=False)
-    row_scores: Callable | None = field(default=None, init=False)
     was_stopped: bool = field(default=False, init=False)
     was_interrupted: bool = field(default=False, init=False)
     has_warned: bool = field(default=False, init=False)
@@ -126,12 +123,11 @@ class Job:
         """Get ready to learn from the data of a fit."""
         rows = np.arange(data.X.shape[0]) if self.rows is None else self.rows.copy()
         self.order = rows
-        self.row_scores = self.loss.row_scorer(*data.learned(self.rows))
 
     def unload(self):
         """Let go of all that neither another process nor a file has use for."""
         self.rows = self.left_out = self.validate = self.checkpoint = None
-        self.order = self.row_scores = None
+        self.order = None
 
     def result(self):
         """Return the network to predict with."""
@@ -139,7 +135,7 @@ class Job:
 
     def record(self, seconds, loss, score, squared_norms, **further):
         """Append a row to the history, and return it."""
-        layers, norms = self.network.parameter_layers, np.sqrt(squared_norms).tolist()
+        layers, norms = self.network.parameter_layers, map(sqrt, squared_norms)
         row = {
             "epoch": len(self.history) + 1,
             "loss": loss,

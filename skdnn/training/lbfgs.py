@@ -134,20 +134,19 @@ def minimize_loss(job, data, listener):
         # Running averages restart: they become the statistics of all samples.
         network.reset_statistics()
         with np.errstate(all="ignore"):  # a trial step may go much too far
-            latest = stack.step(index, 0.0) or _nothing(network)
+            (latest,) = stack.step(index, 0.0) or _nothing(network)
         gradient = network.gradients.astype(np.float64)
         if first_slope is None:
             first_slope = np.abs(gradient).max(initial=0)
-        return float(latest[0][0]), gradient
+        return latest[0], gradient
 
     def on_iteration(intermediate_result):
         nonlocal start_time, in_epoch
         accepted[:] = network.parameters[:] = intermediate_result.x
-        _, (score,), _, squared_norms = latest
+        _, score, _, squared_norms = latest
         loss = float(intermediate_result.fun)
         seconds = perf_counter() - start_time
-        norms = [float(norm[0]) for norm in squared_norms]
-        row = job.record(seconds, loss, float(score), norms)
+        row = job.record(seconds, loss, score, squared_norms)
         job.rules.say(f"Iteration {job.n_epochs}, loss = {loss:.8f}")
         if job.validate is not None:
             validate(job, row)
@@ -212,8 +211,7 @@ def minimize_loss(job, data, listener):
 def _nothing(network):
     """Return what a step does on rows that weigh nothing."""
     network.gradients[...] = 0
-    zeros = np.zeros(1)
-    return zeros, zeros, zeros, [zeros] * len(network.parameter_layers)
+    return [(0.0, 0.0, 0.0, [0.0] * len(network.parameter_layers))]
 
 
 def warn_of_outcome(job):

@@ -1,5 +1,6 @@
 """The epochs of a fit: order, steps, validation, stopping, the best epoch, saving."""
 
+from dataclasses import dataclass
 from math import isfinite
 from time import perf_counter
 
@@ -53,11 +54,13 @@ def train(jobs, data, *, n_jobs=None, listener=None):
     in_epoch = False
     try:
         with workers.threads_for(jobs) as threads:
-            stacks = []
+            stacks, running = [], []
             while unfinished := [job for job in jobs if not job.finished]:
                 fewest = min(job.n_epochs for job in unfinished)
                 active = [job for job in unfinished if job.n_epochs == fewest]
-                stacks = workers.stacks_of(active, data, threads.n, stacks)
+                if active != running:
+                    running = active
+                    stacks = workers.stacks_of(active, data, threads.n, stacks)
                 in_epoch = True
                 listener.on_epoch_begin()
                 rows = []
@@ -117,7 +120,8 @@ def run_epoch(stack):
     finite = []
     for job, row in zip(stack.jobs, rows, strict=True):
         rules = job.rules
-        rules.say(f"Iteration {job.n_epochs}, loss = {row['loss']:.8f}")
+        if rules.verbose:
+            print(f"Iteration {job.n_epochs}, loss = {row['loss']:.8f}")
         is_finite = isfinite(row["loss"]) and job.network.is_finite()
         if job.failure is not None or not is_finite:
             undo_epoch(job)
@@ -125,7 +129,8 @@ def run_epoch(stack):
             continue
         if job.validate is not None:
             validate(job, row)
-            rules.say(f"Validation score: {row['validation_score']:f}")
+            if rules.verbose:
+                print(f"Validation score: {row['validation_score']:f}")
         if rules.keeps_best and score_in(row) > job.best_score:
             job.best_state = job.result().state()
         job.ended = judge(job, row)
@@ -133,6 +138,39 @@ def run_epoch(stack):
         job.good = job.best_state or job.result().state()
         finite.append(row)
     return finite
+
+
+@dataclass
+class EpochSums:
+    """What a network's steps of an epoch add up to.
+
+    Parameters
+    ----------
+    squared_norms : list of float
+        Of the gradient of each layer.
+    loss, score, weight : float, default=0.0
+        The first weighted by the number of rows, the second by their weight.
+    """
+
+    squared_norms: list
+    loss: float = 0.0
+    score: float = 0.0
+    weight: float = 0.0
+
+    def add(self, n_rows, loss, score, weight, squared_norms):
+        """Add a step on so many rows."""
+        self.loss += loss * n_rows
+        self.score += score * weight
+        self.weight += weight
+        both = zip(self.squared_norms, squared_norms, strict=True)
+        self.squared_norms = [a + b for a, b in both]
+
+    def means(self, n_rows, n_steps):
+        """Return the mean loss, score and squared norms; 0 without a step."""
+        if not self.weight:
+            return self.loss, self.score, self.squared_norms
+        norms = [square / n_steps for square in self.squared_norms]
+        return self.loss / n_rows, self.score / self.weight, norms
 
 
 @may_overflow
@@ -158,8 +196,8 @@ def take_steps(stack):
     if not schedule.planned:
         progress = first.n_epochs / max_epochs
         rates = initial_rates * schedule.factor(progress, first.samples_seen)
-    sum_losses = sum_scores = sum_weights = np.zeros(len(jobs))
-    sums_of_squared_norms = [sum_losses] * len(stack.network.parameter_layers)
+    zeros = [0.0] * len(stack.network.parameter_layers)
+    sums = [EpochSums(zeros) for _ in jobs]
     start = n_rows = n_steps = 0
     for index in stack.mini_batches():
         stop = min(start + stack.n_rows, stack.n_samples)
@@ -167,35 +205,22 @@ def take_steps(stack):
             done = first.n_epochs + (start + stop) / 2 / stack.n_samples
             factor = schedule.factor(done / max_epochs, first.samples_seen)
             rates = initial_rates * factor
-        result = stack.step(index, rates)
+        found = stack.step(index, rates)
         m, start = stop - start, stop
         for job in jobs:
             job.samples_seen += m
             job.optimizer.n_steps = stack.optimizer.n_steps
-        if result is None:
-            continue
-        loss, score, weight, squared_norms = result
-        sum_losses = sum_losses + loss * m
-        n_rows += m
-        sum_scores = sum_scores + score * weight
-        sum_weights = sum_weights + weight
-        sums_of_squared_norms = [
-            a + b for a, b in zip(sums_of_squared_norms, squared_norms, strict=True)
-        ]
-        n_steps += 1
+        if found is not None:
+            for its, numbers in zip(sums, found, strict=True):
+                its.add(m, *numbers)
+            n_rows, n_steps = n_rows + m, n_steps + 1
     seconds = (perf_counter() - start_time) / len(jobs)
-    if n_steps:
-        sum_losses = sum_losses / n_rows
-        sum_scores = sum_scores / sum_weights
-    squared_norms = np.array(sums_of_squared_norms).reshape(-1, len(jobs)).T
-    losses, scores = sum_losses.tolist(), sum_scores.tolist()
-    rates = np.broadcast_to(rates, len(jobs)).tolist()
+    rates = np.ravel(rates).tolist() * (1 if np.ndim(rates) else len(jobs))
     rows = []
-    for k, job in enumerate(jobs):
+    for job, its, rate in zip(jobs, sums, rates, strict=True):
         job.share_statistics()
-        norms = squared_norms[k] / max(n_steps, 1)
-        row = job.record(seconds, losses[k], scores[k], norms, learning_rate=rates[k])
-        rows.append(row)
+        loss, score, norms = its.means(n_rows, n_steps)
+        rows.append(job.record(seconds, loss, score, norms, learning_rate=rate))
     return rows
 
 

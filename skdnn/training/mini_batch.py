@@ -4,7 +4,7 @@ from math import prod
 
 import numpy as np
 
-from skdnn.nn.vectors import some
+from skdnn.nn.vectors import shared_by
 
 
 class MiniBatch:
@@ -42,7 +42,10 @@ class MiniBatch:
         )
         self.scratch = self.workspace.slots[-1].scratch
         (self.n_networks,) = network.axes
+        self.equal_weights = np.full(self.n_networks, float(n_rows))
         self.is_sparse = not isinstance(X, np.ndarray)
+        flags = None if self.is_sparse else X.flags
+        self.is_plain = flags is not None and flags.c_contiguous and flags.aligned
         self.raw = None
         if like is None:
             width = loss.target_width(network.widths[-1])
@@ -80,7 +83,13 @@ class MiniBatch:
         if isinstance(index, slice):
             batch = self.take(X, index)
         else:
-            batch = take_into(self.X if self.raw is None else self.raw, X, index)
+            out = self.X if self.raw is None else self.raw
+            if self.is_plain:
+                # mode="clip" lets take write directly; no index is out of range.
+                batch = X.take(index, axis=0, out=out, mode="clip")
+            else:  # of a memory map by columns, say, take would copy all
+                out[...] = X[index]
+                batch = out
         if batch.dtype == self.dtype:
             return batch
         np.copyto(self.X, batch)
@@ -102,7 +111,7 @@ class MiniBatch:
         """
         rows = array[index]
         if isinstance(index, slice):
-            return np.broadcast_to(rows, (self.n_networks, *rows.shape))
+            return shared_by(self.n_networks, rows)
         return rows
 
     def weigh(self, row_weights, index):
@@ -115,26 +124,18 @@ class MiniBatch:
 
         Returns
         -------
-        total_weight : float or ndarray of shape (n_networks,)
-            The number of rows, where all count the same.
+        total_weight : ndarray of shape (n_networks,) or None
+            The number of rows, where all count the same; None if they weigh nothing.
         """
         if row_weights is None:
-            return float(self.n_rows)
+            return self.equal_weights
         weights = self.take(row_weights, index)
         total_weight = weights.sum(axis=-1)
-        if some(total_weight):
-            total = total_weight[..., np.newaxis]
-            np.divide(weights, total, out=self.workspace.row_weights)
+        if not total_weight.any():
+            return None
+        total = total_weight[..., np.newaxis]
+        np.divide(weights, total, out=self.workspace.row_weights)
         return total_weight
-
-
-def take_into(out, X, index):
-    """Write rows of X to `out`, and return it."""
-    if X.flags.c_contiguous and X.flags.aligned:
-        # mode="clip" lets take write to `out` directly; no index is out of range.
-        return X.take(index, axis=0, out=out, mode="clip")
-    out[...] = X[index]  # of a memory map by columns, say, take would copy all
-    return out
 
 
 def first_rows(buffer, n_rows):

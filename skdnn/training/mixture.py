@@ -16,12 +16,12 @@ def weigh_mixture(mixture, weights):
 
     Returns
     -------
-    total_weight : ndarray of shape (n_networks,)
+    total_weight : ndarray of shape (n_networks,) or None
+        None where the rows weigh nothing, as what follows.
     row_weights : ndarray of shape (n_networks, m)
         In sum 1.
     shares : list of ndarray of shape (n_networks, m)
-        What the targets of each part count in the loss. None, as `row_weights`, where
-        the rows weigh nothing.
+        What the targets of each part count in the loss.
     """
     parts = [shares for _, shares in mixture]
     if weights is not None:
@@ -29,7 +29,7 @@ def weigh_mixture(mixture, weights):
     sums = sum(parts)
     total_weight = sums.sum(axis=-1)
     if not total_weight.any():
-        return total_weight, None, None
+        return None, None, None
     total = total_weight[..., np.newaxis]
     return total_weight, sums / total, [part / total for part in parts]
 

@@ -35,10 +35,10 @@ def range_test(job, data, rates, diverged):
     with np.errstate(all="ignore"):  # it is meant to diverge
         while True:
             for index in stack.mini_batches():
-                result = stack.step(index, rates[len(losses)])
-                if result is None:
+                found = stack.step(index, rates[len(losses)])
+                if found is None:
                     continue
-                loss = float(result[0][0])
+                ((loss, *_),) = found
                 if not isfinite(loss):
                     return losses
                 losses.append(loss)

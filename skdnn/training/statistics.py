@@ -60,7 +60,7 @@ def average_statistics(job, data, network):
                 options["like"] = batches[size]
                 batches[m] = MiniBatch(stack, m, data.X, job.loss, **options)
             batch = batches[m]
-            if np.any(batch.weigh(data.row_weights, index)):
+            if batch.weigh(data.row_weights, index) is not None:
                 stack.forward(batch.gather(data.X, index), batch.workspace)
     except KeyboardInterrupt:
         warn_user(INTERRUPTED)

@@ -1,11 +1,14 @@
 """A step: what several networks learn from a mini-batch each, at once."""
 
+from functools import reduce
+from operator import add
+
 import numpy as np
 
 from skdnn.nn import Network
 from skdnn.nn.optimizers import Optimizer, clip_by_global_norm
 from skdnn.nn.penalty import Penalty
-from skdnn.nn.vectors import some, stacked
+from skdnn.nn.vectors import stacked
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.mixture import MixedLoss, rows_of, weigh_mixture
 
@@ -36,7 +39,10 @@ class Stack:
         self.optimizer = Optimizer.stacked(
             [job.optimizer for job in jobs], self.network
         )
-        self.loss, self.alpha = first.loss, first.alpha
+        self.penalty = Penalty(self.network, first.alpha)
+        self.loss = first.loss
+        parts = [data.learned(job.rows) for job in jobs]
+        self.row_scores = self.loss.row_scorer_of_each(parts)
         self.max_grad_norm, self.ema_decay = first.max_grad_norm, first.ema_decay
         self.augmentation = first.augmentation
         self.n_rows, self.n_samples = first.n_rows, len(first.order)
@@ -75,16 +81,12 @@ class Stack:
 
         Returns
         -------
-        loss : ndarray of shape (n_networks,), as all that follow
-            Before the step, the penalty included.
-        score : ndarray
-            The mean of the rows' scores: the share of the samples, by weight, that the
-            network had right, or R².
-        total_weight : float or ndarray
-        squared_norms : list of ndarray
-            Of each layer's gradient, before clipping.
-
-        Or None, if the rows weigh nothing: then there is nothing to learn.
+        found : list of tuple or None
+            For each network what the step has begun with: the loss, penalty included;
+            the score, which is the mean of the rows' scores, so that the share of the
+            samples, by weight, that the network had right, or R²; the weight of the
+            rows; and a list of the squared norms of the layers' gradients, before
+            clipping. None if the rows weigh nothing: then there is nothing to learn.
         """
         network, optimizer, data = self.network, self.optimizer, self.data
         is_slice = isinstance(index, slice)
@@ -94,7 +96,7 @@ class Stack:
 
         # The rows, and what each of them counts.
         total_weight = batch.weigh(data.row_weights, index)
-        if not some(total_weight):
+        if total_weight is None:
             return None
         X, targets = batch.gather(data.X, index), batch.take(data.targets, index)
         Y = loss.encode(targets, batch.Y)
@@ -108,7 +110,7 @@ class Stack:
             weights = data.row_weights
             weights = None if weights is None else batch.take(weights, index)
             total_weight, row_weights, shares = weigh_mixture(mixture, weights)
-            if row_weights is None:
+            if total_weight is None:
                 return None
             workspace.row_weights[...] = row_weights
             loss = MixedLoss(loss, [its.astype(network.dtype) for its in shares])
@@ -121,19 +123,19 @@ class Stack:
         dZ, r = workspace.d_output, workspace.row_weights
         value = loss.from_logits(Z, Y, r, dZ, batch.scratch)
         network.backward(dZ, workspace, stop=-1)
-        score = self._score(Z, targets, batch, mixture and loss.shares)
+        scores = self._score(Z, targets, batch, mixture and loss.shares)
 
         # The penalty, clipping, which needs the whole gradient, and the optimizer.
-        penalty = Penalty(network, self.alpha / total_weight)
-        clips = self.max_grad_norm is not None
+        penalty, clips = self.penalty, self.max_grad_norm is not None
+        penalty.begin(total_weight)
         optimizer.begin(learning_rate)
         for block in network.blocks:
             penalty.add(block)
             if not clips:
                 optimizer.update(block)
-        squared_norms = penalty.squared_norms()
+        penalties, squared_norms = penalty.end()
         if clips:
-            norm = np.sqrt(sum(squared_norms))
+            norm = np.sqrt([reduce(add, norms, 0.0) for norms in squared_norms])
             clip_by_global_norm(network.gradients, norm, self.max_grad_norm)
             for block in network.blocks:
                 optimizer.update(block)
@@ -143,7 +145,9 @@ class Stack:
             t, average = optimizer.n_steps, self.averaged.parameters
             part = 1 - min(self.ema_decay, (1 + t) / (10 + t))
             average += part * (network.parameters - average)
-        return value + penalty.value(), score, total_weight, squared_norms
+        losses = [a + b for a, b in zip(value.tolist(), penalties, strict=True)]
+        weights = total_weight.tolist()
+        return list(zip(losses, scores, weights, squared_norms, strict=True))
 
     def _augment(self, X):
         """Change mini-batches in place; return of what their rows are mixed, or None.
@@ -170,15 +174,12 @@ class Stack:
         return [tuple(map(np.stack, zip(*part, strict=True))) for part in parts]
 
     def _score(self, Z, targets, batch, shares=None):
-        """Return the mean of the rows' scores, of mixed rows by the shares of parts."""
-
-        def scores(targets):
-            each = zip(self.jobs, Z, targets, strict=True)
-            return stacked([job.row_scores(z, its) for job, z, its in each])
-
+        """Return the mean of each network's scores, of mixed rows by their shares."""
         if shares is not None:
             parts = zip(shares, targets, strict=True)
-            return sum(np.vecdot(r, scores(its_targets)) for r, its_targets in parts)
-        if self.data.row_weights is None:
-            return np.add.reduce(scores(targets), axis=-1) / batch.n_rows
-        return np.vecdot(batch.workspace.row_weights, scores(targets))
+            sums = sum(np.vecdot(r, self.row_scores(Z, its)) for r, its in parts)
+            return sums.tolist()
+        scores = self.row_scores(Z, targets)
+        if self.data.row_weights is not None:
+            return np.vecdot(batch.workspace.row_weights, scores).tolist()
+        return [s / batch.n_rows for s in np.add.reduce(scores, axis=-1).tolist()]

@@ -71,7 +71,7 @@ class Labels(Task):
     def of(cls, y, label_smoothing=0.0, class_weight=None):
         """Return the labels in y, an array that scikit-learn has validated."""
         check_kind(y)
-        if type_of_target(y).startswith("multilabel"):
+        if y.ndim > 1 and type_of_target(y).startswith("multilabel"):
             classes, multilabel = np.arange(y.shape[1]), True
             if (y.sum(axis=1) == 1).all() and len(classes) > 1:
                 warn_user(

@@ -26,9 +26,6 @@ class Layer:
     remembers : tuple of str
         What ``forward`` leaves in the slot for ``backward``, beside the arrays of
         :meth:`kept_shapes`.
-    numbers : tuple of str
-        Those of its fields that may differ among networks at once: see
-        :meth:`skdnn.nn.Network.stacked`.
     suited_initializer : object or None
         See :mod:`skdnn.nn.initializers`: with which an activation keeps its spread
         best through twenty layers; None leaves the choice to scikit-learn's.
@@ -39,7 +36,6 @@ class Layer:
     reads_output = False
     forward_in_place = backward_in_place = True
     remembers = ()
-    numbers = ()
     suited_initializer = None
     layers = ()
 
@@ -101,8 +97,7 @@ class Slot:
       dL/d(parameter), views into the network's flat vectors, vectors as rows;
     - ``slot.<name>``, of `statistic_shapes`: a running statistic;
     - ``slot.<name>``, of `kept_shapes`: in training, an array to keep something in;
-    - ``slot.<name>``, of `remembers`: whatever ``forward`` assigns to it;
-    - ``slot.<name>``, of `numbers`: a list of one number for each network.
+    - ``slot.<name>``, of `remembers`: whatever ``forward`` assigns to it.
 
     Parameters
     ----------
@@ -146,7 +141,7 @@ def slot_class(layer, n_inputs):
     statistics = layer.statistic_shapes(n_inputs)
     gradients = (f"d_{name}" for name in parameters)
     own = (*parameters, *gradients, *statistics, *kept)
-    return _slot_class(type(layer).__name__, own + layer.remembers + layer.numbers)
+    return _slot_class(type(layer).__name__, own + layer.remembers)
 
 
 @lru_cache(256)

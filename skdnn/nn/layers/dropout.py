@@ -30,7 +30,6 @@ class Dropout(StochasticLayer):
     """
 
     rate: float
-    numbers = ("rate",)
 
     def __post_init__(self):
         hold_number(self, "rate", Real, 0, 1)
@@ -40,10 +39,10 @@ class Dropout(StochasticLayer):
 
     def disturb(self, A, slot):
         M = slot.scaled_mask
-        for rng, rate, kept, scaled in self.each(slot, slot.mask, M):
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        for rng, kept, scaled in self.each(slot, slot.mask, M):
             # Raw bits: a third of the time that random floats take.
             bits = rng.bit_generator.random_raw(-(-kept.size // 4)).view(np.uint16)
-            dropped = min(round(rate * 2**16), 2**16 - 1)
             np.greater_equal(bits[: kept.size], dropped, out=kept)
             np.multiply(kept, 2**16 / (2**16 - dropped), out=scaled, dtype=M.dtype)
         return np.multiply(A, M, out=slot.output)

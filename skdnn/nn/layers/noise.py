@@ -11,8 +11,7 @@ from skdnn.nn.layers.base import Layer, layer
 class StochasticLayer(Layer):
     """Base of the layers that draw random numbers in training: each time new ones.
 
-    At inference they are the identity. `numbers` names the one field that says how
-    strong the noise is.
+    At inference they are the identity.
     """
 
     def forward(self, A, slot, training):
@@ -27,14 +26,12 @@ class StochasticLayer(Layer):
         raise NotImplementedError
 
     def each(self, slot, *arrays):
-        """Yield each network's generator, strength, and part of the arrays, flat.
+        """Yield each network's generator, and its part of the arrays, flat.
 
         A network so draws what it draws alone.
         """
-        (name,) = self.numbers
-        strengths, rngs = getattr(slot, name), slot.rngs
-        parts = (array.reshape(len(rngs), -1) for array in arrays)
-        return zip(rngs, strengths, *parts, strict=True)
+        parts = (array.reshape(len(slot.rngs), -1) for array in arrays)
+        return zip(slot.rngs, *parts, strict=True)
 
 
 @layer
@@ -63,7 +60,6 @@ class GaussianNoise(StochasticLayer):
     """
 
     std: float
-    numbers = ("std",)
 
     def __post_init__(self):
         hold_number(self, "std", Real, 0)
@@ -73,9 +69,9 @@ class GaussianNoise(StochasticLayer):
 
     def disturb(self, A, slot):
         noise = slot.scratch
-        for rng, std, its in self.each(slot, noise):
+        for rng, its in self.each(slot, noise):
             rng.standard_normal(dtype=its.dtype, out=its)
-            its *= float(std)  # NumPy takes it in the dtype of the array
+            its *= self.std
         return np.add(A, noise, out=slot.output)
 
     def backward(self, dY, slot):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import dataclass_transform
 
+from skdnn.nn.vectors import stacked
+
 
 class Loss:
     """Base of all losses: values, each with its gradient and its targets as rows.
@@ -13,11 +15,7 @@ class Loss:
     ----------
     link : Layer
         The layer that :meth:`from_logits` includes.
-    numbers : tuple of str
-        Those of the fields that may differ among networks at once.
     """
-
-    numbers = ()
 
     def check_dtype(self, dtype):
         """Raise an error if the dtype of a network cannot hold one of the fields."""
@@ -58,6 +56,28 @@ class Loss:
             (..., m), of which the (weighted) mean over all rows is the score.
         """
         raise NotImplementedError
+
+    def row_scorer_of_each(self, parts):
+        """Return a function that scores rows of several networks, each its own.
+
+        Parameters
+        ----------
+        parts : list of tuple
+            Targets and weights of each network's rows, as :meth:`row_scorer` takes
+            them.
+
+        Returns
+        -------
+        row_scores : callable
+            Takes logits and targets, both with an axis of networks in front.
+        """
+        scorers = [self.row_scorer(*part) for part in parts]
+
+        def row_scores(Z, targets):
+            each = zip(scorers, Z, targets, strict=True)
+            return stacked([scorer(z, its) for scorer, z, its in each])
+
+        return row_scores
 
     def draw(self, Z, value, rng):
         """Return targets at random, as the predictions say that they are.

@@ -28,8 +28,6 @@ def _clipped(P):
 class CrossEntropy(Loss):
     """What both cross-entropies share: smoothing, and what counts as right."""
 
-    numbers = ("label_smoothing",)
-
     def __post_init__(self):
         hold_number(self, "label_smoothing", Real, 0, 1)
 
@@ -39,6 +37,10 @@ class CrossEntropy(Loss):
 
     def row_scorer(self, targets, weights=None):
         """Return :meth:`hits`, of which the mean is the accuracy."""
+        return self.hits
+
+    def row_scorer_of_each(self, parts):
+        """See :class:`~skdnn.nn.losses.Loss`: a row is right whatever others are."""
         return self.hits
 
     def probabilities(self, Z):
