@@ -13,7 +13,7 @@ import numpy as np
 
 from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.images.pixels import bilinear_maps, image_shape, middle_grid
-from skdnn.messages.checks import as_python
+from skdnn.messages import as_python
 
 IMAGES_PER_MAP = 25
 

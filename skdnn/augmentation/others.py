@@ -7,7 +7,7 @@ import numpy as np
 from skdnn.augmentation.base import Augmentation, augmentation, keep_shape
 from skdnn.augmentation.deformations import check_amounts
 from skdnn.images.pixels import image_shape
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 
 
 @augmentation

@@ -9,8 +9,7 @@ from scipy.sparse import issparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import _safe_indexing
 
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import counted
+from skdnn.messages import counted, warn_user
 
 N_NAMES = 5
 

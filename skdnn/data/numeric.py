@@ -12,8 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skdnn.data.door import dtypes_of, taken_in, to_numpy, values_of
 from skdnn.data.kinds import is_interval, is_missing, is_text, is_time, kind_of
-from skdnn.messages.checks import as_python
-from skdnn.messages.words import plain
+from skdnn.messages import as_python, plain
 
 LARGEST = int(sys.float_info.max)
 # What is no number, by its kind, and what to do about it.

@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import _num_samples
 
 from skdnn.data.door import some_columns, take_rows
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 N_ROWS = 256  # so few that looking at them takes no time
 N_STEPS = 512  # of the dtype within the spread of a column: with fewer, it gets lost

@@ -42,14 +42,7 @@ class AugmentationDisplay:
 
     @classmethod
     def from_augmentation(
-        cls,
-        augmentation,
-        X,
-        *,
-        n_copies=7,
-        image_shape=None,
-        random_state=0,
-        ax=None,
+        cls, augmentation, X, *, n_copies=7, image_shape=None, random_state=0, ax=None
     ):
         """Draw what augmentation makes of images.
 

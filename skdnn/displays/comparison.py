@@ -18,7 +18,7 @@ from skdnn.displays.common import (
 from skdnn.estimators.building import count_parameters
 from skdnn.estimators.measures import measures_of, warn_of_measures
 from skdnn.estimators.plain_arguments import plain_arguments
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn import Layer
 
 COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}

@@ -15,8 +15,7 @@ from skdnn.displays.common import (
     unwrapped,
 )
 from skdnn.estimators.base import BaseMLP, first_job
-from skdnn.messages.checks import as_python
-from skdnn.messages.words import plain
+from skdnn.messages import as_python, plain
 from skdnn.training.range_test import range_test
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten

@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skdnn.estimators.fitted import largest_parameter
 from skdnn.estimators.jobs import warn_of_ignored
 from skdnn.estimators.task.base import misfit
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 LEARNED = 0.5  # score in training of targets that are not too far off
 SLIGHT = 0.2  # misfit of targets that may be why nothing was learned
@@ -81,5 +81,5 @@ def warn_of_planned_end(estimator, job):
             f" max_iter={estimator.max_iter} calls of partial_fit, and this is one"
             " more: its rate is 0 from now on, and nothing is learned."
             " Set max_iter to the number of calls that you plan, or"
-            " learning_rate='constant'.",
+            " learning_rate='constant'."
         )

@@ -7,9 +7,7 @@ from scipy.sparse import issparse
 
 from skdnn import nn
 from skdnn.augmentation.base import InARow
-from skdnn.messages.checks import as_python
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import counted, plain
+from skdnn.messages import as_python, counted, plain, warn_user
 from skdnn.nn.initializers import INITIALIZERS
 from skdnn.nn.layers import ACTIVATIONS
 from skdnn.nn.nodes import check_layers

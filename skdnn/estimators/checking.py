@@ -6,16 +6,11 @@ from sklearn.utils.validation import _num_samples, validate_data
 
 from skdnn.data.door import check_target_names as compare_target_names
 from skdnn.data.door import taken_in, target_names
-from skdnn.data.numeric import (
-    check_kinds,
-    check_no_text,
-    check_numbers,
-    check_weights,
-)
+from skdnn.data.numeric import check_kinds, check_no_text, check_numbers, check_weights
 from skdnn.data.precision import check_range_of_float32
 from skdnn.estimators.data import FitData
 from skdnn.estimators.task.labels import check_labels
-from skdnn.messages.words import counted
+from skdnn.messages import counted
 
 NOT_GIVEN = "no_validation"  # scikit-learn's word for it
 INTEGERS = [np.dtype(code) for code in "?bhilqBHILQ"]

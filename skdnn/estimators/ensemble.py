@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 
 def mean_history(histories):

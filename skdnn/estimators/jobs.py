@@ -6,9 +6,7 @@ from skdnn import nn
 from skdnn.estimators.building import augmentation_for, network_for, transform_stop
 from skdnn.estimators.shares import set_aside
 from skdnn.estimators.validation import Validation
-from skdnn.messages.checks import check_fits
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import plain
+from skdnn.messages import check_fits, plain, warn_user
 from skdnn.nn.optimizers import OPTIMIZERS
 from skdnn.nn.schedules import SCHEDULES
 from skdnn.training import LBFGS, GradientDescent, Rules
@@ -83,9 +81,7 @@ def job_of(estimator, network, task, rng, past=None, **further):
     **further
         Fields of the job.
     """
-    settings = {
-        "alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha,
-    }
+    settings = {"alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha}
     if past is not None:
         settings["history"] = past.history_
         settings["samples_seen"] = past.t_

@@ -6,7 +6,7 @@ import numpy as np
 
 from skdnn.estimators.building import is_ensemble
 from skdnn.estimators.ensemble import mean_history
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn import Network
 
 # What each of several networks has of its own.

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 
 def measures_of(search, candidates):

@@ -16,11 +16,7 @@ from skdnn.estimators.arguments import SharedArguments
 from skdnn.estimators.base import BaseMLP, has_partial_fit
 from skdnn.estimators.checking import check_to_score
 from skdnn.estimators.fitted import each_network, network_outputs
-from skdnn.estimators.measures import (
-    measures_of,
-    search_that_refits,
-    warn_of_measures,
-)
+from skdnn.estimators.measures import measures_of, search_that_refits, warn_of_measures
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import (
@@ -30,7 +26,7 @@ from skdnn.estimators.task.numbers import (
     loss_asked_by,
     r2_of,
 )
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn.losses import LOSSES
 from skdnn.nn.several import mean_over_networks, std_of_mixture
 
@@ -133,12 +129,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
 
     # Empty: `with_arguments_of` adds the shared arguments, and sets all of them.
     def __init__(
-        self,
-        loss="squared_error",
-        *,
-        delta=1.0,
-        quantile=0.5,
-        standardize_target=False,
+        self, loss="squared_error", *, delta=1.0, quantile=0.5, standardize_target=False
     ): ...
 
     def set_params(self, **params):

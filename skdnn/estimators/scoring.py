@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import _get_feature_names
 
 from skdnn.estimators.learned import attributes_of
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 
 class Scorer:

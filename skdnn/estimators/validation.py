@@ -5,7 +5,7 @@ from math import isfinite
 import numpy as np
 
 from skdnn.estimators.scoring import Scorer
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 
 
 class Validation:

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from scipy import sparse
 
-from skdnn.messages.checks import as_python
+from skdnn.messages import as_python
 
 SMALLEST_SIDE = 4  # of a square that is guessed: 4 or 9 features are hardly an image
 CHANNELS = (1, 3, 4)  # grey, red green blue, and how opaque

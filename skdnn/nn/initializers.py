@@ -11,7 +11,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,7 @@ import numpy as np
 from skdnn.nn.inference import fold, predict
 from skdnn.nn.initializers import Glorot, start_of
 from skdnn.nn.layers import Dense
-from skdnn.nn.nodes import (
-    check_layers,
-    cut,
-    entries_of,
-    length_of,
-    make_nodes,
-)
+from skdnn.nn.nodes import check_layers, cut, entries_of, length_of, make_nodes
 from skdnn.nn.penalty import Penalty
 from skdnn.nn.summary import summary
 from skdnn.nn.vectors import all_finite, block_size, blocks, check_memory

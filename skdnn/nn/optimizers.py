@@ -11,7 +11,7 @@ from copy import copy
 
 import numpy as np
 
-from skdnn.messages.words import plain
+from skdnn.messages import plain
 from skdnn.nn.vectors import block_size, blocks, column, some, stacked
 
 FLUSH_EVERY = 100  # steps

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import cos, pi
 from numbers import Real
 
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.messages.words import plain
+from skdnn.messages import plain
 from skdnn.onnx.networks import ClassifierExport, RegressorExport
 from skdnn.tables.encoder import BOUND, HUGE, NumberColumn
 

@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 
 from skdnn.data.door import taken_in, values_of
 from skdnn.data.kinds import is_missing, is_time, kind_of
-from skdnn.messages.words import plain
+from skdnn.messages import plain
 
 DATES = (
     "{where} of X holds dates or durations, which are no numbers before they have an"

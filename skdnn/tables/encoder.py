@@ -12,8 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skdnn.data.door import some_columns
 from skdnn.estimators.plain_arguments import reads_arguments
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import plain
+from skdnn.messages import plain, warn_user
 from skdnn.tables.columns import columns_of
 from skdnn.tables.text import warn_of_text
 

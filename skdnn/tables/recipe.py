@@ -16,11 +16,7 @@ from skdnn.nn import BatchNorm, Dense, Dropout, PiecewiseLinear, ReLU
 # three kinds are trained, and rows left out say how much of each is best.
 KINDS = ("smooth", "binned", "additive")
 N_BINS = 16
-TRAINING = {
-    "learning_rate": "one_cycle",
-    "alpha": 1e-4,
-    "scoring": "loss",
-}
+TRAINING = {"learning_rate": "one_cycle", "alpha": 1e-4, "scoring": "loss"}
 LEARNING_RATES = {"smooth": 0.004, "binned": 0.004, "additive": 0.01}
 SAMPLES_SEEN = 1_000_000  # by a network, at most, but for the fewest epochs
 FEWEST_EPOCHS = 20

@@ -10,7 +10,7 @@ from skdnn.estimators import MLPRegressorDIY
 from skdnn.estimators.signatures import with_arguments_of
 from skdnn.estimators.task.numbers import r2_of
 from skdnn.estimators.task.scales import absurd, describe_outliers, pulled_in
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import least_squares_shares
 

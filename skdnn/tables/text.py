@@ -5,8 +5,7 @@ from numbers import Real
 
 from skdnn.data.door import some_columns
 from skdnn.data.kinds import is_text
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import plain
+from skdnn.messages import plain, warn_user
 
 # Categories are often written in digits: months, ratings, the codes of a form. Where
 # there are more levels than these have, numbers are the likelier meaning.

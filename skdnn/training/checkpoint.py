@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile, mkstemp
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.training.archive import open_at_once, read_archive, write_archive
 from skdnn.training.fingerprint import fingerprint_of
 from skdnn.training.schema import check_value, generator_like

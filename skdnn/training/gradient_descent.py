@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn import BatchNorm, Network, StochasticLayer
 from skdnn.nn.optimizers import Optimizer
 from skdnn.nn.schedules import Adaptive

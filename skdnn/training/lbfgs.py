@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.exceptions import ConvergenceWarning
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn.optimizers import Optimizer
 from skdnn.training.failures import INTERRUPTED, NOT_FINITE, forget_unfinished
 from skdnn.training.job import Job

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn.vectors import common, may_overflow
 from skdnn.training import workers
 from skdnn.training.failures import INTERRUPTED, leave_in_order, undo_epoch

@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn import Network
 from skdnn.nn.vectors import may_overflow
 from skdnn.training.failures import INTERRUPTED

@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from skdnn.messages.user_warnings import warn_user
+from skdnn.messages import warn_user
 from skdnn.nn.vectors import may_overflow
 
 

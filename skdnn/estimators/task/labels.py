@@ -12,17 +12,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from skdnn import nn
-from skdnn.data.door import (
-    dtypes_of,
-    has_rows,
-    taken_in,
-    to_numpy,
-    warn_of_column,
-)
+from skdnn.data.door import dtypes_of, has_rows, taken_in, to_numpy, warn_of_column
 from skdnn.data.numeric import check_not_missing
 from skdnn.estimators.task.base import Task
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import counted, plain
+from skdnn.messages import counted, plain, warn_user
 
 # Of scikit-learn's metrics, these take a row of probabilities to sum to 1.
 OF_ONE_CLASS = (

@@ -14,8 +14,7 @@ from skdnn.estimators.task.scales import (
     mean_and_std,
     median_and_spread,
 )
-from skdnn.messages.user_warnings import warn_user
-from skdnn.messages.words import counted
+from skdnn.messages import counted, warn_user
 from skdnn.nn.losses import LOSSES
 from skdnn.nn.losses.regression import vary
 

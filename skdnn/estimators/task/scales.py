@@ -3,7 +3,7 @@
 import numpy as np
 
 from skdnn.data.numeric import as_numbers
-from skdnn.messages.words import counted
+from skdnn.messages import counted
 from skdnn.nn.losses.regression import quantile_of
 
 QUARTILES = 1.3489795003921634  # of a normal distribution, apart in deviations

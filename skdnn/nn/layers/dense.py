@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 from skdnn.nn.layers.base import Layer, layer
 
 

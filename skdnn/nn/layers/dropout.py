@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 from skdnn.nn.layers.base import layer
 from skdnn.nn.layers.noise import StochasticLayer
 

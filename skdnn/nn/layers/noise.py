@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.messages.checks import check_fits, hold_number
+from skdnn.messages import check_fits, hold_number
 from skdnn.nn.layers.base import Layer, layer
 
 

@@ -5,7 +5,7 @@ from dataclasses import field
 
 import numpy as np
 
-from skdnn.messages.words import counted
+from skdnn.messages import counted
 from skdnn.nn.layers.base import Layer, layer
 from skdnn.nn.layers.softmax import Softmax
 

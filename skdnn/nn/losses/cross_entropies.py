@@ -7,7 +7,7 @@ from numbers import Real
 
 import numpy as np
 
-from skdnn.messages.checks import hold_number
+from skdnn.messages import hold_number
 from skdnn.nn.layers import Logistic, Softmax, logistic
 from skdnn.nn.layers.softmax import places, row_maxima, row_sums, softmax
 from skdnn.nn.losses.base import Loss, loss

@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import xlogy
 
-from skdnn.messages.checks import as_python, check_fits, hold_number
+from skdnn.messages import as_python, check_fits, hold_number
 from skdnn.nn.layers import Dense, Exp, GaussianOutput, Identity, Ordered
 from skdnn.nn.losses.base import Loss, loss
 
