@@ -37,7 +37,7 @@ class Finding:
     Parameters
     ----------
     about : str
-        Its name in `CHECKS`, and in `SILENCED_BY`.
+        Its name in `CHECKS`.
     sentence : str
         What it is, and what may help.
     """
@@ -50,7 +50,7 @@ def sentences_of(measured):
     """Return what to say of measurements, a sentence for each finding that stands."""
     found = [
         Finding(about, sentence)
-        for about, check in CHECKS.items()
+        for about, (check, _) in CHECKS.items()
         for sentence in check(measured)
     ]
     return [finding.sentence for finding in found if _stands(finding, found)]
@@ -58,7 +58,7 @@ def sentences_of(measured):
 
 def _stands(finding, found):
     """Return whether nothing else that is found, and stands, silences a finding."""
-    louder = SILENCED_BY.get(finding.about, ())
+    _, louder = CHECKS[finding.about]
     return not any(other.about in louder and _stands(other, found) for other in found)
 
 
@@ -337,42 +337,34 @@ def _percent(share):
     return f"{100 * share:.0f} %"
 
 
-CHECKS = {  # in the order of their sentences
-    "inputs": _inputs,
-    "targets": _targets,
-    "dead units": _dead_units,
-    "saturated units": _saturated_units,
-    "vanishing gradients": _vanishing_gradients,
-    "exploding gradients": _exploding_gradients,
-    "large updates": _large_updates,
-    "small updates": _small_updates,
-    "diverged labels": _diverged_labels,
-    "diverged numbers": _diverged_numbers,
-    "same outputs": _same_outputs,
-    "one label": _one_label,
-    "no better than a constant": _no_better_than_constant,
-    "gap to validation": _gap_to_validation,
-    "risen validation loss": _risen_validation_loss,
-    "gap to new rows": _gap_to_new_rows,
-}
 IDLE = "dead units", "saturated units"
 DIVERGED = "diverged labels", "diverged numbers"
 SAME_ANSWER = "same outputs", "one label"
 OVERFIT = "gap to validation", "risen validation loss", "gap to new rows"
-# What is not said where something else is, that stands itself.
-SILENCED_BY = {
+CHECKS = {  # in the order of their sentences, and what silences it where that stands
+    "inputs": (_inputs, ()),
+    "targets": (_targets, ()),
+    "dead units": (_dead_units, ()),
+    "saturated units": (_saturated_units, ()),
     # Idle units let no gradient through, and then steps are small as well.
-    "vanishing gradients": IDLE,
-    "small updates": IDLE,
+    "vanishing gradients": (_vanishing_gradients, IDLE),
+    "exploding gradients": (_exploding_gradients, ()),
+    "large updates": (_large_updates, ()),
+    "small updates": (_small_updates, IDLE),
+    "diverged labels": (_diverged_labels, ()),
     # What is far from 1 is learned badly at any rate.
-    "diverged numbers": ("inputs", "targets"),
+    "diverged numbers": (_diverged_numbers, ("inputs", "targets")),
     # What has diverged may say anything.
-    "same outputs": DIVERGED,
+    "same outputs": (_same_outputs, DIVERGED),
     # Whose outputs are the same has but one label, too.
-    "one label": (*DIVERGED, "same outputs"),
+    "one label": (_one_label, (*DIVERGED, "same outputs")),
     # Of all these, a bad score on X and y is the effect.
-    "no better than a constant": ("small updates", *DIVERGED, *SAME_ANSWER, *OVERFIT),
+    "no better than a constant": (
+        _no_better_than_constant,
+        ("small updates", *DIVERGED, *SAME_ANSWER, *OVERFIT),
+    ),
     # One sentence on overfitting is enough: that with the plainest evidence.
-    "risen validation loss": ("gap to validation",),
-    "gap to new rows": (*DIVERGED, "gap to validation", "risen validation loss"),
+    "gap to validation": (_gap_to_validation, ()),
+    "risen validation loss": (_risen_validation_loss, OVERFIT[:1]),
+    "gap to new rows": (_gap_to_new_rows, (*DIVERGED, *OVERFIT[:2])),
 }

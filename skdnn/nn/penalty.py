@@ -51,19 +51,15 @@ class Penalty:
         total_weight : float or ndarray of shape (n_networks,)
         """
         if total_weight is not self._total_weight:  # or else all is as it was
-            self._total_weight, self._strength = (
-                total_weight,
-                self._alpha / total_weight,
-            )
-            self._factor = column(self._strength, self._dtype)
-            self._is_some = some(self._strength)
-            self._halves = (self._ones * self._strength / 2).tolist()
+            self._total_weight, strength = total_weight, self._alpha / total_weight
+            self._factor = column(strength, self._dtype)
+            self._is_some = some(strength)
+            self._halves = (self._ones * strength / 2).tolist()
 
     def add(self, block):
         """Add ``alpha / m * weights`` to the gradients of a block; note the squares."""
-        for weights, gradients, scratch, of_weights, of_gradients in self._blocks[
-            block
-        ]:
+        for views in self._blocks[block]:
+            weights, gradients, scratch, of_weights, of_gradients = views
             if self._is_some:
                 gradients += np.multiply(weights, self._factor, out=scratch)
                 np.vecdot(weights, weights, out=of_weights)
@@ -86,7 +82,7 @@ class Penalty:
         for gradients, of_gradients in self._others:
             np.vecdot(gradients, gradients, out=of_gradients)
         penalties, squared_norms = [], []
-        every = self._sums.reshape(len(self._sums), -1).T.tolist()
+        every = self._sums.reshape(-1, len(self._ones)).T.tolist()
         for half, sums in zip(self._halves, every, strict=True):
             total, norms = 0.0, self._zeros.copy()
             for square in sums[: self._n_parts]:

@@ -22,16 +22,7 @@ from skdnn.training.schema import (
     number,
     whole,
 )
-from skdnn.training.state import (
-    GENERATOR,
-    NETWORK,
-    OPTIMIZER,
-    ORDER,
-    RANDOM_STATE,
-    kept,
-    kept_fields,
-    state_of,
-)
+from skdnn.training.state import kept, kept_fields, state_of
 
 
 def like_now(name, of=lambda state: state):
@@ -102,13 +93,13 @@ class GradientDescent(Job):
     takes_steps = True
 
     # That of an epoch that was undone need not be finite.
-    network: Network = kept(like_now("network"), NETWORK)
+    network: Network = kept(like_now("network"))
     optimizer: Optimizer = kept(
-        like_now("optimizer", lambda s: s | {"n_steps": whole(0, 2**63)}), OPTIMIZER
+        like_now("optimizer", lambda s: s | {"n_steps": whole(0, 2**63)})
     )
     schedule: object
     _: KW_ONLY
-    rng: np.random.RandomState = kept(like_now("rng", generator_like), RANDOM_STATE)
+    rng: np.random.RandomState = kept(like_now("rng", generator_like))
     learning_rate: float = kept(rate_schema)
     batch_size: object = "auto"
     max_grad_norm: float | None = None
@@ -117,16 +108,13 @@ class GradientDescent(Job):
     augmentation: Callable | None = None
     averaged: Network | None = kept(
         like_now("averaged", lambda state: tuple(map(finite_like, state))),
-        NETWORK,
         default=None,
         init=False,
     )
     noise_rng: np.random.Generator | None = kept(
-        like_now("noise_rng", generator_like), GENERATOR, default=None, init=False
+        like_now("noise_rng", generator_like), default=None, init=False
     )
-    shuffled: np.ndarray | None = kept(
-        like_now("shuffled"), ORDER, default=None, init=False
-    )
+    shuffled: np.ndarray | None = kept(like_now("shuffled"), default=None, init=False)
     n_no_improvement: int = kept(
         lambda job: whole(0, job.rules.max_epochs), default=0, init=False
     )

@@ -18,7 +18,7 @@ from skdnn.training.schema import (
     number,
     whole,
 )
-from skdnn.training.state import HISTORY, NETWORK, kept
+from skdnn.training.state import kept
 
 
 def like_network(job):
@@ -81,7 +81,7 @@ class Job:
     takes_steps = False  # epoch by epoch, on mini-batches, and perhaps with others
     is_stuck = False  # whether it has said that rounding has ended it
 
-    network: Network = kept(like_network, NETWORK)
+    network: Network = kept(like_network)
     loss: Loss
     rules: Rules
     _: KW_ONLY
@@ -91,7 +91,7 @@ class Job:
     seed: int | None = None
     validate: Callable | None = None
     checkpoint: object = None
-    history: list = kept(LIST, HISTORY, default=())
+    history: list = kept(LIST, default=())
     n_epochs: int = kept(
         lambda job: whole(int(job.takes_steps), job.rules.max_epochs),
         default=0,

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from skdnn.nn import Network
+from skdnn.nn.optimizers import Optimizer
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -27,6 +30,11 @@ class Kind:
     write: Callable
 
 
+def _read_optimizer(optimizer, copy):
+    vectors = {name: copy(vector) for name, vector in optimizer.state.items()}
+    return {"n_steps": optimizer.n_steps, **vectors}
+
+
 def _write_optimizer(optimizer, state):
     for name, vector in optimizer.state.items():
         vector[:] = state[name]
@@ -37,33 +45,30 @@ def _write_all(array, state):
     array[:] = state
 
 
-HISTORY = Kind(lambda history, copy: list(history), _write_all)  # its rows stay
-NETWORK = Kind(
-    lambda network, copy: network.state(copy),
-    lambda network, state: network.restore(state),
-)
-OPTIMIZER = Kind(
-    lambda it, copy: {
-        "n_steps": it.n_steps,
-        **{name: copy(vector) for name, vector in it.state.items()},
-    },
-    _write_optimizer,
-)
-RANDOM_STATE = Kind(
-    lambda rng, copy: rng.get_state(legacy=False),
-    lambda rng, state: rng.set_state(state),
-)
-GENERATOR = Kind(
-    lambda rng, copy: rng.bit_generator.state,
-    lambda rng, state: setattr(rng.bit_generator, "state", state),
-)
-ORDER = Kind(  # in as few bytes as hold it
-    lambda order, copy: order.astype(np.min_scalar_type(order.max())),
-    _write_all,
-)
+KINDS = {  # what else there is, numbers or text or None, is its own state
+    Network: Kind(lambda network, copy: network.state(copy), Network.restore),
+    Optimizer: Kind(_read_optimizer, _write_optimizer),
+    list: Kind(lambda history, copy: list(history), _write_all),  # its rows stay
+    np.ndarray: Kind(  # an order, in as few bytes as hold it
+        lambda order, copy: order.astype(np.min_scalar_type(order.max())),
+        _write_all,
+    ),
+    np.random.RandomState: Kind(
+        lambda rng, copy: rng.get_state(legacy=False),
+        lambda rng, state: rng.set_state(state),
+    ),
+    np.random.Generator: Kind(
+        lambda rng, copy: rng.bit_generator.state,
+        lambda rng, state: setattr(rng.bit_generator, "state", state),
+    ),
+}
 
 
-def kept(schema, kind=None, **options):
+def _kind_of(value):
+    return next((KINDS[cls] for cls in KINDS if isinstance(value, cls)), None)
+
+
+def kept(schema, **options):
     """Return a field of a dataclass that training changes.
 
     Parameters
@@ -71,13 +76,10 @@ def kept(schema, kind=None, **options):
     schema : schema, or callable
         What its state must be where it comes from a file, or a function of the job that
         returns that: see :mod:`skdnn.training.schema`.
-    kind : Kind, default=None
-        Of what has parts; None for a number, text, or what else is its own state. It
-        may be None itself: then so is its state.
     **options
         Of :func:`dataclasses.field`.
     """
-    return field(metadata={"schema": schema, "kind": kind}, **options)
+    return field(metadata={"schema": schema}, **options)
 
 
 def kept_fields(job):
@@ -96,20 +98,17 @@ def state_of(job, copy=np.copy):
     """
     state = {}
     for its in kept_fields(job):
-        value, kind = getattr(job, its.name), its.metadata["kind"]
-        has_parts = kind is not None and value is not None
-        state[its.name] = kind.read(value, copy) if has_parts else value
+        value = getattr(job, its.name)
+        kind = _kind_of(value)
+        state[its.name] = value if kind is None else kind.read(value, copy)
     return state
 
 
 def restore(job, state):
     """Take a job back, or forward, to what :func:`state_of` returned."""
     for its in kept_fields(job):
-        value, kind, kept_one = (
-            getattr(job, its.name),
-            its.metadata["kind"],
-            state[its.name],
-        )
+        value, kept_one = getattr(job, its.name), state[its.name]
+        kind = _kind_of(value)
         if kind is None or kept_one is None:
             setattr(job, its.name, kept_one)
         else:
@@ -118,8 +117,5 @@ def restore(job, state):
 
 def schema_of(job):
     """Return the schema of the state of a job."""
-    schemas = {its.name: its.metadata["schema"] for its in kept_fields(job)}
-    return {
-        name: schema(job) if callable(schema) else schema
-        for name, schema in schemas.items()
-    }
+    schemas = ((its.name, its.metadata["schema"]) for its in kept_fields(job))
+    return {name: its(job) if callable(its) else its for name, its in schemas}
