@@ -16,13 +16,12 @@ from skdnn.estimators.advice import (
     warn_of_size,
 )
 from skdnn.estimators.arguments import SharedArguments
-from skdnn.estimators.building import network_for, transform_stop
 from skdnn.estimators.callbacks import CallbackTasks
 from skdnn.estimators.checking import read, read_validation_set
 from skdnn.estimators.checkpoints import checkpoints_for
 from skdnn.estimators.ensemble import predict_left_out
 from skdnn.estimators.fitted import FittedNetworks, each_network
-from skdnn.estimators.jobs import job_for, job_of
+from skdnn.estimators.jobs import job_for
 from skdnn.estimators.learned import (
     OOF,
     attributes_of_all,
@@ -154,11 +153,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
             # Who learns what: a job for each network.
             checkpoints = checkpoints_for(learner, goes_on, data, validation)
             shares = share_out(learner, data, checkpoints, rows_before)
-            pasts = learner._pasts(len(shares)) if goes_on else [None] * len(shares)
-            jobs = [
-                job_for(learner, data, validation, share, past)
-                for share, past in zip(shares, pasts, strict=True)
-            ]
+            jobs = learner._jobs_for(data, validation, shares, goes_on)
             is_told = bool((data.targets == data.targets[0]).all())  # y is constant
             score_by_loss_if_undefined(jobs, is_told)
             learner._warn_of_numbers(data, jobs[0].network)
@@ -235,24 +230,15 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
                 Share(job.rng, book["random_state"])
                 for job, book in zip(running, books, strict=True)
             ]
-            networks = [job.network for job in running]
-            pasts = [None] * len(shares)
+            jobs = [
+                job_for(self, data, None, share, network=job.network)
+                for share, job in zip(shares, running, strict=True)
+            ]
+            for job, before in zip(jobs, running, strict=True):
+                job.take_over(before)
         else:
             shares = share_out(self, data)
-            networks = pasts = [None] * len(shares)
-            if hasattr(self, "network_"):
-                pasts = self._pasts(len(shares))
-                networks = [past.network_.copy() for past in pasts]
-        jobs = []
-        for share, previous, past in zip(shares, networks, pasts, strict=True):
-            network = network_for(self, data.X, data.task, share.rng, previous)
-            data.task.check_range(data.targets, network.dtype)
-            if previous is None:
-                data.task.start(network, *data.learned())
-            transform_stop(self, network)
-            jobs.append(job_of(self, network, data.task, share.rng, past))
-        for job, before in zip(jobs, running, strict=False):
-            job.take_over(before)
+            jobs = self._jobs_for(data, None, shares, hasattr(self, "network_"))
         return jobs, shares
 
     def _forget(self, goes_on):
@@ -266,15 +252,17 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
             vars(self).pop(name, None)
         return rows if goes_on else None
 
-    def _pasts(self, n_networks):
-        """Return what each network is to go on from: an estimator of it alone."""
-        each = each_network(self)
-        if len(each) != n_networks:
+    def _jobs_for(self, data, validation, shares, goes_on):
+        """Return a job for each share, to go on from the last fit or begin anew."""
+        n_networks = len(shares)
+        pasts = each_network(self) if goes_on else [None] * n_networks
+        if len(pasts) != n_networks:
             raise ValueError(
-                f"n_networks={n_networks}, but training is to go on with {len(each)}."
-                f" Set n_networks={len(each)}, or warm_start=False."
+                f"n_networks={n_networks}, but training is to go on with {len(pasts)}."
+                f" Set n_networks={len(pasts)}, or warm_start=False."
             )
-        return each
+        each = zip(shares, pasts, strict=True)
+        return [job_for(self, data, validation, share, past) for share, past in each]
 
     def _warn_of_numbers(self, data, network):
         """Warn of numbers in X that the network can't tell apart."""
@@ -299,18 +287,17 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         def predict(k, rows):
             return estimators[k]._to_average(take_rows(data.X, rows))[0]
 
+        left_out = [share.left_out for share in shares]
         weights, known = data.sample_weight, np.zeros(0, bool)
         try:
             with keeps_what_was_learned("There is no oof_score_"):
-                means, known = predict_left_out(shares, predict, data.X.shape[0])
+                means, known = predict_left_out(left_out, predict, data.X.shape[0])
                 vars(self).update(self._oof_attributes(means), oof_score_=np.nan)
             if known.any():
                 with keeps_what_was_learned("oof_score_ is NaN"):
-                    self.oof_score_ = self._score_of(
-                        means[known],
-                        data.y[known],
-                        None if weights is None else weights[known],
-                    )
+                    weights = None if weights is None else weights[known]
+                    score = self._score_of(means[known], data.y[known], weights)
+                    self.oof_score_ = score
         except KeyboardInterrupt:
             if is_part_of_one():
                 raise

@@ -55,12 +55,8 @@ class CallbackTasks(Listener):
 
     def _attributes(self):
         """Return what the estimator would have learned if training ended now."""
-        state = attributes_of_all(
-            self.learner,
-            self.jobs,
-            self.data.task,
-            [snapshot(job, self.data) for job in self.jobs],
-        )
+        task, networks = self.data.task, [snapshot(job, self.data) for job in self.jobs]
+        state = attributes_of_all(self.learner, self.jobs, task, networks)
         # What else the estimator has is of the fit before.
         before = dict.fromkeys(attributes_learned(self.estimator))
         state = {**before, **attributes_learned(self.learner), **state}

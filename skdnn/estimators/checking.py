@@ -39,15 +39,8 @@ def read(estimator, X, y, sample_weight, read_task, *, reset):
     sample_weight = check_weights(sample_weight, X)
     task = read_task(y, sample_weight)
     targets = task.encode(y)
-    return FitData(
-        X,
-        targets,
-        task.weigh(targets, sample_weight),
-        sample_weight,
-        task.restore(targets, y),
-        task,
-        lambda: as_given,
-    )
+    weights, y = task.weigh(targets, sample_weight), task.restore(targets, y)
+    return FitData(X, targets, weights, sample_weight, y, task, lambda: as_given)
 
 
 def read_validation_set(estimator, task, X_val, y_val, sample_weight_val):

@@ -45,22 +45,14 @@ class FitData(Data):
 
     def part(self, rows, name):
         """Return some of the rows, to measure on."""
-        targets, row_weights = self.learned(rows)
+        what = self.X[rows], *self.learned(rows)
         weights = self.sample_weight
+        weights = None if weights is None else weights[rows]
 
         def as_given():
             return tuple(take_rows(data, rows) for data in self.as_given())
 
-        return FitData(
-            self.X[rows],
-            targets,
-            row_weights,
-            None if weights is None else weights[rows],
-            self.y[rows],
-            self.task,
-            as_given,
-            name,
-        )
+        return FitData(*what, weights, self.y[rows], self.task, as_given, name)
 
     def fingerprinted(self):
         """Return what a fit depends on, where it is measured on this."""

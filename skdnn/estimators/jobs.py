@@ -18,7 +18,7 @@ NOT_FOR_LBFGS |= {"validation_fraction", "beta_1", "beta_2", "epsilon"}
 NOT_FOR_LBFGS |= {"n_iter_no_change", "max_grad_norm", "checkpoint_every"}
 
 
-def job_for(estimator, data, given, share, past=None):
+def job_for(estimator, data, given, share, past=None, network=None):
     """Return the job of one network of a fit, its validation included.
 
     Parameters
@@ -29,10 +29,12 @@ def job_for(estimator, data, given, share, past=None):
         The validation set that was passed to `fit`.
     share : Share
     past : estimator, default=None
-        What has the network of an earlier fit, to go on with.
+        What has the network of an earlier fit, of which a copy goes on.
+    network : Network, default=None
+        What goes on itself.
     """
     task, rows, left_out = data.task, share.rows, share.left_out
-    previous = None if past is None else past.network_.copy()
+    previous = network if past is None else past.network_.copy()
     network = network_for(estimator, data.X, task, share.rng, previous)
     task.check_range(data.targets, network.dtype)
     if given is not None:
@@ -46,15 +48,8 @@ def job_for(estimator, data, given, share, past=None):
         given = data.part(left_out, name)
     if previous is None:
         task.start(network, *data.learned(rows))
-    job = job_of(
-        estimator,
-        network,
-        task,
-        share.rng,
-        past,
-        rows=rows,
-        checkpoint=share.checkpoint,
-    )
+    further = {"rows": rows, "checkpoint": share.checkpoint}
+    job = job_of(estimator, network, task, share.rng, past, **further)
     if given is not None:
         job.validate = Validation(estimator, job, given)
     return job

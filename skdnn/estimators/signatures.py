@@ -21,14 +21,10 @@ def _add_arguments(base, cls):
     own = list(signature(cls.__init__).parameters.values())[1:]
     itself, *shared = signature(base.__init__).parameters.values()
     # By position the own ones come first, by name the shared ones.
+    order = (False, own), (False, shared), (True, shared), (True, own)
     groups = [
         [p for p in parameters if (p.kind is p.KEYWORD_ONLY) == by_name]
-        for by_name, parameters in (
-            (False, own),
-            (False, shared),
-            (True, shared),
-            (True, own),
-        )
+        for by_name, parameters in order
     ]
     full = signature(cls.__init__).replace(parameters=[itself, *chain(*groups)])
 
@@ -43,10 +39,8 @@ def _add_arguments(base, cls):
 
     __init__.__signature__ = full
     cls.__init__ = __init__
-    cls._parameter_constraints = {
-        **base._parameter_constraints,
-        **cls._parameter_constraints,
-    }
+    constraints = base._parameter_constraints | cls._parameter_constraints
+    cls._parameter_constraints = constraints
     if cls.__doc__:  # not in python -OO
         cls.__doc__ = _merge(base.__doc__, cls.__doc__)
     return cls

@@ -41,15 +41,8 @@ def hold_number(value, name, kind, low, high=np.inf, *, low_is_valid=True):
 
     Then values that are equal look, hash and compute alike, whoever's number was given.
     """
-    number = check_number(
-        type(value).__name__,
-        name,
-        getattr(value, name),
-        kind,
-        low,
-        high,
-        low_is_valid=low_is_valid,
-    )
+    owner, its = type(value).__name__, getattr(value, name)
+    number = check_number(owner, name, its, kind, low, high, low_is_valid=low_is_valid)
     object.__setattr__(value, name, number)
 
 

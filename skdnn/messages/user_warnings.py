@@ -39,6 +39,15 @@ def warn_user(message, category=UserWarning):
 
 
 @contextmanager
+def set_for_now(variable, value):
+    """Set a context variable, and set it back in the end."""
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
+
+
 def collected_warnings():
     """Collect what `warn_user` is to say, for another thread or process to say it.
 
@@ -48,12 +57,7 @@ def collected_warnings():
         Its keys are the arguments for `warn_user`, each once, in their order: see
         :func:`say`.
     """
-    collected = {}
-    token = _collected.set(collected)
-    try:
-        yield collected
-    finally:
-        _collected.reset(token)
+    return set_for_now(_collected, {})
 
 
 def say(collected):
@@ -95,11 +99,7 @@ def warnings_of_fit():
     if fit is not None:
         yield fit
         return
-    fit = WarningsOfFit()
-    token = _fit.set(fit)
-    try:
+    with set_for_now(_fit, WarningsOfFit()) as fit:
         yield fit
-    finally:
-        _fit.reset(token)
     if fit.held:
         raise fit.held[0]

@@ -14,7 +14,7 @@ FOLD_ROWS = 1024  # from here on folding batch normalization saves more than it 
 def predict(network, X, stop):
     """Return the output of the layers before `stop`: see :meth:`Network.predict`."""
     n_samples = X.shape[0]
-    if n_samples >= FOLD_ROWS and network.has(BatchNorm):
+    if n_samples >= FOLD_ROWS and network.find(BatchNorm):
         network = fold(network, stop)
         stop = len(network.layers)
     width = network.widths[stop]

@@ -118,10 +118,6 @@ class Network:
         layers = (node.layer for node in self.walk())
         return next((layer for layer in layers if isinstance(layer, kind)), None)
 
-    def has(self, kind):
-        """Return whether there is a layer of a kind."""
-        return self.find(kind) is not None
-
     @classmethod
     def stacked(cls, networks):
         """Return a network that does what several do.

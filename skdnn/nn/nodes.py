@@ -49,11 +49,8 @@ class Node:
 
     def count_parameters(self):
         """Return the number of parameters, of all that it consists of."""
-        return sum(
-            prod(shape)
-            for node in self.walk()
-            for shape in node.layer.parameter_shapes(node.n_inputs).values()
-        )
+        weights, others, _ = entries_of(self.walk())
+        return length_of(weights + others)
 
 
 def make_nodes(layers, n_inputs, prefix=""):

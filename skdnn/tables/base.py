@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skdnn.data.door import taken_in
 from skdnn.data.numeric import check_weights
+from skdnn.estimators.arguments import COUNT
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.checking import check_to_score, check_y
 from skdnn.estimators.files import without_paths
@@ -88,11 +89,8 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "hidden_layer_sizes": [
-            "array-like",
-            Interval(Integral, 1, None, closed="left"),
-        ],
-        "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "hidden_layer_sizes": ["array-like", COUNT],
+        "max_iter": [COUNT, StrOptions({"auto"})],
         "n_networks": [Interval(Integral, 2, 2**31 - 1, closed="both")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "importances": ["boolean"],
@@ -258,8 +256,7 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             sample_weight_val = check_weights(
                 sample_weight_val, X_val, "sample_weight_val"
             )
-        names = "X_val", "y_val", "sample_weight_val"
-        return dict(zip(names, (X_val, y_val, sample_weight_val), strict=True))
+        return {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
 
     def _train(self, Z, y, sample_weight, given):
         """Return fitted networks, of each kind some."""

@@ -8,7 +8,6 @@ from sklearn.utils._param_validation import StrOptions
 from skdnn.estimators import MLPClassifierDIY
 from skdnn.estimators.classifier import decode
 from skdnn.estimators.signatures import with_arguments_of
-from skdnn.estimators.task.labels import weigh
 from skdnn.nn.several import log_of
 from skdnn.tables.base import BaseTabular
 from skdnn.tables.blend import likelihood_shares
@@ -76,7 +75,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
     def _shares_for(self, network, outputs, y, sample_weight):
         task = network.task_
         targets = task.encode(y)
-        weights = weigh(targets, task, self.class_weight, sample_weight)
+        weights = task.weigh(targets, sample_weight)
         if task.multilabel:
             likelihoods = [np.where(targets, P, 1 - P).ravel() for P in outputs]
             if weights is not None:

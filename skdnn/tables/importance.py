@@ -1,7 +1,5 @@
 """How much worse the predictions get when a column of the table is shuffled."""
 
-from types import SimpleNamespace
-
 import numpy as np
 from scipy import sparse
 
@@ -68,13 +66,11 @@ def _outputs_left_out(estimator, Z):
     outputs = []
     for network in estimator.networks_:
         members = network.estimators_
-        plans = [
-            SimpleNamespace(left_out=np.setdiff1d(np.arange(n_samples), rows))
-            for rows in network.estimators_samples_
-        ]
+        samples = network.estimators_samples_
+        left_out = [np.setdiff1d(np.arange(n_samples), rows) for rows in samples]
 
         def predict(k, rows, members=members):
             return estimator._outputs_of(members[k], take_rows(Z, rows))
 
-        outputs.append(predict_left_out(plans, predict, n_samples)[0])
+        outputs.append(predict_left_out(left_out, predict, n_samples)[0])
     return estimator._blend(outputs)

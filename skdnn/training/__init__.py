@@ -8,9 +8,8 @@ from skdnn.training.data import Data
 from skdnn.training.gradient_descent import GradientDescent
 from skdnn.training.lbfgs import LBFGS
 from skdnn.training.listener import Listener
-from skdnn.training.loop import take_steps, train, train_once
-from skdnn.training.mini_batch import MiniBatch
-from skdnn.training.rules import Rules, judge
+from skdnn.training.loop import train, train_once
+from skdnn.training.rules import Rules
 from skdnn.training.step import Stack
 
 __all__ = [
@@ -18,11 +17,8 @@ __all__ = [
     "Data",
     "GradientDescent",
     "Listener",
-    "MiniBatch",
     "Rules",
     "Stack",
-    "judge",
-    "take_steps",
     "train",
     "train_once",
 ]

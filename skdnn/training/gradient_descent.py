@@ -137,13 +137,13 @@ class GradientDescent(Job):
             self.averaged = None
         elif self.averaged is None:
             self.averaged = self.network.copy()
-        is_noisy = self.augmentation is not None or self.network.has(StochasticLayer)
+        is_noisy = self.augmentation is not None or self.network.find(StochasticLayer)
         if self.noise_rng is None and is_noisy:
             self.noise_rng = np.random.default_rng(self.rng.randint(2**31))
         self.n_rows = self._size_of_mini_batches(len(self.order))
         _, weights = data.learned(self.rows)
         self.may_skip = weights is not None and not weights.all()
-        if self.n_rows == 1 and self.network.has(BatchNorm):
+        if self.n_rows == 1 and self.network.find(BatchNorm):
             raise ValueError(
                 "Batch normalization needs mini-batches of at least 2 samples, got"
                 f" batch_size={self.batch_size!r} with {len(self.order)} samples."

@@ -1,22 +1,18 @@
 """Ctrl-C: what it leaves, and where it is an error after all."""
 
-from contextlib import contextmanager
 from contextvars import ContextVar
+
+from skdnn.messages.user_warnings import set_for_now
 
 _is_part = ContextVar("is_part", default=False)
 
 
-@contextmanager
 def parts_of_one():
     """Let Ctrl-C be an error in fits that make a model only together.
 
     Elsewhere, it leaves what was learned so far.
     """
-    token = _is_part.set(True)
-    try:
-        yield
-    finally:
-        _is_part.reset(token)
+    return set_for_now(_is_part, True)
 
 
 def is_part_of_one():

@@ -225,7 +225,7 @@ def test_a_layer_leaves_its_neighbours_alone(layer):
                 mine.view[name][:] = its.view[name]
         alone = single.forward(alone, single.workspace(7, rng=again)).copy()
     assert_allclose(workspace.slots[-1].output, alone, rtol=1e-12)
-    if not network.has(BatchNorm):
+    if not network.find(BatchNorm):
         assert_allclose(network.folded().predict(A), network.predict(A), rtol=1e-12)
 
 

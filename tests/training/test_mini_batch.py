@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from helpers import outputs
-from skdnn.training import MiniBatch
+from skdnn.training.mini_batch import MiniBatch
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

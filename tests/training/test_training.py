@@ -22,14 +22,13 @@ from skdnn.training import (
     Data,
     GradientDescent,
     Listener,
-    MiniBatch,
     Rules,
     Stack,
-    take_steps,
     train,
 )
 from skdnn.training.fingerprint import fingerprint_of
-from skdnn.training.loop import begin, run_epoch
+from skdnn.training.loop import begin, run_epoch, take_steps
+from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.state import kept_fields, restore, state_of
 
 

@@ -1,6 +1,7 @@
 """Labels as people write them, as the network sees them, and back."""
 
 import copy
+from dataclasses import dataclass
 from inspect import signature
 from numbers import Real
 
@@ -32,6 +33,7 @@ NO_LABELS = {
 }
 
 
+@dataclass(eq=False)
 class Labels(Task):
     """The classes of a task, and the way from labels to targets and back.
 
@@ -47,18 +49,17 @@ class Labels(Task):
         What the samples of each class count.
     """
 
-    def __init__(
-        self, classes, multilabel=False, label_smoothing=0.0, class_weight=None
-    ):
-        if len(classes) == 1 and not multilabel:
+    classes: np.ndarray
+    multilabel: bool = False
+    label_smoothing: float = 0.0
+    class_weight: dict | str | None = None
+
+    def __post_init__(self):
+        if len(self.classes) == 1 and not self.multilabel:
             raise ValueError(
                 "A classifier needs samples of at least 2 classes in y, but y contains"
-                f" only one class: {plain(classes[0])!r}."
+                f" only one class: {plain(self.classes[0])!r}."
             )
-        self.classes = classes
-        self.multilabel = multilabel
-        self.label_smoothing = label_smoothing
-        self.class_weight = class_weight
 
     @classmethod
     def of(cls, y, label_smoothing=0.0, class_weight=None):
@@ -133,7 +134,34 @@ class Labels(Task):
 
     def weigh(self, targets, sample_weight):
         """Return each sample's weight, its class's included, or None."""
-        return weigh(targets, self, self.class_weight, sample_weight)
+        class_weight = self.class_weight
+        if class_weight is None:
+            return sample_weight
+        if self.multilabel:
+            raise ValueError(
+                f"class_weight={plain(class_weight)!r} is not supported for multi-label"
+                " targets; pass sample_weight to fit instead."
+            )
+        if isinstance(class_weight, dict):
+            classes = set(self.classes)
+            unknown = [plain(label) for label in class_weight if label not in classes]
+            unweighted = [label for label in self.classes if label not in class_weight]
+            if unknown and unweighted:  # else a fold, say, has no sample of a class
+                raise ValueError(
+                    f"class_weight names classes that are not in y: {unknown}; y has"
+                    f" {self.classes}."
+                )
+        y = self.classes[targets]
+        of_class = weights_of_classes(self.classes, y, class_weight, sample_weight)
+        # A class whose samples all weigh nothing has an infinite "balanced" weight.
+        of_class = np.where(np.isfinite(of_class), of_class, 0.0)
+        weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
+        if not weights.any():
+            raise ValueError(
+                f"class_weight={plain(class_weight)!r}: the weights of class and sample"
+                " multiply to 0 for every sample; at least one must be positive."
+            )
+        return weights
 
     def restore(self, targets, y):
         """Return y again, of which it may be another form."""
@@ -307,45 +335,6 @@ def check_kind(y, name="y"):
             f" [str(label) for label in {name}]."
         )
     check_classification_targets(y)
-
-
-def weigh(targets, labels, class_weight, sample_weight):
-    """Return each sample's weight, its class's included, or None.
-
-    Parameters
-    ----------
-    targets : ndarray of shape (n_samples,) or (n_samples, n_classes)
-    labels : Labels
-    class_weight : dict, "balanced" or None
-    sample_weight : ndarray of shape (n_samples,) or None
-    """
-    if class_weight is None:
-        return sample_weight
-    if labels.multilabel:
-        raise ValueError(
-            f"class_weight={plain(class_weight)!r} is not supported for multi-label"
-            " targets; pass sample_weight to fit instead."
-        )
-    if isinstance(class_weight, dict):
-        classes = set(labels.classes)
-        unknown = [plain(label) for label in class_weight if label not in classes]
-        unweighted = [label for label in labels.classes if label not in class_weight]
-        if unknown and unweighted:  # else a fold, say, has no sample of a class
-            raise ValueError(
-                f"class_weight names classes that are not in y: {unknown}; y has"
-                f" {labels.classes}."
-            )
-    y = labels.classes[targets]
-    of_class = weights_of_classes(labels.classes, y, class_weight, sample_weight)
-    # A class whose samples all weigh nothing has an infinite "balanced" weight.
-    of_class = np.where(np.isfinite(of_class), of_class, 0.0)
-    weights = of_class[targets] * (1.0 if sample_weight is None else sample_weight)
-    if not weights.any():
-        raise ValueError(
-            f"class_weight={plain(class_weight)!r}: the weights of class and sample"
-            " multiply to 0 for every sample; at least one must be positive."
-        )
-    return weights
 
 
 def weights_of_classes(classes, y, class_weight, sample_weight=None):

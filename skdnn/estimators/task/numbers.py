@@ -1,5 +1,7 @@
 """Numbers as people write them, as the network sees them, and back."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.metrics import r2_score
 
@@ -15,7 +17,7 @@ from skdnn.estimators.task.scales import (
     median_and_spread,
 )
 from skdnn.messages import counted, warn_user
-from skdnn.nn.losses import LOSSES
+from skdnn.nn.losses import LOSSES, Loss
 from skdnn.nn.losses.regression import vary
 
 LARGE = 1e140  # beyond it, or its inverse, sums of squares over- or underflow
@@ -23,6 +25,7 @@ OTHER_UNITS = 10.0, 30.0  # y_val: deviations from the middle of y; times its sp
 ENOUGH = 10  # rows that have a spread of their own
 
 
+@dataclass(eq=False)
 class Numbers(Task):
     """Numbers to predict, in units of their own, and the loss that they are learned by.
 
@@ -37,11 +40,10 @@ class Numbers(Task):
         Whether these were asked for; 0 and 1 else.
     """
 
-    def __init__(self, loss, mean, std, standardized=False):
-        self.loss = loss
-        self.mean = mean
-        self.std = std
-        self.standardized = bool(standardized)
+    loss: Loss
+    mean: np.ndarray
+    std: np.ndarray
+    standardized: bool = False
 
     @classmethod
     def of(cls, y, loss, standardize=False, sample_weight=None):
