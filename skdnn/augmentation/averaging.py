@@ -143,14 +143,10 @@ class AveragedOverCopies(ClassifierMixin, BaseEstimator):
         """
         X = taken_in(X, "X")
         check_kinds(X, "X")
-        allow_nan = get_tags(self).input_tags.allow_nan
+        finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
         try:
             rows = validate_data(
-                self,
-                X,
-                reset=False,
-                dtype="numeric",
-                ensure_all_finite="allow-nan" if allow_nan else True,
+                self, X, reset=False, dtype="numeric", ensure_all_finite=finite
             )
         except (TypeError, ValueError) as error:
             if not any(what in str(error) for what in ("could not convert", "strings")):

@@ -139,9 +139,8 @@ def _sums_of_outputs(network, X):
         A = network.as_input(A)
         workspace = network.workspace(A.shape[0], training=False)
         # One by one, as layers write over what earlier ones put out.
-        for layer, slot, seen in zip(
-            network.layers, workspace.slots, outputs, strict=True
-        ):
+        each = zip(network.layers, workspace.slots, outputs, strict=True)
+        for layer, slot, seen in each:
             A = layer.forward(A, slot, False)
             seen.sum += A.sum(dtype=np.float64)
             seen.squares += np.square(A, dtype=np.float64).sum()
@@ -184,17 +183,16 @@ def _describe_layers(estimator, n_samples, outputs, ratios):
         units = network.widths[stop]
         mean = seen[-1].sum / (n_samples * units)
         variance = max(seen[-1].squares / (n_samples * units) - mean**2, 0.0)
-        rows.append(
-            {
-                "layer": k,
-                "name": ", ".join(map(repr, block)),
-                "units": units,
-                "dead": float(max(dead, default=nan)),
-                "saturated": float(max(saturated, default=nan)),
-                "mean": float(mean),
-                "std": sqrt(variance),
-                "gradient_norm": norms.get(f"Dense_{k}", nan),
-                "update_ratio": ratio,
-            }
-        )
+        row = {
+            "layer": k,
+            "name": ", ".join(map(repr, block)),
+            "units": units,
+            "dead": float(max(dead, default=nan)),
+            "saturated": float(max(saturated, default=nan)),
+            "mean": float(mean),
+            "std": sqrt(variance),
+            "gradient_norm": norms.get(f"Dense_{k}", nan),
+            "update_ratio": ratio,
+        }
+        rows.append(row)
     return rows

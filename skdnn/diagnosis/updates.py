@@ -15,15 +15,14 @@ N_STEPS = 40  # of which the second half is measured
 def update_ratios(estimator, X, targets):
     """Return, for each dense layer, how large a step is relative to the weights."""
     network = estimator.network_.copy()
-    rates = [
-        row["learning_rate"] for row in estimator.history_ if "learning_rate" in row
-    ]
+    history = estimator.history_
+    rates = [row["learning_rate"] for row in history if "learning_rate" in row]
     if estimator.solver == "lbfgs" or not rates:
         return [nan] * sum("weights" in view for view in network.views)
     rng = np.random.RandomState(0)
     task = estimator.task_
     if targets is None:
-        logits, loss = network.predict(X, stop=-1), estimator.history_[-1]["loss"]
+        logits, loss = network.predict(X, stop=-1), history[-1]["loss"]
         targets = task.loss_for(network).draw(logits, loss, rng)
     with plain_arguments(estimator):
         job = job_of(estimator, network, task, rng)
@@ -37,10 +36,7 @@ def update_ratios(estimator, X, targets):
         before = [W.copy() for W in weights]
         rows = rng.choice(X.shape[0], job.n_rows, replace=False)
         stack.step(rows[np.newaxis], np.median(rates))
-        squared_ratios.append(
-            [
-                (np.linalg.norm(W - old) / np.linalg.norm(old)) ** 2
-                for W, old in zip(weights, before, strict=True)
-            ]
-        )
+        each = zip(weights, before, strict=True)
+        norm = np.linalg.norm
+        squared_ratios.append([(norm(W - old) / norm(old)) ** 2 for W, old in each])
     return np.sqrt(np.mean(squared_ratios[N_STEPS // 2 :], axis=0)).tolist()

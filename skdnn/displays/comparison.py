@@ -1,9 +1,11 @@
 """Candidates of a search: what each scores, and what it costs."""
 
+from dataclasses import dataclass
 from itertools import product
 from math import ceil
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone, is_regressor
 from sklearn.utils.validation import check_is_fitted
 
@@ -25,10 +27,13 @@ COSTS = {"fit_time": "Fit time (seconds)", "parameters": "Parameters"}
 LONGEST_LABEL = 100  # characters, of which a line of the key has room for so many
 ROW = 0.18  # inches, of the key
 # Where to look for room for a number: points, and radians from the right.
+NUMBER = {"textcoords": "offset points", "fontsize": "small"}
+NUMBER |= dict.fromkeys(("ha", "va"), "center")
 RADII = 9, 13, 18, 25, 33, 42, 55
 ANGLES = np.deg2rad([45, 135, 315, 225, 20, 160, 340, 200, 70, 110, 290, 250])
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ArchitectureComparisonDisplay:
     """Score against fit time, or number of parameters, of a search's candidates.
 
@@ -85,24 +90,13 @@ class ArchitectureComparisonDisplay:
     ... )  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        *,
-        costs,
-        scores,
-        labels,
-        score_spreads=None,
-        cost_spreads=None,
-        x="fit_time",
-        score_name="Accuracy",
-    ):
-        self.costs = costs
-        self.scores = scores
-        self.labels = labels
-        self.score_spreads = score_spreads
-        self.cost_spreads = cost_spreads
-        self.x = x
-        self.score_name = score_name
+    costs: ArrayLike
+    scores: ArrayLike
+    labels: list
+    score_spreads: ArrayLike | None = None
+    cost_spreads: ArrayLike | None = None
+    x: str = "fit_time"
+    score_name: str = "Accuracy"
 
     @classmethod
     def from_search(cls, search, *, x="fit_time", labels=None, ax=None):
@@ -207,16 +201,10 @@ class ArchitectureComparisonDisplay:
 
     def _draw_points(self, costs, scores, cost_spreads, score_spreads):
         ax = self.ax_
-        ax.errorbar(
-            costs,
-            scores,
-            xerr=cost_spreads if cost_spreads.any() else None,
-            yerr=score_spreads if score_spreads.any() else None,
-            fmt="none",
-            ecolor="0.7",
-            elinewidth=1,
-            zorder=1,
-        )
+        bars = cost_spreads, score_spreads
+        xerr, yerr = (spreads if spreads.any() else None for spreads in bars)
+        style = {"fmt": "none", "ecolor": "0.7", "elinewidth": 1, "zorder": 1}
+        ax.errorbar(costs, scores, yerr, xerr, **style)
         self.points_ = []
         for c, s, on_front in zip(costs, scores, self.front_, strict=True):
             style = {"mfc": COLOR if on_front else "white", "zorder": 2 + on_front}
@@ -358,16 +346,6 @@ def _number_points(ax, costs, scores, cost_spreads, score_spreads):
         _, radius, offset, box = best
         taken.append(box)
         line = {"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "shrinkB": 3}
-        texts.append(
-            ax.annotate(
-                str(i),
-                point,
-                offset,
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize="small",
-                arrowprops=line if radius > RADII[1] else None,
-            )
-        )
+        arrow = line if radius > RADII[1] else None
+        texts.append(ax.annotate(str(i), point, offset, arrowprops=arrow, **NUMBER))
     return texts

@@ -266,13 +266,10 @@ class GradientNormDisplay:
         self.lines_ += self.ax_.plot(epochs, together, "k:", label="all layers")
         self.threshold_line_ = None
         if self.max_grad_norm is not None:
-            self.threshold_line_ = self.ax_.axhline(
-                self.max_grad_norm,
-                color=HIGHLIGHT,
-                linewidth=2.5,
-                label=f"max_grad_norm = {self.max_grad_norm:g}",
-                zorder=1,  # behind the curves
-            )
+            label = f"max_grad_norm = {self.max_grad_norm:g}"
+            style = {"color": HIGHLIGHT, "linewidth": 2.5, "zorder": 1}  # behind curves
+            line = self.ax_.axhline(self.max_grad_norm, label=label, **style)
+            self.threshold_line_ = line
         scale_log(self.ax_)
         _finish_curves(self.ax_, "Gradient norm")
         return self

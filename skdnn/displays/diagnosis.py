@@ -98,14 +98,8 @@ class DiagnosisDisplay:
         drawn = [(value, i) for i, value in enumerate(values, 1) if value > 0]
         if not drawn:
             panel.set_xticks([])
-            panel.text(
-                0.5,
-                0.5,
-                "not measured",
-                ha="center",
-                fontsize="small",
-                transform=panel.transAxes,
-            )
+            style = {"ha": "center", "fontsize": "small"}
+            panel.text(0.5, 0.5, "not measured", style, transform=panel.transAxes)
             return
         for value, number in drawn:
             is_ill = value > self._limit(key)

@@ -228,10 +228,8 @@ def _suggest(rates, smoothed):
 
 def _rising(min_rate, max_rate, n_steps):
     """Return rates that rise geometrically."""
-    min_rate, max_rate = (
-        as_python(min_rate, "min_rate"),
-        as_python(max_rate, "max_rate"),
-    )
+    min_rate = as_python(min_rate, "min_rate")
+    max_rate = as_python(max_rate, "max_rate")
     n_steps = as_python(n_steps, "n_steps")
     for name, rate in (("min_rate", min_rate), ("max_rate", max_rate)):
         if not isinstance(rate, Real) or not 0 < rate < np.inf:

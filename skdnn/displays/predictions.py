@@ -111,17 +111,9 @@ class PredictionGridDisplay:
         y_confidence = None
         if hasattr(estimator, "predict_proba"):
             y_confidence = np.max(estimator.predict_proba(X), axis=1)
-        return cls.from_predictions(
-            X,
-            y,
-            y_pred,
-            y_confidence,
-            image_shape=image_shape,
-            n_images=n_images,
-            order=order,
-            ax=ax,
-            **kwargs,
-        )
+        which = {"image_shape": image_shape, "n_images": n_images, "order": order}
+        predictions = X, y, y_pred, y_confidence
+        return cls.from_predictions(*predictions, **which, ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -203,15 +195,9 @@ class PredictionGridDisplay:
         captions = [
             self._caption(i, y_pred, y_true, y_confidence) for i in range(len(images))
         ]
+        style = {"marked": self.mistakes_, "cmap": cmap, "vmin": 0, "vmax": 1}
         self.ax_, self.images_, self.captions_ = draw_grid(
-            ax,
-            scale_pixels(images),
-            captions,
-            n_columns,
-            self.mistakes_,
-            cmap=cmap,
-            vmin=0,
-            vmax=1,
+            ax, scale_pixels(images), captions, n_columns, **style
         )
         self.figure_ = self.ax_.figure
         return self

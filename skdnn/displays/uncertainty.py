@@ -87,9 +87,7 @@ class UncertaintyDisplay:
         display : UncertaintyDisplay
         """
         classifier = final_estimator(estimator, "network_", "network_")
-        if not hasattr(classifier, "estimators_") or not hasattr(
-            classifier, "classes_"
-        ):
+        if not (hasattr(classifier, "estimators_") and hasattr(classifier, "classes_")):
             raise ValueError(
                 "UncertaintyDisplay needs a classifier with several networks, which"
                 f" can disagree: n_networks > 1, got {classifier!r}."
@@ -135,18 +133,10 @@ class UncertaintyDisplay:
             others = [figure.add_subplot(grid[i, 1]) for i in range(2)]
         elif ax is None:
             _, ax = plt.subplots(figsize=(WIDTH / 2, WIDTH / 2), layout="constrained")
-        for color, (name, part) in zip(
-            colors(len(self.parts)), self.parts.items(), strict=True
-        ):
-            ax.scatter(
-                part.aleatoric,
-                part.epistemic,
-                s=8,
-                color=color,
-                alpha=0.5,
-                linewidths=0,
-                label=name,
-            )
+        style = {"s": 8, "alpha": 0.5, "linewidths": 0}
+        for color, name in zip(colors(len(self.parts)), self.parts, strict=True):
+            x, y = self.parts[name].aleatoric, self.parts[name].epistemic
+            ax.scatter(x, y, color=color, label=name, **style)
         ax.set(
             xlabel="Aleatoric: mean entropy (nats)",
             ylabel="Epistemic: mutual information (nats)",

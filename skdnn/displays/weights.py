@@ -125,18 +125,13 @@ class WeightGridDisplay:
         units = range(len(images)) if self.units is None else self.units
         captions = [f"unit {unit}" for unit in units]
         limit = np.abs(images).max() or 1
-        limits = {"vmin": -limit, "vmax": limit}
+        style = {"cmap": cmap, "vmin": -limit, "vmax": limit}
         in_color = images.ndim == 4 and images.shape[3] == 3
         if in_color:
             images = (images / limit + 1) / 2
+        beside = 0 if in_color or not colorbar else COLORBAR_WIDTH
         self.ax_, self.images_, self.captions_ = draw_grid(
-            ax,
-            images,
-            captions,
-            n_columns,
-            beside=0 if in_color or not colorbar else COLORBAR_WIDTH,
-            cmap=cmap,
-            **limits,
+            ax, images, captions, n_columns, beside=beside, **style
         )
         self.figure_ = self.ax_.figure
         self.colorbar_ = None

@@ -183,31 +183,24 @@ def load_image_dataset(name="auto", data_home=None):
                 raise
             print(f"Loading scikit-learn's digits instead of MNIST: {exc}")
         else:
-            train, test = _ROWS["train"], _ROWS["test"]
-            return Bunch(
-                X_train=X[train],
-                y_train=y[train],
-                X_test=X[test],
-                y_test=y[test],
-                image_shape=(28, 28),
-                name="mnist",
-            )
+            rows = _ROWS["train"], _ROWS["test"]
+            parts = [array[part] for array in (X, y) for part in rows]
+            return _split(parts, image_shape=(28, 28), name="mnist")
     X, y = load_digits(return_X_y=True)
-    X_train, X_test, y_train, y_test = train_test_split(
+    parts = train_test_split(
         np.divide(X, 16, dtype=np.float32),
         y.astype(np.int64),
         test_size=0.2,
         stratify=y,
         random_state=0,
     )
-    return Bunch(
-        X_train=X_train,
-        y_train=y_train,
-        X_test=X_test,
-        y_test=y_test,
-        image_shape=(8, 8),
-        name="digits",
-    )
+    return _split(parts, image_shape=(8, 8), name="digits")
+
+
+def _split(parts, **further):
+    """Return what scikit-learn's train_test_split makes of X and y, by name."""
+    names = "X_train", "X_test", "y_train", "y_test"
+    return Bunch(**dict(zip(names, parts, strict=True)), **further)
 
 
 def _load_parsed(data_home):

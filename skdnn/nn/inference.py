@@ -29,9 +29,8 @@ def predict(network, X, stop):
         if m not in workspaces:
             workspaces[m] = network.workspace(m, training=False)
         A = network.forward(batch, workspaces[m], stop)
-        output[..., start : start + m, :] = (
-            A if isinstance(A, np.ndarray) else A.toarray()
-        )
+        A = A if isinstance(A, np.ndarray) else A.toarray()
+        output[..., start : start + m, :] = A
     return output
 
 

@@ -131,25 +131,14 @@ def _category(graph, column):
     places = [min(i, column.n_single) for i in range(len(column.levels))]
     missing = width - 1 if column.may_be_missing else -1
     levels, x = column.levels, column.name
+    options = {"domain": ML_DOMAIN, "default_int64": -1}
     if column.holds_text:
-        keys = {"keys_strings": ["", *levels]}
-        place = graph.node(
-            "LabelEncoder",
-            x,
-            domain=ML_DOMAIN,
-            values_int64s=[missing, *places],
-            default_int64=-1,
-            **keys,
-        )
+        pairs = {"keys_strings": ["", *levels], "values_int64s": [missing, *places]}
+        place = graph.node("LabelEncoder", x, **options, **pairs)
     else:
-        place = graph.node(
-            "LabelEncoder",
-            graph.cast(x, np.float32),
-            domain=ML_DOMAIN,
-            keys_floats=[float(level) for level in levels],
-            values_int64s=places,
-            default_int64=-1,
-        )
+        pairs = {"keys_floats": list(map(float, levels)), "values_int64s": places}
+        numbers = graph.cast(x, np.float32)
+        place = graph.node("LabelEncoder", numbers, **options, **pairs)
         nothing = graph.constant(np.int64(missing))
         place = graph.node("Where", graph.node("IsNaN", x), nothing, place)
     if column.is_binary:

@@ -36,9 +36,8 @@ class Stack:
         self.averaged = None
         if first.averaged is not None:
             self.averaged = Network.stacked([job.averaged for job in jobs])
-        self.optimizer = Optimizer.stacked(
-            [job.optimizer for job in jobs], self.network
-        )
+        optimizers = [job.optimizer for job in jobs]
+        self.optimizer = Optimizer.stacked(optimizers, self.network)
         self.penalty = Penalty(self.network, first.alpha)
         self.loss = first.loss
         parts = [data.learned(job.rows) for job in jobs]

@@ -80,8 +80,7 @@ class Residual(Layer):
     def backward(self, dY, slot):
         np.copyto(slot.around, dY)  # the layers write over dY
         dF = dY
-        for inner, its_slot in zip(
-            reversed(self.layers), reversed(slot.slots), strict=True
-        ):
+        each = zip(reversed(self.layers), reversed(slot.slots), strict=True)
+        for inner, its_slot in each:
             dF = inner.backward(dF, its_slot)
         return np.add(slot.around, dF, out=slot.d_input)
