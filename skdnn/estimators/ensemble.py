@@ -36,12 +36,13 @@ def mean_history(histories):
     return history
 
 
-def predict_left_out(shares, predict, n_samples):
+def predict_left_out(left_out, predict, n_samples):
     """Return for each row the mean of what those networks say that left it out.
 
     Parameters
     ----------
-    shares : list of Share
+    left_out : list of ndarray of int
+        The rows that each network has left out.
     predict : callable
         Takes the number of a network and rows, and returns an array, one entry a row.
     n_samples : int
@@ -53,14 +54,14 @@ def predict_left_out(shares, predict, n_samples):
     known : ndarray of bool of shape (n_samples,)
     """
     sums, counts = 0.0, np.zeros(n_samples)
-    for k, share in enumerate(shares):
-        if not len(share.left_out):
+    for k, rows in enumerate(left_out):
+        if not len(rows):
             continue
-        outputs = predict(k, share.left_out)
+        outputs = predict(k, rows)
         if np.ndim(sums) == 0:
             sums = np.zeros((n_samples, *outputs.shape[1:]))
-        sums[share.left_out] += outputs
-        counts[share.left_out] += 1
+        sums[rows] += outputs
+        counts[rows] += 1
     known = counts > 0
     if not known.any():  # then for the shape
         sums = np.zeros((n_samples, *predict(0, np.arange(1)).shape[1:]))
