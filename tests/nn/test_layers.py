@@ -84,7 +84,7 @@ def test_there_is_an_example_of_each():
 
     assert {type(layer) for layer in LAYERS} == kinds(Layer)
     assert {type(loss) for loss in CLASSIFICATION + REGRESSION} == kinds(Loss)
-    assert {type(make(0)) for make in OPTIMIZERS.values()} == kinds(Optimizer)
+    assert {type(make()) for make in OPTIMIZERS.values()} == kinds(Optimizer)
     # And those that an estimator's argument names are among them.
     assert set(ACTIVATIONS.values()) <= set(LAYERS)
     assert set(LOSSES.values()) == {type(loss) for loss in REGRESSION}

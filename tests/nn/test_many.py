@@ -267,7 +267,7 @@ def test_the_bits_of_training_one(loss, layers, make, sparse, dtype):
     ):
         shape = *axis, M, loss.target_width(network.widths[-1])
         Y = loss.encode(y, np.empty(shape, dtype))
-        workspace, optimizer = network.workspace(M), make(1)
+        workspace, optimizer = network.workspace(M), make()
         workspace.row_weights[...] = weights / weights.sum()
         optimizer.start(network.parameters, network.gradients, network.n_weights)
         for _ in range(5):
