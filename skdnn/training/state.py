@@ -105,15 +105,12 @@ def state_of(job, copy=np.copy):
 def restore(job, state):
     """Take a job back, or forward, to what :func:`state_of` returned."""
     for its in kept_fields(job):
-        value, kind, kept_one = (
-            getattr(job, its.name),
-            its.metadata["kind"],
-            state[its.name],
-        )
-        if kind is None or kept_one is None:
-            setattr(job, its.name, kept_one)
-        else:
-            kind.write(value, kept_one)
+        kind, before = its.metadata["kind"], state[its.name]
+        now = getattr(job, its.name)
+        if kind is not None and before is not None:
+            kind.write(now, before)
+        elif before is not now:  # or else a file would hold more than it did
+            setattr(job, its.name, before)
 
 
 def schema_of(job):
