@@ -82,7 +82,8 @@ WHILE_IT_RUNS = """
     skdnn.onnx.tables.TabularClassifierExport skdnn.onnx.tables.TabularRegressorExport
     skdnn.tables.columns.Column skdnn.training.checkpoint.Checkpoint
     skdnn.training.data.Data skdnn.training.lbfgs.LBFGS
-    skdnn.training.lbfgs.NoSteps skdnn.training.mini_batch.MiniBatch
+    skdnn.training.lbfgs.NoSteps skdnn.training.loop.EpochSums
+    skdnn.training.mini_batch.MiniBatch
     skdnn.training.mixture.MixedLoss skdnn.training.processes.Call
     skdnn.training.processes.Shipped skdnn.training.schema.Check
     skdnn.training.schema.Optional skdnn.training.state.Kind

@@ -16,7 +16,7 @@ from skdnn.displays.common import (
 )
 from skdnn.estimators.base import BaseMLP, first_job
 from skdnn.messages import as_python, plain
-from skdnn.training.range_test import range_test
+from skdnn.training.rate_range import range_test
 
 DECAY = 0.9  # of the mean that smooths the losses: of about the last ten
 WARM_UP = 10  # steps, before which it is a mean of too few to be compared with

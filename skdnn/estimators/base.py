@@ -287,10 +287,10 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         def predict(k, rows):
             return estimators[k]._to_average(take_rows(data.X, rows))[0]
 
-        left_out = [share.left_out for share in shares]
         weights, known = data.sample_weight, np.zeros(0, bool)
         try:
             with keeps_what_was_learned("There is no oof_score_"):
+                left_out = [share.left_out for share in shares]
                 means, known = predict_left_out(left_out, predict, data.X.shape[0])
                 vars(self).update(self._oof_attributes(means), oof_score_=np.nan)
             if known.any():

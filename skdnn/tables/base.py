@@ -10,11 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skdnn.data.door import taken_in
+from skdnn.data.door import take_rows, taken_in
 from skdnn.data.numeric import check_weights
 from skdnn.estimators.arguments import COUNT
 from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.checking import check_to_score, check_y
+from skdnn.estimators.ensemble import predict_left_out
 from skdnn.estimators.files import without_paths
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warnings_of_fit
@@ -233,9 +234,30 @@ class BaseTabular(CallbackSupportMixin, BaseEstimator):
             self.oof_score_ = self._score_of(blended, y, sample_weight)
         if self.importances:
             with keeps_what_was_learned("There are no feature_importances_"):
-                score = self._score_of(blended, learned, sample_weight)
-                result = importances(self, Z, learned, sample_weight, score)
+
+                def score_of(outputs):
+                    return self._score_of(outputs, learned, sample_weight)
+
+                result = importances(
+                    self.encoder_.columns_,
+                    Z,
+                    score_of(blended),
+                    lambda shuffled: score_of(self._outputs_left_out(shuffled)),
+                )
                 self.feature_importances_, self.feature_importances_std_ = result
+
+    def _outputs_left_out(self, Z):
+        """Return what the networks say of the rows that they have left out."""
+        n_samples, outputs = Z.shape[0], []
+        for network in self.networks_:
+            each, every = network.estimators_, np.arange(n_samples)
+            left_out = [np.setdiff1d(every, its) for its in network.estimators_samples_]
+
+            def predict(k, rows, each=each):
+                return self._outputs_of(each[k], take_rows(Z, rows))
+
+            outputs.append(predict_left_out(left_out, predict, n_samples)[0])
+        return self._blend(outputs)
 
     def _given(self, encoder, X_val, y_val, sample_weight_val):
         """Return the validation set that was passed to `fit`, as networks take it."""

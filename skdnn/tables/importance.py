@@ -4,24 +4,22 @@ import numpy as np
 from scipy import sparse
 
 from skdnn.data.door import take_rows
-from skdnn.estimators.ensemble import predict_left_out
 
 N_REPEATS = 3
 
 
-def importances(estimator, Z, y, sample_weight, score):
+def importances(columns, Z, score, score_left_out):
     """Return the importance of each column, measured on rows left out.
 
     Parameters
     ----------
-    estimator : BaseTabular
-        A fitted one.
+    columns : list of Column
     Z : {ndarray, sparse array} of shape (n_samples, n_features)
-        What it has learned from, encoded.
-    y : ndarray
-    sample_weight : ndarray or None
+        What was learned from: the columns, encoded.
     score : float
-        That of the rows left out, as they are.
+        That of what networks say of rows that they have left out.
+    score_left_out : callable
+        Takes Z with a column shuffled, and returns the score then.
 
     Returns
     -------
@@ -36,16 +34,15 @@ def importances(estimator, Z, y, sample_weight, score):
     n_samples = Z.shape[0]
     rng = np.random.RandomState(0)  # three permutations, the same for all columns
     orders = [rng.permutation(n_samples) for _ in range(N_REPEATS)]
-    falls = np.zeros((len(estimator.encoder_.columns_), N_REPEATS))
+    falls = np.zeros((len(columns), N_REPEATS))
     stop = 0
-    for j, column in enumerate(estimator.encoder_.columns_):
+    for j, column in enumerate(columns):
         start, stop = stop, stop + len(column.names)
         if start == stop:
             continue
         for i, order in enumerate(orders):
             shuffled = _shuffled(Z, start, stop, order)
-            outputs = _outputs_left_out(estimator, shuffled)
-            falls[j, i] = score - estimator._score_of(outputs, y, sample_weight)
+            falls[j, i] = score - score_left_out(shuffled)
     return falls.mean(axis=1), falls.std(axis=1)
 
 
@@ -58,19 +55,3 @@ def _shuffled(Z, start, stop, order):
     shuffled = Z.copy()
     shuffled[:, start:stop] = others
     return shuffled
-
-
-def _outputs_left_out(estimator, Z):
-    """Return what the networks say of the rows that they have left out."""
-    n_samples = Z.shape[0]
-    outputs = []
-    for network in estimator.networks_:
-        members = network.estimators_
-        samples = network.estimators_samples_
-        left_out = [np.setdiff1d(np.arange(n_samples), rows) for rows in samples]
-
-        def predict(k, rows, members=members):
-            return estimator._outputs_of(members[k], take_rows(Z, rows))
-
-        outputs.append(predict_left_out(left_out, predict, n_samples)[0])
-    return estimator._blend(outputs)

@@ -43,11 +43,8 @@ class Job:
     alpha : float, default=0.0
         Strength of the L2 penalty: ``alpha / (2 m) * sum(weights ** 2)`` is added to
         the loss of a mini-batch of m samples (or of total weight m).
-    rows, left_out : ndarray of int, default=None
-        The rows of the data that the network learns from, all by default, and those
-        that it does not learn from.
-    seed : int, default=None
-        Of its random numbers, where it has some of its own.
+    rows : ndarray of int, default=None
+        The rows of the data that the network learns from, all by default.
     validate : callable, default=None
         Takes the job, and returns the validation loss and score of :meth:`result` as it
         is, and what is wrong if the score is not a number, else None. What is fatal, it
@@ -87,8 +84,6 @@ class Job:
     _: KW_ONLY
     alpha: float = 0.0
     rows: np.ndarray | None = None
-    left_out: np.ndarray | None = None
-    seed: int | None = None
     validate: Callable | None = None
     checkpoint: object = None
     history: list = kept(LIST, default=())
@@ -126,8 +121,7 @@ class Job:
 
     def unload(self):
         """Let go of all that neither another process nor a file has use for."""
-        self.rows = self.left_out = self.validate = self.checkpoint = None
-        self.order = None
+        self.rows = self.order = self.validate = self.checkpoint = None
 
     def result(self):
         """Return the network to predict with."""

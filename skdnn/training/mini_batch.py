@@ -109,10 +109,9 @@ class MiniBatch:
         array : ndarray of shape (n_samples, ...)
         index : slice, or ndarray of int of shape (n_networks, n_rows)
         """
-        rows = array[index]
         if isinstance(index, slice):
-            return shared_by(self.n_networks, rows)
-        return rows
+            return shared_by(self.n_networks, array[index])
+        return array.take(index, axis=0)
 
     def weigh(self, row_weights, index):
         """Say what the rows count in the loss; return the sum of their weights.

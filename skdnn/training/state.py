@@ -107,12 +107,12 @@ def state_of(job, copy=np.copy):
 def restore(job, state):
     """Take a job back, or forward, to what :func:`state_of` returned."""
     for its in kept_fields(job):
-        value, kept_one = getattr(job, its.name), state[its.name]
-        kind = _kind_of(value)
-        if kind is None or kept_one is None:
-            setattr(job, its.name, kept_one)
-        else:
-            kind.write(value, kept_one)
+        now, before = getattr(job, its.name), state[its.name]
+        kind = _kind_of(now)
+        if kind is not None and before is not None:
+            kind.write(now, before)
+        elif before is not now:  # or else a file would hold more than it did
+            setattr(job, its.name, before)
 
 
 def schema_of(job):

@@ -105,7 +105,7 @@ def test_partial_fit_keeps_no_data_and_knows_its_best_loss(digits, Theirs, Ours)
     clf = first_part(quick_of(Ours), X, y)
     job = clf._jobs[0]
     assert not {"X", "targets", "full"} & set(vars(job))
-    assert job.order is job.rows is job.validate is job.row_scores is None
+    assert job.order is job.rows is job.validate is None
     assert clf.best_loss_ == clf.loss_
     theirs = Theirs(random_state=0, shuffle=False)
     ours = quick_of(Ours, shuffle=False, dtype="float64")
@@ -226,3 +226,14 @@ def test_partial_fit_says_once_that_the_plan_is_used_up(digits, learning_rate):
         warnings.simplefilter("error")
         clf.partial_fit(X, y)
     assert not np.array_equal(clf.coefs_[0], before)
+
+
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_a_call_that_fails_late_leaves_every_byte_as_it_was(n_networks):
+    X, y = np.random.RandomState(0).rand(20, 3), np.arange(20) % 3
+    clf = MLPClassifierDIY((4,), batch_norm=True, n_networks=n_networks, random_state=0)
+    clf.partial_fit(X, y, classes=[0, 1, 2])
+    before = pickle.dumps(clf)
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        clf.partial_fit(X[:1], y[:1])
+    assert pickle.dumps(clf) == before

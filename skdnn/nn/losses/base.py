@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import dataclass_transform
 
+import numpy as np
+
 from skdnn.nn.vectors import stacked
 
 
@@ -104,6 +106,11 @@ class Loss:
     def from_logits(self, Z, Y, r, out, scratch):
         """Return L of ``link``'s output for Z, and write dL/dZ to `out`."""
         raise NotImplementedError
+
+
+def over_outputs(A):
+    """Return the sum over the last axis; of a single output, a view."""
+    return A[..., 0] if A.shape[-1] == 1 else np.add.reduce(A, axis=-1)
 
 
 @dataclass_transform(frozen_default=True)

@@ -10,7 +10,7 @@ import numpy as np
 from skdnn.messages import hold_number
 from skdnn.nn.layers import Logistic, Softmax, logistic
 from skdnn.nn.layers.softmax import places, row_maxima, row_sums, softmax
-from skdnn.nn.losses.base import Loss, loss
+from skdnn.nn.losses.base import Loss, loss, over_outputs
 
 
 def sum_of_products(A, B):
@@ -210,7 +210,7 @@ class BinaryCrossEntropy(CrossEntropy):
         # -log P = log(1 + e^-Z) and -log(1 - P) = log(1 + e^Z), hence:
         row_losses = np.logaddexp(0, Z, out=scratch)
         row_losses -= np.multiply(Y, Z, out=out)
-        loss = np.vecdot(r, row_losses.sum(axis=-1))
+        loss = np.vecdot(r, over_outputs(row_losses))
         dZ = logistic(Z, out=out)
         dZ -= Y
         dZ *= r[..., np.newaxis]

@@ -8,7 +8,7 @@ from scipy.special import xlogy
 
 from skdnn.messages import as_python, check_fits, hold_number
 from skdnn.nn.layers import Dense, Exp, GaussianOutput, Identity, Ordered
-from skdnn.nn.losses.base import Loss, loss
+from skdnn.nn.losses.base import Loss, loss, over_outputs
 
 
 class RegressionLoss(Loss):
@@ -98,7 +98,8 @@ def explained_part(spread, varies):
     varies = varies & (spread > 0)  # squares of tiny numbers are 0
     divisor = np.where(varies, spread, 1)
     if varies.all():
-        return lambda errors: (1 - errors / divisor).mean(axis=-1)
+        n_targets = divisor.shape[-1]
+        return lambda errors: over_outputs(1 - errors / divisor) / n_targets
     counted = varies | ~varies.any(axis=-1, keepdims=True)
     shares = counted / counted.sum(axis=-1, keepdims=True)
 
@@ -118,7 +119,7 @@ class SquaredError(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return np.vecdot(r, np.square(P - Y).sum(axis=-1)) / 2
+        return np.vecdot(r, over_outputs(np.square(P - Y))) / 2
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
@@ -156,7 +157,7 @@ class PoissonDeviance(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return np.vecdot(r, (xlogy(Y, Y / P) - Y + P).sum(axis=-1))
+        return np.vecdot(r, over_outputs(xlogy(Y, Y / P) - Y + P))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
@@ -168,7 +169,7 @@ class PoissonDeviance(RegressionLoss):
     def from_logits(self, Z, Y, r, out, scratch):
         """Return L of exp(Z), and write dL/dZ to `out`."""
         P = Exp().rates(Z, out=out)
-        value = np.vecdot(r, (xlogy(Y, Y) - Y * Z - Y + P).sum(axis=-1))
+        value = np.vecdot(r, over_outputs(xlogy(Y, Y) - Y * Z - Y + P))
         P -= Y
         P *= r[..., np.newaxis]
         return value
@@ -185,7 +186,7 @@ class AbsoluteError(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return np.vecdot(r, np.abs(P - Y).sum(axis=-1))
+        return np.vecdot(r, over_outputs(np.abs(P - Y)))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
@@ -225,7 +226,7 @@ class Huber(RegressionLoss):
         """Return L."""
         errors = np.abs(P - Y)
         small = np.minimum(errors, self.delta)
-        return np.vecdot(r, (small * (errors - small / 2)).sum(axis=-1))
+        return np.vecdot(r, over_outputs(small * (errors - small / 2)))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
@@ -322,7 +323,7 @@ class PinballLoss(RegressionLoss):
 
     def value(self, P, Y, r):
         """Return L."""
-        return np.vecdot(r, self._each_loss(P, Y).sum(axis=-1))
+        return np.vecdot(r, over_outputs(self._each_loss(P, Y)))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
@@ -397,7 +398,7 @@ class GaussianLikelihood(RegressionLoss):
         mean, std = np.split(P, 2, axis=-1)
         z = (Y - mean) / std
         losses = z * z / 2 + np.log(std) + log(2 * pi) / 2
-        return np.vecdot(r, losses.sum(axis=-1))
+        return np.vecdot(r, over_outputs(losses))
 
     def gradient(self, P, Y, r, out):
         """Write dL/dP to `out`."""
