@@ -40,10 +40,28 @@ def clip_by_global_norm(gradients, norm, max_norm):
 class Optimizer:
     """Base of all optimizers.
 
-    The flat vectors may have an axis of networks in front.
+    The flat vectors may have an axis of networks in front. An optimizer says which
+    vectors it remembers, each at first 0, and how it changes a block of the parameters,
+    in place::
+
+        class RMSprop(Optimizer):
+            state_names = ("v",)
+
+            def __init__(self, decay=0.9, epsilon=1e-7):
+                self.decay, self.epsilon = decay, epsilon
+
+            def _update(self, p, g, v, scratch, decaying):
+                v *= self.decay
+                v += (1 - self.decay) * g**2
+                p -= self._rate * g / (np.sqrt(v) + self.epsilon)
+
+    What all blocks of a step have in common, `begin` computes, as ``self._rate`` here.
 
     Attributes
     ----------
+    state_names : tuple of str
+        Of the vectors in `state`. A sum of squares, which alone may overflow without
+        harm, is called "v".
     state : dict of str to ndarray of shape (..., n_parameters)
         What the optimizer remembers from step to step.
     n_steps : int
@@ -120,6 +138,7 @@ class Optimizer:
     def begin(self, learning_rate):
         """Begin a step: what its updates have in common."""
         self.n_steps += 1
+        self._rate = column(learning_rate, self._dtype)
 
     def update(self, block):
         """Take the step on one block of the vectors, and flush what is tiny.
@@ -135,11 +154,12 @@ class Optimizer:
             for vector in (p, *state):
                 vector *= np.abs(vector) > limit
 
-    def _update(self, p, g, *state_and_scratch):
-        """Change parameters p, given their gradients g and what is remembered of them.
+    def _update(self, p, g, *others):
+        """Change parameters p, given their gradients g, in place.
 
-        All are parts of the vectors, of the same shape. In front of the last, which is
-        the part of p that may decay, comes scratch memory.
+        All are parts of the flat vectors, and of the same shape but for the last: the
+        vectors of `state`, in the order of `state_names`, scratch memory to write to,
+        and that part of p that may decay, the weights of dense layers.
         """
         raise NotImplementedError
 
@@ -177,11 +197,6 @@ class SGD(Optimizer):
     def __init__(self, momentum=0.9, nesterov=True):
         self.momentum = plain(momentum)
         self.nesterov = plain(nesterov)
-
-    def begin(self, learning_rate):
-        """See :class:`Optimizer`."""
-        super().begin(learning_rate)
-        self._rate = column(learning_rate, self._dtype)
 
     def _update(self, p, g, v, step, decaying):
         np.multiply(g, self._rate, out=step)
@@ -277,4 +292,6 @@ class AdamW(Adam):
         self.weight_decay = plain(weight_decay)
 
 
-OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}  # as the argument `solver`
+# As the argument `solver` names them; which arguments of an estimator are theirs,
+# skdnn/estimators/jobs.py says.
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}

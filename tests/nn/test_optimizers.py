@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from skdnn.nn import SGD, Adam, AdamW, clip_by_global_norm
+from skdnn.nn.optimizers import Optimizer
 from skdnn.nn.vectors import BLOCK
 
 SIZE = 2 * BLOCK + 17  # three blocks, the last one small
@@ -62,6 +63,31 @@ def test_adamw_shrinks_the_weights_apart_from_adams_step():
         p[:n_weights] -= rate * 0.3 * p[:n_weights]
         p -= size * m / root
     ours = run(AdamW(0.3), n_steps=3, n_weights=n_weights, rates=rates)
+    assert_allclose(ours, p, rtol=1e-12, atol=1e-14)
+
+
+class RMSprop(Optimizer):
+    """The example in the docstring of :class:`Optimizer`."""
+
+    state_names = ("v",)
+
+    def __init__(self, decay=0.9, epsilon=1e-7):
+        self.decay, self.epsilon = decay, epsilon
+
+    def _update(self, p, g, v, scratch, decaying):
+        v *= self.decay
+        v += (1 - self.decay) * g**2
+        p -= self._rate * g / (np.sqrt(v) + self.epsilon)
+
+
+def test_one_of_your_own_is_a_few_lines():
+    rng = np.random.default_rng(0)
+    p, v = rng.normal(size=SIZE), np.zeros(SIZE)
+    for rate in (0.1, 0.05):
+        g = rng.normal(size=SIZE)
+        v = 0.9 * v + 0.1 * g**2
+        p -= rate * g / (np.sqrt(v) + 1e-7)
+    ours = run(RMSprop(), n_steps=2, rates=[0.1, 0.05])
     assert_allclose(ours, p, rtol=1e-12, atol=1e-14)
 
 
