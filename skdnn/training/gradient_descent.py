@@ -26,7 +26,10 @@ from skdnn.training.state import kept, kept_fields, state_of
 
 
 def like_now(name, of=lambda state: state):
-    """Return a schema of what is like a field of the job is now, or None with it."""
+    """Return a function that gives the schema of a field: to be as it is in a job now.
+
+    None stays None; else `of` makes the schema of the field's state.
+    """
 
     def schema(job):
         state = state_of(job, np.asarray)[name]
@@ -82,6 +85,8 @@ class GradientDescent(Job):
         The number of epochs since the last improvement.
     n_rows : int
         Of a mini-batch.
+    in_order : bool
+        Whether mini-batches are slices of the data: all rows, as they come.
     may_skip : bool
         Whether a mini-batch may weigh nothing, and have no step.
     good : tuple or None

@@ -50,7 +50,7 @@ def train(jobs, data, *, n_jobs=None, listener=None):
     if not jobs[0].takes_steps:
         return jobs, _train_each(jobs, data, listener)
     for job in jobs:
-        begin(job, data)
+        begin_or_resume(job, data)
     in_epoch = False
     try:
         with workers.threads_for(jobs) as threads:
@@ -99,7 +99,7 @@ def train(jobs, data, *, n_jobs=None, listener=None):
     return jobs, converged
 
 
-def begin(job, data):
+def begin_or_resume(job, data):
     """Let a job begin, or go on from its checkpoint."""
     job.begin(data)
     resume(job)

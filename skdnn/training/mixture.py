@@ -60,28 +60,15 @@ class MixedLoss:
 
     Notes
     -----
-    The methods are those of :class:`~skdnn.nn.losses.Loss`, with a list of targets, one
-    for each part, in the place of Y.
+    Of :class:`~skdnn.nn.losses.Loss` it has what a step needs, with a list of targets,
+    one for each part, in the place of Y.
     """
 
     def __init__(self, loss, shares):
-        self.loss, self.link, self.shares = loss, loss.link, shares
-
-    def value(self, P, Y, r):
-        """Return L."""
-        parts = zip(Y, self.shares, strict=True)
-        return sum(self.loss.value(P, y, its_r) for y, its_r in parts)
-
-    def gradient(self, P, Y, r, out):
-        """Write dL/dP to `out`."""
-        parts = zip(Y, self.shares, strict=True)
-        out[...] = sum(
-            self.loss.gradient(P, y, its_r, np.empty_like(out)) for y, its_r in parts
-        )
-        return out
+        self.loss, self.shares = loss, shares
 
     def from_logits(self, Z, Y, r, out, scratch):
-        """Return L of ``link``'s output for Z, and write dL/dZ to `out`."""
+        """Return L, given logits Z, and write dL/dZ to `out`."""
         value, gradient = 0.0, 0.0
         for y, its_r in zip(Y, self.shares, strict=True):
             value = value + self.loss.from_logits(Z, y, its_r, out, scratch)

@@ -33,7 +33,7 @@ def in_processes(n_jobs, function, parts, data):
         Takes a function that raises KeyboardInterrupt after Ctrl-C, to be called now
         and then; a part; and data.
     parts : list
-    data : tuple of array
+    data : Data
         The same for all parts.
 
     Returns

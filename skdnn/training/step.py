@@ -82,10 +82,10 @@ class Stack:
         -------
         found : list of tuple or None
             For each network what the step has begun with: the loss, penalty included;
-            the score, which is the mean of the rows' scores, so that the share of the
-            samples, by weight, that the network had right, or R²; the weight of the
-            rows; and a list of the squared norms of the layers' gradients, before
-            clipping. None if the rows weigh nothing: then there is nothing to learn.
+            the score, which is the weighted mean of the rows' scores: accuracy, or R²;
+            the weight of the rows; and a list of the squared norms of the layers'
+            gradients, before clipping. None if the rows weigh nothing: then there is
+            nothing to learn.
         """
         network, optimizer, data = self.network, self.optimizer, self.data
         is_slice = isinstance(index, slice)
@@ -100,7 +100,7 @@ class Stack:
         X, targets = batch.gather(data.X, index), batch.take(data.targets, index)
         Y = loss.encode(targets, batch.Y)
 
-        # Changed, and perhaps mixed.
+        # Augmentation: the rows are changed, and perhaps mixed.
         mixture = None
         if self.augmentation is not None:
             X = batch.own(X)

@@ -181,7 +181,7 @@ def in_parts(train, jobs, data, n_parts):
     Parameters
     ----------
     train : callable
-        See :func:`skdnn.training.loop.train`, as what is returned.
+        :func:`skdnn.training.loop.train`, which calls this, and returns the same.
     jobs : list of Job
     data : Data
     n_parts : int

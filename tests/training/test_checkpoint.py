@@ -1619,7 +1619,7 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path_factory, tmp_p
     n_kept = sum(kept)
     assert 37 in kept  # that one was in the middle
     n_fits = n_epochs = 0
-    begin, take_steps = loop.begin, loop.take_steps
+    begin, take_steps = loop.begin_or_resume, loop.take_steps
 
     def count_fits(job, data):
         nonlocal n_fits
@@ -1632,7 +1632,7 @@ def test_a_search_that_is_killed_skips_what_was_finished(tmp_path_factory, tmp_p
         return take_steps(stack)
 
     with (
-        mock.patch.object(loop, "begin", count_fits),
+        mock.patch.object(loop, "begin_or_resume", count_fits),
         mock.patch.object(loop, "take_steps", count_epochs),
     ):
         search = GridSearchCV(clf.set_params(checkpoint_dir=tmp_path), grid, cv=3)

@@ -27,7 +27,7 @@ from skdnn.training import (
     train,
 )
 from skdnn.training.fingerprint import fingerprint_of
-from skdnn.training.loop import begin, run_epoch, take_steps
+from skdnn.training.loop import begin_or_resume, run_epoch, take_steps
 from skdnn.training.mini_batch import MiniBatch
 from skdnn.training.state import kept_fields, restore, state_of
 
@@ -246,7 +246,7 @@ def test_all_that_training_changes_is_declared():
         validate=validate,
         rules={"keeps_best": True},
     )
-    begin(ours, data)
+    begin_or_resume(ours, data)
     stack = Stack([ours], data)
     before = {its.name: deepcopy(getattr(ours, its.name)) for its in fields(ours)}
     run_epoch(stack)
