@@ -4,7 +4,7 @@ from math import nan
 
 import numpy as np
 
-from skdnn.estimators.jobs import job_of
+from skdnn.estimators.jobs import bare_job
 from skdnn.estimators.plain_arguments import plain_arguments
 from skdnn.messages.user_warnings import collected_warnings
 from skdnn.training import Data, Stack
@@ -25,7 +25,7 @@ def update_ratios(estimator, X, targets):
         logits, loss = network.predict(X, stop=-1), history[-1]["loss"]
         targets = task.loss_for(network).draw(logits, loss, rng)
     with plain_arguments(estimator):
-        job = job_of(estimator, network, task, rng)
+        job = bare_job(estimator, network, task, rng)
     data = Data(X, targets, None)
     with collected_warnings():  # that there are fewer rows than a batch has in training
         job.begin(data)

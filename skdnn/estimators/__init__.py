@@ -1,7 +1,7 @@
 """The scikit-learn contract: estimators, and what they are made of.
 
-`base` holds what all share, and `classifier` and `regressor` only what is theirs;
-`targets` knows how what is to be learned is written and read.
+`base` holds what all share, `fit` before all, and `classifier` and `regressor` only
+what is theirs; a `task` knows how what is to be learned is written and read.
 """
 
 from skdnn.estimators.classifier import MLPClassifierDIY

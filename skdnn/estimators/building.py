@@ -154,11 +154,6 @@ def augmentation_for(estimator):
     return InARow(asked)
 
 
-def is_ensemble(estimator):
-    """Return whether the parameters ask for several networks."""
-    return estimator.n_networks > 1 or estimator.resampling is not None
-
-
 def transform_stop(estimator, network):
     """Return the number of layers that `transform` takes, or raise an error."""
     name = estimator.transform_layer

@@ -5,6 +5,11 @@ import numpy as np
 from skdnn.messages import warn_user
 
 
+def is_ensemble(estimator):
+    """Return whether the parameters ask for several networks."""
+    return estimator.n_networks > 1 or estimator.resampling is not None
+
+
 def mean_history(histories):
     """Return the history of several networks: of each epoch, the mean over those in it.
 

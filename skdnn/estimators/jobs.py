@@ -49,7 +49,7 @@ def job_for(estimator, data, given, share, past=None, network=None):
     if previous is None:
         task.start(network, *data.learned(rows))
     further = {"rows": rows, "checkpoint": share.checkpoint}
-    job = job_of(estimator, network, task, share.rng, past, **further)
+    job = bare_job(estimator, network, task, share.rng, past, **further)
     if given is not None:
         job.validate = Validation(estimator, job, given)
     return job
@@ -62,8 +62,8 @@ def validates(estimator):
     return estimator.early_stopping or estimator.resampling == "folds"
 
 
-def job_of(estimator, network, task, rng, past=None, **further):
-    """Return the job that the parameters ask for.
+def bare_job(estimator, network, task, rng, past=None, **further):
+    """Return the job that the parameters ask for, which validates nothing.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ def job_of(estimator, network, task, rng, past=None, **further):
     **further
         Fields of the job.
     """
+    # That of "adamw" is no part of the loss.
     settings = {"alpha": 0.0 if estimator.solver == "adamw" else estimator.alpha}
     if past is not None:
         settings["history"] = past.history_
@@ -87,6 +88,23 @@ def job_of(estimator, network, task, rng, past=None, **further):
     if estimator.solver == "lbfgs":
         _check_lbfgs(estimator, network)
         return LBFGS(*what, max_fun=estimator.max_fun, **settings)
+    return GradientDescent(
+        *what,
+        optimizer_for(estimator, network.dtype),
+        schedule_for(estimator),
+        learning_rate=estimator.learning_rate_init,
+        batch_size=estimator.batch_size,
+        max_grad_norm=estimator.max_grad_norm,
+        ema_decay=estimator.ema_decay,
+        shuffle=estimator.shuffle,
+        augmentation=augmentation_for(estimator),
+        rng=rng,
+        **settings,
+    )
+
+
+def optimizer_for(estimator, dtype):
+    """Return the optimizer that `solver` names, for parameters of this dtype."""
     decay = estimator.learning_rate_init * estimator.alpha
     if estimator.solver == "adamw" and decay >= 1:
         raise ValueError(
@@ -97,30 +115,21 @@ def job_of(estimator, network, task, rng, past=None, **further):
         )
     if estimator.solver in ("adam", "adamw"):
         owner = f"solver={estimator.solver!r}"
-        check_fits(owner, "epsilon", estimator.epsilon, network.dtype)
+        check_fits(owner, "epsilon", estimator.epsilon, dtype)
     moments = (estimator.beta_1, estimator.beta_2, estimator.epsilon)
     arguments = {
         "sgd": (estimator.momentum, estimator.nesterovs_momentum),
         "adam": moments,
         "adamw": (estimator.alpha, *moments),
     }[estimator.solver]
-    optimizer = OPTIMIZERS[estimator.solver](*arguments)
-    schedule = SCHEDULES[estimator.learning_rate]()
+    return OPTIMIZERS[estimator.solver](*arguments)
+
+
+def schedule_for(estimator):
+    """Return the schedule that `learning_rate` names."""
     if estimator.learning_rate == "invscaling":
-        schedule = nn.InverseScaling(estimator.power_t)
-    return GradientDescent(
-        *what,
-        optimizer,
-        schedule,
-        learning_rate=estimator.learning_rate_init,
-        batch_size=estimator.batch_size,
-        max_grad_norm=estimator.max_grad_norm,
-        ema_decay=estimator.ema_decay,
-        shuffle=estimator.shuffle,
-        augmentation=augmentation_for(estimator),
-        rng=rng,
-        **settings,
-    )
+        return nn.InverseScaling(estimator.power_t)
+    return SCHEDULES[estimator.learning_rate]()
 
 
 def rules_of(estimator):

@@ -4,8 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from skdnn.estimators.building import is_ensemble
-from skdnn.estimators.ensemble import mean_history
+from skdnn.estimators.ensemble import is_ensemble, mean_history
 from skdnn.messages import warn_user
 from skdnn.nn import Network
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from skdnn.estimators.building import is_ensemble
+from skdnn.estimators.ensemble import is_ensemble
 from skdnn.messages import counted, warn_user
 
 N_DRAWS = 100  # of a bootstrap, of which with two rows that count every second will do

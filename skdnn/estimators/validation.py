@@ -37,7 +37,7 @@ class Validation:
                 "The weights of the validation set are all 0; at least one must be"
                 " positive."
             )
-        self.shares = weights / weights.sum()
+        self.row_weights = weights / weights.sum()
         width = loss.target_width(network.widths[-1])
         self.Y = np.empty((n_samples, width), network.dtype)
         loss.encode(self.targets, self.Y, training=False)
@@ -58,7 +58,7 @@ class Validation:
         is_early = job.n_epochs <= 1
         Z = network.predict(self.X, stop=-1)
         buffers = np.empty_like(Z), np.empty_like(Z)
-        value = loss.from_logits(Z, self.Y, self.shares, *buffers)
+        value = loss.from_logits(Z, self.Y, self.row_weights, *buffers)
         score, complaint = np.nan, None
         if not isfinite(value):
             complaint = (

@@ -63,10 +63,9 @@ def _set_types_of_regressor(operator):
 
 def _convert(scope, operator, container):
     """Put the model into the graph of skl2onnx."""
+    import onnx
     from skl2onnx.common.data_types import guess_proto_type
     from skl2onnx.helpers.integration import add_onnx_graph
-
-    import onnx
 
     variables = operator.inputs[0], operator.outputs[-1]
     dtypes = [
