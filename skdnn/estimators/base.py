@@ -21,6 +21,7 @@ from skdnn.estimators.checking import read, read_validation_set
 from skdnn.estimators.checkpoints import checkpoints_for
 from skdnn.estimators.ensemble import predict_left_out
 from skdnn.estimators.fitted import FittedNetworks, each_network
+from skdnn.estimators.interrupts import is_part_of_one
 from skdnn.estimators.jobs import job_for
 from skdnn.estimators.learned import (
     OOF,
@@ -35,7 +36,6 @@ from skdnn.estimators.validation import score_by_loss_if_undefined
 from skdnn.messages.user_warnings import warn_user, warnings_of_fit
 from skdnn.training import train, train_once
 from skdnn.training.failures import INTERRUPTED, NOT_FINITE
-from skdnn.training.interrupts import is_part_of_one
 from skdnn.training.state import restore, state_of
 
 

@@ -17,6 +17,7 @@ from skdnn.estimators.base import keeps_what_was_learned, learned_in_a_copy
 from skdnn.estimators.checking import check_to_score, check_y
 from skdnn.estimators.ensemble import predict_left_out
 from skdnn.estimators.files import without_paths
+from skdnn.estimators.interrupts import parts_of_one
 from skdnn.estimators.plain_arguments import reads_arguments
 from skdnn.messages.user_warnings import warnings_of_fit
 from skdnn.tables.blend import SMALLEST_SHARE
@@ -30,7 +31,6 @@ from skdnn.tables.recipe import (
     epochs_for,
 )
 from skdnn.training.checkpoint import directory_of
-from skdnn.training.interrupts import parts_of_one
 
 
 class BaseTabular(CallbackSupportMixin, BaseEstimator):

@@ -1,4 +1,4 @@
-"""Ctrl-C: what it leaves, and where it is an error after all."""
+"""Where Ctrl-C is an error: in fits that make a model only together."""
 
 from contextvars import ContextVar
 
