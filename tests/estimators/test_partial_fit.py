@@ -237,3 +237,14 @@ def test_a_call_that_fails_late_leaves_every_byte_as_it_was(n_networks):
     with pytest.raises(ValueError, match="at least 2 samples"):
         clf.partial_fit(X[:1], y[:1])
     assert pickle.dumps(clf) == before
+
+
+def test_a_first_call_that_fails_leaves_the_random_numbers_of_its_epoch(iris):
+    X, y = iris
+    rngs = np.random.RandomState(0), np.random.RandomState(0)
+    failing, other = (quick(random_state=rng) for rng in rngs)
+    with pytest.raises(ValueError, match="non-finite"):
+        first_part(failing.set_params(learning_rate_init=1e300), X, y)
+    with pytest.raises(ValueError, match="mini-batches of at least 2 samples"):
+        first_part(other.set_params(batch_norm=True, batch_size=1), X, y)
+    assert rngs[0].random_sample() == rngs[1].random_sample()
