@@ -230,10 +230,9 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         there was one.
         """
         if running:
-            books = getattr(self, "_books", [{"random_state": self.random_state}])
             shares = [
-                Share(job.rng, book["random_state"])
-                for job, book in zip(running, books, strict=True)
+                Share(job.rng, alone.random_state)
+                for job, alone in zip(running, each_network(self), strict=True)
             ]
             networks = [job.network for job in running]
             pasts = [None] * len(shares)

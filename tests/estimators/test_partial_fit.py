@@ -248,3 +248,15 @@ def test_a_first_call_that_fails_leaves_the_random_numbers_of_its_epoch(iris):
     with pytest.raises(ValueError, match="mini-batches of at least 2 samples"):
         first_part(other.set_params(batch_norm=True, batch_size=1), X, y)
     assert rngs[0].random_sample() == rngs[1].random_sample()
+
+
+@pytest.mark.parametrize("goes_on", ["fit", "partial_fit"])
+def test_the_only_network_that_goes_on_without_resampling_is_no_ensemble(iris, goes_on):
+    X, y = iris
+    clf = quick(4, resampling="bootstrap", warm_start=True)
+    clf.fit(X, y).set_params(resampling=None)
+    getattr(clf, goes_on)(X, y)
+    assert not hasattr(clf, "estimators_")
+    n_seen = clf.t_
+    clf.fit(X, y)
+    assert clf.t_ == n_seen + 5 * len(X)
