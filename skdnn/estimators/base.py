@@ -232,7 +232,9 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         if running:
             shares = [
                 Share(job.rng, alone.random_state)
-                for job, alone in zip(running, each_network(self), strict=True)
+                for job, alone in zip(
+                    running, self._pasts(self.n_networks), strict=True
+                )
             ]
             networks = [job.network for job in running]
             pasts = [None] * len(shares)

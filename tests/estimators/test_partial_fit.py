@@ -260,3 +260,14 @@ def test_the_only_network_that_goes_on_without_resampling_is_no_ensemble(iris, g
     n_seen = clf.t_
     clf.fit(X, y)
     assert clf.t_ == n_seen + 5 * len(X)
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+def test_the_number_of_networks_does_not_change_between_calls(iris, n_networks):
+    X, y = iris
+    clf = first_part(quick(4, n_networks=2), X, y)
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="but training is to go on with 2"):
+        clf.set_params(n_networks=n_networks).partial_fit(X, y)
+    assert_array_equal(clf.predict_proba(X), before)
+    clf.set_params(n_networks=2).partial_fit(X, y)
