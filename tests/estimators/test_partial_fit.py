@@ -271,3 +271,10 @@ def test_the_number_of_networks_does_not_change_between_calls(iris, n_networks):
         clf.set_params(n_networks=n_networks).partial_fit(X, y)
     assert_array_equal(clf.predict_proba(X), before)
     clf.set_params(n_networks=2).partial_fit(X, y)
+
+
+def test_class_weight_of_a_wrong_type_between_calls(iris):
+    X, y = iris
+    clf = first_part(quick(4), X, y)
+    with pytest.raises(ValueError, match="are not in class_weight"):
+        clf.set_params(class_weight=[{0: 2.0}]).partial_fit(X, y)
