@@ -204,12 +204,12 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
                 self._warn_of_numbers(data, jobs[0].network)
                 warn_of_size(self, data)
             warn_of_planned_end(self, jobs[0])
-            before = [state_of(job) for job in running]
+            before = [state_of(job) for job in jobs]
             try:
                 train_once(jobs, data)
                 self._publish(jobs, data.task, shares)
             except BaseException:
-                for job, state in zip(running, before, strict=True):
+                for job, state in zip(jobs, before, strict=True):
                     restore(job, state)
                 raise
             for job in jobs:
@@ -225,10 +225,11 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         there was one.
         """
         if running:
-            books = getattr(self, "_books", [{"random_state": self.random_state}])
             shares = [
-                Share(job.rng, book["random_state"])
-                for job, book in zip(running, books, strict=True)
+                Share(job.rng, alone.random_state)
+                for job, alone in zip(
+                    running, self._pasts(self.n_networks), strict=True
+                )
             ]
             jobs = [
                 job_for(self, data, None, share, network=job.network)

@@ -26,7 +26,7 @@ class FittedNetworks(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def estimators_(self):
         """A fitted estimator of each network alone, that shares its memory."""
         check_is_fitted(self)
-        if not hasattr(self, "_books"):
+        if not self.network_.axes:
             raise AttributeError(
                 "estimators_ is there with n_networks > 1, or with resampling."
             )
@@ -126,7 +126,8 @@ class FittedNetworks(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 def each_network(estimator):
     """Return an estimator for each network, that shares its memory."""
-    books = getattr(estimator, "_books", [{}])
+    # A single one has no books, but those of several may be left from the fit before.
+    books = estimator._books if estimator.network_.axes else [{}]
     estimators = []
     for network, book in zip(estimator.network_.members(), books, strict=True):
         alone = twin_of(estimator)

@@ -387,6 +387,15 @@ def test_fitted_estimator_can_be_trained_on():
     assert_same_model(end.fitted.partial_fit(X, y), clf)
 
 
+def test_fitted_estimator_of_one_network_after_several():
+    callback = Curious()
+    clf = model(n_networks=2).fit(X, y)
+    clf.set_params(n_networks=1).set_callbacks(callback).fit(X, y)
+    for end in callback.ends():
+        assert not hasattr(end.fitted, "estimators_")
+        assert end.fitted.partial_fit(X, y).n_iter_ == 1
+
+
 @pytest.mark.parametrize("options", [{}, {"ema_decay": 0.9, "early_stopping": True}])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_fitted_estimator_is_made_once_and_only_on_request(

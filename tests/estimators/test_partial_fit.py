@@ -237,3 +237,44 @@ def test_a_call_that_fails_late_leaves_every_byte_as_it_was(n_networks):
     with pytest.raises(ValueError, match="at least 2 samples"):
         clf.partial_fit(X[:1], y[:1])
     assert pickle.dumps(clf) == before
+
+
+def test_a_first_call_that_fails_leaves_the_random_numbers_of_its_epoch(iris):
+    X, y = iris
+    rngs = np.random.RandomState(0), np.random.RandomState(0)
+    failing, other = (quick(random_state=rng) for rng in rngs)
+    with pytest.raises(ValueError, match="non-finite"):
+        first_part(failing.set_params(learning_rate_init=1e300), X, y)
+    with pytest.raises(ValueError, match="mini-batches of at least 2 samples"):
+        first_part(other.set_params(batch_norm=True, batch_size=1), X, y)
+    assert rngs[0].random_sample() == rngs[1].random_sample()
+
+
+@pytest.mark.parametrize("goes_on", ["fit", "partial_fit"])
+def test_the_only_network_that_goes_on_without_resampling_is_no_ensemble(iris, goes_on):
+    X, y = iris
+    clf = quick(4, resampling="bootstrap", warm_start=True)
+    clf.fit(X, y).set_params(resampling=None)
+    getattr(clf, goes_on)(X, y)
+    assert not hasattr(clf, "estimators_")
+    n_seen = clf.t_
+    clf.fit(X, y)
+    assert clf.t_ == n_seen + 5 * len(X)
+
+
+@pytest.mark.parametrize("n_networks", [1, 3])
+def test_the_number_of_networks_does_not_change_between_calls(iris, n_networks):
+    X, y = iris
+    clf = first_part(quick(4, n_networks=2), X, y)
+    before = clf.predict_proba(X)
+    with pytest.raises(ValueError, match="but training is to go on with 2"):
+        clf.set_params(n_networks=n_networks).partial_fit(X, y)
+    assert_array_equal(clf.predict_proba(X), before)
+    clf.set_params(n_networks=2).partial_fit(X, y)
+
+
+def test_class_weight_of_a_wrong_type_between_calls(iris):
+    X, y = iris
+    clf = first_part(quick(4), X, y)
+    with pytest.raises(ValueError, match="are not in class_weight"):
+        clf.set_params(class_weight=[{0: 2.0}]).partial_fit(X, y)

@@ -348,7 +348,7 @@ def weights_of_classes(classes, y, class_weight, sample_weight=None):
     class_weight : dict or "balanced"
     sample_weight : ndarray of shape (n_samples,), default=None
     """
-    if class_weight == "balanced":
+    if not isinstance(class_weight, dict):  # or it is an error of scikit-learn's
         with np.errstate(divide="ignore"):
             return compute_class_weight(
                 class_weight, classes=classes, y=y, sample_weight=sample_weight
