@@ -39,7 +39,7 @@ class Answers:
 
 def answers_of(estimator, X, y):
     """Return what an estimator's networks say of X, and how good that is for y."""
-    task, weights = estimator.task_, _weights_of_rows(estimator, y)
+    task, weights = estimator.task, _weights_of_rows(estimator, y)
     decisions, row_scores, are_same = [], [], True
     for alone in each_network(estimator):
         loss = task.loss_for(alone.network_)

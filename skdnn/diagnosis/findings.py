@@ -164,7 +164,7 @@ def _diverged_labels(measured):
     if is_classifier(estimator) and _may_have_diverged(measured):
         n_classes, loss = len(estimator.classes_), measured.losses[-1]
         # Of several labels, the losses are summed.
-        several = estimator.task_.multilabel
+        several = estimator.task.multilabel
         chance = n_classes * log(2) if several else log(n_classes)
         if loss >= NOTHING_LEARNED * chance:
             yield (
@@ -212,7 +212,7 @@ def _one_label(measured):
         and all(map(_is_one_answer, answers.decisions))
     ):
         decision, n_rows = answers.decisions[0], len(answers.y)
-        label = clf.task_.decode(decision[:1])[0].tolist()
+        label = clf.task.decode(decision[:1])[0].tolist()
         others = (decision.reshape(n_rows, -1) != answers.y.reshape(n_rows, -1)).any(1)
         yield (
             f"The network predicts {label!r} for every row, though"

@@ -99,7 +99,7 @@ def measure(estimator, X, y):
         estimator=estimator,
         layers=[_mean_row(rows) for rows in zip(*each, strict=True)],
         input_sizes=_sizes_of_inputs(X, estimator.network_.dtype),
-        target_size=estimator.task_.size_of(answers.decisions[0] if y is None else y),
+        target_size=estimator.task.size_of(answers.decisions[0] if y is None else y),
         answers=answers,
     )
 

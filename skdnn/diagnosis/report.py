@@ -178,5 +178,5 @@ def _unwrapped(clf, X, y):
         y = taken_in(y, "y")
         check_consistent_length(X, y)
         check_target_names(estimator, y, "y")
-        y = estimator.task_.encode(check_y(estimator, y))
+        y = estimator.task.encode(check_y(estimator, y))
     return estimator, X, y

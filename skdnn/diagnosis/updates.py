@@ -20,7 +20,7 @@ def update_ratios(estimator, X, targets):
     if estimator.solver == "lbfgs" or not rates:
         return [nan] * sum("weights" in view for view in network.views)
     rng = np.random.RandomState(0)
-    task = estimator.task_
+    task = estimator.task
     if targets is None:
         logits, loss = network.predict(X, stop=-1), history[-1]["loss"]
         targets = task.loss_for(network).draw(logits, loss, rng)

@@ -260,7 +260,7 @@ def _count_parameters(search):
         *_, candidate = unwrapped(candidate)
         try:
             with plain_arguments(candidate):
-                task = best.task_.as_asked(candidate)
+                task = best.task.as_asked(candidate)
                 count = count_parameters(candidate, best.n_features_in_, task)
         # A network that can't be made was not fitted.
         except (MemoryError, TypeError, ValueError):

@@ -56,7 +56,7 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
     with `predict` and its relatives, `partial_fit`, which calls `_partial_fit`, and
     with these:
 
-    - `_read_task`, `task_`: the task of a new fit, and that of the last one; values of
+    - `_read_task`, `task`: the task of a new fit, and that of the last one; values of
       :mod:`skdnn.estimators.task`.
     - `_to_average`, `_score_of` and `_oof_attributes`: which outputs of several
       networks have a mean, the score of this mean, and the attributes that tell it of
@@ -68,13 +68,13 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         raise NotImplementedError
 
     @property
-    def task_(self):
+    def task(self):
         """The task of the last fit: how y is written, and predictions are read."""
         raise NotImplementedError
 
     def _continued_task(self):
         """Return the task of the last fit, for one that goes on."""
-        return self.task_.as_asked(self)
+        return self.task.as_asked(self)
 
     def _same_task(self, y, sample_weight):
         """Return the task of the last fit, which y must set too."""

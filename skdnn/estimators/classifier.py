@@ -133,7 +133,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
                     f" partial_fit, was: {known.tolist()}."
                 )
             if not _check_partial_fit_first_call(self, asked):
-                return self.task_
+                return self.task
             multilabel = type_of_target(y).startswith("multilabel")
             if len(self.classes_) < 2 and not multilabel:
                 raise ValueError(
@@ -148,7 +148,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         return Labels.of(y, self.label_smoothing, self.class_weight)
 
     @property
-    def task_(self):
+    def task(self):
         """The labels of the last fit, and what is to be done with them."""
         multilabel = self.n_outputs_ > 1 and self.out_activation_ == "logistic"
         return self._labels(multilabel)
@@ -234,7 +234,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
         learning".
         """
         P = self._probabilities(X).astype(np.float64)
-        if self.task_.multilabel:
+        if self.task.multilabel:
             P = np.stack([P, 1 - P], axis=-1)
         else:
             P = P[:, :, np.newaxis, :]
@@ -258,7 +258,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             In the order of `classes_`.
         """
         Z = self._logits(X)
-        loss = self.task_.loss_for(self.network_)
+        loss = self.task.loss_for(self.network_)
         return log_of_mean(loss.probabilities(Z), loss.log_probabilities(Z))
 
     def predict(self, X):
@@ -274,7 +274,7 @@ class MLPClassifierDIY(ClassifierMixin, BaseMLP):
             Labels; for multi-label targets an indicator matrix.
         """
         check_is_fitted(self)
-        Z, task = network_outputs(self, X, stop=-1), self.task_
+        Z, task = network_outputs(self, X, stop=-1), self.task
         return task.decode(task.loss_for(self.network_).decide_together(Z))
 
     def _to_average(self, X):
@@ -313,5 +313,5 @@ def decode(clf, P):
     """Return labels for the probabilities of all classes, as a classifier has them."""
     if clf.n_outputs_ == 1:
         P = P[:, 1:]
-    task = clf.task_
+    task = clf.task
     return task.decode(task.loss_for(clf.network_).decide_by(P))

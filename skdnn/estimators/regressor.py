@@ -209,7 +209,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
                 )
 
     @property
-    def task_(self):
+    def task(self):
         """The numbers of the last fit: their units, and the loss."""
         units = self.target_mean_, self.target_std_, self.standardized_target_
         return Numbers(self.target_loss_, *units)
@@ -243,7 +243,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
             Only with ``return_std=True``.
         """
         check_is_fitted(self)
-        task = self.task_
+        task = self.task
         if return_std and task.loss != nn.GaussianLikelihood():
             name = next(it for it in LOSSES if type(task.loss) is LOSSES[it])
             raise ValueError(
@@ -305,7 +305,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         uncertainty estimation using deep ensembles".
         """
         check_is_fitted(self)
-        if self.task_.loss != nn.GaussianLikelihood():
+        if self.task.loss != nn.GaussianLikelihood():
             return Bunch(epistemic=self.predict_each(X).var(axis=0))
         means, stds = self.predict_each(X, return_std=True)
         epistemic, aleatoric = means.var(axis=0), np.square(stds).mean(axis=0)
@@ -314,10 +314,10 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         )
 
     def _to_average(self, X):
-        return self.task_.loss.decide(network_outputs(self, X, stop=-1))
+        return self.task.loss.decide(network_outputs(self, X, stop=-1))
 
     def _oof_attributes(self, decisions):
-        return {"oof_prediction_": self.task_.decode(decisions)}
+        return {"oof_prediction_": self.task.decode(decisions)}
 
     def score(self, X, y, sample_weight=None):
         """Return R², or for quantiles other than the median D², averaged over targets.
@@ -348,7 +348,7 @@ class MLPRegressorDIY(RegressorMixin, BaseMLP):
         return self._score(y, self.predict(X), sample_weight)
 
     def _score_of(self, decisions, y, sample_weight):
-        return self._score(y, self.task_.decode(decisions), sample_weight)
+        return self._score(y, self.task.decode(decisions), sample_weight)
 
     def _score(self, y, predictions, sample_weight):
         loss = self.target_loss_

@@ -43,7 +43,7 @@ def _set_types_of_classifier(operator):
 
     clf, n_samples = operator.raw_operator, operator.inputs[0].get_first_dimension()
     shape = [n_samples, len(clf.classes_)]
-    label_shape = shape if clf.task_.multilabel else shape[:1]
+    label_shape = shape if clf.task.multilabel else shape[:1]
     strings = onnx_classes(clf).dtype == object
     label = StringTensorType if strings else Int64TensorType
     operator.outputs[0].set_type(label(label_shape))

@@ -27,7 +27,7 @@ class ClassifierExport(FeaturesInput):
         `dtype` is that of the probabilities; None is that of `predict_proba`.
         """
         shape = [len(clf.classes_)]
-        label_shape = shape if clf.task_.multilabel else []
+        label_shape = shape if clf.task.multilabel else []
         label = "label", onnx_classes(clf).dtype, label_shape
         dtype = clf.network_.dtype if dtype is None else dtype
         return [label, ("probabilities", dtype, shape)]
@@ -67,7 +67,7 @@ class ClassifierExport(FeaturesInput):
     @staticmethod
     def write_outputs(graph, clf, P, evidence, even, dtypes):
         """Add labels, and the outputs."""
-        if clf.task_.multilabel:
+        if clf.task.multilabel:
             even = graph.constant(np.array(even, clf.network_.dtype))
             graph.cast(graph.node("Greater", evidence, even), np.int64, output="label")
         else:
@@ -88,7 +88,7 @@ class RegressorExport(FeaturesInput):
         """
         gaussian = reg.target_loss_ == nn.GaussianLikelihood()
         shape = [reg.n_outputs_ // (2 if gaussian else 1)]
-        own = reg.network_.dtype if reg.task_.is_plain() else np.float64
+        own = reg.network_.dtype if reg.task.is_plain() else np.float64
         outputs = [("variable", own if dtype is None else dtype, shape)]
         if gaussian:
             is_mixture = len(reg.network_.members()) > 1
@@ -111,7 +111,7 @@ class RegressorExport(FeaturesInput):
     @classmethod
     def numbers_and_deviations(cls, graph, reg, input_name):
         """Add both, in the units of y; return their names, None of what is unknown."""
-        task, networks = reg.task_, reg.network_.members()
+        task, networks = reg.task, reg.network_.members()
         kind = reg.network_.dtype
 
         def scaled(A, std, mean=0.0):

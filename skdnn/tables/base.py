@@ -372,6 +372,6 @@ def _as_learned(network, y, name):
 
     What was checked for the network, of whatever library, is an array here as well.
     """
-    task = network.task_
+    task = network.task
     y = check_y(network, y, name)
     return task.restore(task.encode(y, name), y)

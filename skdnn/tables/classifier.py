@@ -73,7 +73,7 @@ class TabularClassifierDIY(ClassifierMixin, BaseTabular):
         return network.predict_proba(Z)
 
     def _shares_for(self, network, outputs, y, sample_weight):
-        task = network.task_
+        task = network.task
         targets = task.encode(y)
         weights = task.weigh(targets, sample_weight)
         if task.multilabel:

@@ -377,7 +377,7 @@ def check_probabilities(clf, X):
     if P is None:
         return
     n, n_classes = P.shape
-    multilabel = getattr(clf, "networks_", [clf])[0].task_.multilabel
+    multilabel = getattr(clf, "networks_", [clf])[0].task.multilabel
     assert n_classes == len(clf.classes_)
     assert isinstance(clf, TABULAR) or P.dtype == clf.network_.dtype
     assert np.isfinite(P).all() and (P >= 0).all() and (P <= 1).all()
