@@ -225,11 +225,10 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         there was one.
         """
         if running:
+            pasts = self._pasts(self.n_networks)
             shares = [
-                Share(job.rng, alone.random_state)
-                for job, alone in zip(
-                    running, self._pasts(self.n_networks), strict=True
-                )
+                Share(job.rng, past.random_state)
+                for job, past in zip(running, pasts, strict=True)
             ]
             jobs = [
                 job_for(self, data, None, share, network=job.network)
@@ -255,15 +254,19 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
 
     def _jobs_for(self, data, validation, shares, goes_on):
         """Return a job for each share, to go on from the last fit or begin anew."""
-        n_networks = len(shares)
-        pasts = each_network(self) if goes_on else [None] * n_networks
-        if len(pasts) != n_networks:
-            raise ValueError(
-                f"n_networks={n_networks}, but training is to go on with {len(pasts)}."
-                f" Set n_networks={len(pasts)}, or warm_start=False."
-            )
+        pasts = self._pasts(len(shares)) if goes_on else [None] * len(shares)
         each = zip(shares, pasts, strict=True)
         return [job_for(self, data, validation, share, past) for share, past in each]
+
+    def _pasts(self, n_networks):
+        """Return what each network is to go on from: an estimator of it alone."""
+        each = each_network(self)
+        if len(each) != n_networks:
+            raise ValueError(
+                f"n_networks={n_networks}, but training is to go on with {len(each)}."
+                f" Set n_networks={len(each)}, or warm_start=False."
+            )
+        return each
 
     def _warn_of_numbers(self, data, network):
         """Warn of numbers in X that the network can't tell apart."""
