@@ -24,8 +24,8 @@ from skdnn.estimators.fitted import FittedNetworks, each_network
 from skdnn.estimators.interrupts import is_part_of_one
 from skdnn.estimators.jobs import job_for
 from skdnn.estimators.learned import (
-    OOF,
     attributes_of_all,
+    forget,
     keeps_what_was_learned,
     learned_in_a_copy,
     unchanged_on_error,
@@ -139,7 +139,8 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         with warnings_of_fit() as said, learned_in_a_copy(self) as learner:
             # What there is to learn, and to measure on.
             goes_on = self.warm_start and hasattr(self, "network_")
-            rows_before = learner._forget(goes_on)
+            rows_before = getattr(self, "estimators_samples_", ()) if goes_on else None
+            forget(learner, *() if goes_on else ("_books",))
             read_task = learner._same_task if goes_on else learner._read_task
             data = read(learner, X, y, sample_weight, read_task, reset=not goes_on)
             validation = read_validation_set(
@@ -240,17 +241,6 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
             shares = share_out(self, data)
             jobs = self._jobs_for(data, None, shares, hasattr(self, "network_"))
         return jobs, shares
-
-    def _forget(self, goes_on):
-        """Forget what a new fit, or one that goes on, does not begin with.
-
-        Return which rows each network has learned from, for one that goes on.
-        """
-        rows = getattr(self, "estimators_samples_", ())
-        forgotten = ("_jobs", "estimators_samples_", *OOF)
-        for name in forgotten if goes_on else ("_books", *forgotten):
-            vars(self).pop(name, None)
-        return rows if goes_on else None
 
     def _jobs_for(self, data, validation, shares, goes_on):
         """Return a job for each share, to go on from the last fit or begin anew."""

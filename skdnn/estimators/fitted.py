@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.estimators.building import transform_stop
 from skdnn.estimators.checking import check_rows, is_checked
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.learned import OF_ALL, dense_views, twin_of
+from skdnn.estimators.learned import dense_views, forget, twin_of
 from skdnn.nn.summary import count_of, table
 
 
@@ -131,8 +131,7 @@ def each_network(estimator):
     estimators = []
     for network, book in zip(estimator.network_.members(), books, strict=True):
         alone = twin_of(estimator)
-        for name in OF_ALL:
-            vars(alone).pop(name, None)
+        forget(alone, "_books")
         alone.n_networks, alone.resampling = 1, None
         vars(alone).update(book, network_=network)
         estimators.append(alone)

@@ -8,26 +8,28 @@ from skdnn.estimators.ensemble import is_ensemble, mean_history
 from skdnn.messages import warn_user
 from skdnn.nn import Network
 
-# What each of several networks has of its own.
-BOOKS = ("history_", "loss_", "best_loss_", "best_validation_score_", "n_iter_", "t_")
-OOF = ("oof_score_", "oof_prediction_", "oof_decision_function_")
-OF_ALL = ("_books", "_jobs", "estimators_samples_", *OOF)  # and not of one alone
 
-
-def attributes_of(estimator, job, task, network):
-    """Return the fitted attributes for what a job has learned: this network."""
+def book_of(estimator, job):
+    """Return the fitted attributes that each of several networks has of its own."""
     history = job.history
     scored = job.best_score > -np.inf
     stops_early = estimator.early_stopping and estimator.solver != "lbfgs"
     return {
-        **task.fitted_attributes(),
-        "network_": network,
         "history_": history,
         "loss_": history[-1]["loss"] if history else np.nan,
         "best_loss_": None if stops_early else job.best_loss,
         "best_validation_score_": job.best_score if scored else None,
         "n_iter_": job.n_epochs,
         "t_": job.samples_seen,
+    }
+
+
+def attributes_of(estimator, job, task, network):
+    """Return the fitted attributes for what a job has learned: this network."""
+    return {
+        **task.fitted_attributes(),
+        **book_of(estimator, job),
+        "network_": network,
         "n_outputs_": network.widths[-1],
         "n_layers_": len(dense_views(network)) + 1,
         "out_activation_": type(network.layers[-1]).__name__.lower(),
@@ -46,23 +48,19 @@ def attributes_of_all(estimator, jobs, task, networks, shares=None):
     shares : list of Share, default=None
         What they have learned from.
     """
-    each = [
-        attributes_of(estimator, job, task, network)
-        for job, network in zip(jobs, networks, strict=True)
-    ]
+    attributes = attributes_of(estimator, jobs[0], task, networks[0])
     if not is_ensemble(estimator):
-        return each[0]
-    books = [{name: its[name] for name in BOOKS} for its in each]
-    attributes = {
-        **each[0],
+        return attributes
+    books = [book_of(estimator, job) for job in jobs]
+    attributes |= {
         "network_": Network.stacked(networks),
         "history_": mean_history([job.history for job in jobs]),
-        "n_iter_": max(its["n_iter_"] for its in each),
-        "t_": sum(its["t_"] for its in each),
+        "n_iter_": max(its["n_iter_"] for its in books),
+        "t_": sum(its["t_"] for its in books),
         "_books": books,
     }
     for name in ("loss_", "best_loss_", "best_validation_score_"):
-        numbers = [its[name] for its in each]
+        numbers = [its[name] for its in books]
         attributes[name] = None if None in numbers else float(np.mean(numbers))
     for book, share in zip(books, shares or (), strict=False):
         book["random_state"] = share.seed
@@ -78,6 +76,14 @@ def attributes_learned(estimator):
         for name, value in vars(estimator).items()
         if name.endswith("_") or name in ("_jobs", "_books")
     }
+
+
+def forget(estimator, *further):
+    """Forget the jobs of a fit, and what networks say of rows left out."""
+    for name in list(vars(estimator)):
+        of_rows = name == "estimators_samples_" or name.startswith("oof_")
+        if of_rows or name in ("_jobs", *further):
+            del vars(estimator)[name]
 
 
 def twin_of(estimator):
