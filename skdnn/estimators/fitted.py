@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skdnn.estimators.building import transform_stop
 from skdnn.estimators.checking import check_rows, is_checked
 from skdnn.estimators.files import opened, stamped, without_paths
-from skdnn.estimators.learned import dense_views, forget, twin_of
+from skdnn.estimators.learned import books_of, dense_views, forget, twin_of
 from skdnn.nn.summary import count_of, table
 
 
@@ -126,10 +126,8 @@ class FittedNetworks(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 def each_network(estimator):
     """Return an estimator for each network, that shares its memory."""
-    # A single one has no books, but those of several may be left from the fit before.
-    books = estimator._books if estimator.network_.axes else [{}]
-    estimators = []
-    for network, book in zip(estimator.network_.members(), books, strict=True):
+    estimators, networks = [], estimator.network_.members()
+    for network, book in zip(networks, books_of(estimator), strict=True):
         alone = twin_of(estimator)
         forget(alone, "_books")
         alone.n_networks, alone.resampling = 1, None

@@ -24,6 +24,12 @@ def book_of(estimator, job):
     }
 
 
+def books_of(estimator):
+    """Return these attributes of a fitted estimator, for each of its networks."""
+    # A single one has no books, but those of several may be left from the fit before.
+    return vars(estimator)["_books"] if estimator.network_.axes else [{}]
+
+
 def attributes_of(estimator, job, task, network):
     """Return the fitted attributes for what a job has learned: this network."""
     return {
