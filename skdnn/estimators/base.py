@@ -25,6 +25,7 @@ from skdnn.estimators.interrupts import is_part_of_one
 from skdnn.estimators.jobs import job_for
 from skdnn.estimators.learned import (
     attributes_of_all,
+    books_of,
     forget,
     keeps_what_was_learned,
     learned_in_a_copy,
@@ -226,10 +227,11 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
         there was one.
         """
         if running:
-            pasts = self._pasts(self.n_networks)
+            books = books_of(self)
+            self._check_n_networks(len(books), self.n_networks)
             shares = [
-                Share(job.rng, past.random_state)
-                for job, past in zip(running, pasts, strict=True)
+                Share(job.rng, book.get("random_state", self.random_state))
+                for job, book in zip(running, books, strict=True)
             ]
             jobs = [
                 job_for(self, data, None, share, network=job.network)
@@ -251,12 +253,15 @@ class BaseMLP(FittedNetworks, CallbackSupportMixin, SharedArguments):
     def _pasts(self, n_networks):
         """Return what each network is to go on from: an estimator of it alone."""
         each = each_network(self)
-        if len(each) != n_networks:
-            raise ValueError(
-                f"n_networks={n_networks}, but training is to go on with {len(each)}."
-                f" Set n_networks={len(each)}, or warm_start=False."
-            )
+        self._check_n_networks(len(each), n_networks)
         return each
+
+    def _check_n_networks(self, n_there, n_asked):
+        if n_there != n_asked:
+            raise ValueError(
+                f"n_networks={n_asked}, but training is to go on with {n_there}."
+                f" Set n_networks={n_there}, or warm_start=False."
+            )
 
     def _warn_of_numbers(self, data, network):
         """Warn of numbers in X that the network can't tell apart."""

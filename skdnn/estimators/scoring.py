@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import _get_feature_names
 
-from skdnn.estimators.learned import attributes_of
+from skdnn.estimators.learned import attributes_of, twin_of
 from skdnn.messages import warn_user
 
 
@@ -110,7 +110,7 @@ class Scorer:
 
     def _predictor(self, job):
         """Return an estimator to score, which has what the job has learned."""
-        predictor = copy.copy(self.estimator)
+        predictor = twin_of(self.estimator)
         attributes = attributes_of(predictor, job, self.task, job.result())
         vars(predictor).update(attributes)
         if not self.has_names:  # of which each epoch would complain otherwise
